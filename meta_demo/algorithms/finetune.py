@@ -1,0 +1,43 @@
+"""Plain fine-tuning: the baseline every meta-learner has to beat."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from meta_demo.algorithms.inner_loop import Fast, GradientAlgorithm, GradientConfig
+from meta_demo.core.algorithm import register
+from meta_demo.core.config import knob
+
+
+@dataclass(frozen=True)
+class FineTuneConfig(GradientConfig):
+    """Fine-tuning takes more and smaller steps, from a head that knows nothing."""
+
+    inner_steps: int = knob(10, lo=0, hi=50)
+    inner_lr: float = knob(3e-4, lo=0.0, hi=1e6)
+    head_lr: float = knob(0.1, lo=0.0, hi=1e6)
+    head: str = knob("shared", choices=("prototypes", "shared"))
+    weight_decay: float = knob(0.01, lo=0.0, hi=1.0)
+
+
+@register("finetune", paper="Howard & Ruder 2018; Loshchilov & Hutter 2019")
+class FineTune(GradientAlgorithm):
+    """AdamW on a new linear head and the weights in scope, as one fine-tunes a pretrained Transformer."""
+
+    Config = FineTuneConfig
+    config: FineTuneConfig
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+
+    def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
+        """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count."""
+        t = slots.get("t", next(iter(fast.values())).new_zeros(())) + 1
+        new, memory = {}, {"t": t}
+        for name, w in fast.items():
+            m = self.beta1 * slots.get(f"m.{name}", 0.0) + (1 - self.beta1) * grads[name]
+            v = self.beta2 * slots.get(f"v.{name}", 0.0) + (1 - self.beta2) * grads[name].square()
+            new[name] = self._moved(w, m / (1 - self.beta1**t), v / (1 - self.beta2**t), self.rate(name))
+            memory |= {f"m.{name}": m, f"v.{name}": v}
+        return new, memory
+
+    def _moved(self, w: Tensor, m: Tensor, v: Tensor, rate: float) -> Tensor:
+        return w * (1 - rate * self.config.weight_decay) - rate * m / (v.sqrt() + self.eps)

@@ -1,0 +1,122 @@
+"""The inner loop, once: gradient descent on the support set from a meta-learned start.
+
+Every gradient-based algorithm is this loop with one override: the order of its meta-gradient, its update, the weights that
+move, or its outer loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import grad
+
+from meta_demo.core.algorithm import Algorithm, BodyConfig, State
+from meta_demo.core.backbone import Backbone
+from meta_demo.core.config import knob
+from meta_demo.core.heads import cross_entropy, linear, prototype_head, shared_head
+from meta_demo.core.task import Features
+
+Fast = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class GradientConfig(BodyConfig):
+    """Knobs of the inner loop."""
+
+    inner_steps: int = knob(5, lo=0, hi=50)
+    inner_lr: float = knob(0.3, lo=0.0, hi=1e6)
+    head_lr: float = knob(5.0, lo=0.0, hi=1e6)
+    head: str = knob("prototypes", choices=("prototypes", "shared"))
+
+
+class GradientAlgorithm(Algorithm):
+    """Fast weights: the start, moved by `inner_steps` gradient steps on the support loss.
+
+    The head starts from the support set (Proto-MAML) or from one learned vector for every class (UNICORN-MAML).
+    """
+
+    Config: ClassVar[type[BodyConfig]] = GradientConfig
+    config: GradientConfig
+    second_order: ClassVar[bool] = False
+    adapts_body: ClassVar[bool] = True
+
+    def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        self.shared = nn.Parameter(torch.zeros(backbone.dim, dtype=backbone.dtype, device=backbone.device))
+
+    def start_head(self, z: Tensor, y: Tensor) -> Fast:
+        """The head before the first step: z [S, D], y [S, N]."""
+        if self.config.head == "shared":
+            return shared_head(self.shared, y.shape[1])
+        return prototype_head(z, y, self.log_scale.exp())
+
+    def rate(self, name: str) -> float:
+        """Learning rate of the fast weight `name`."""
+        return self.config.head_lr if name.startswith("head.") else self.config.inner_lr
+
+    def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
+        """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights and what the next update must remember."""
+        return {name: w - self.rate(name) * grads[name] for name, w in fast.items()}, slots
+
+    def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
+        exact = graph and self.second_order
+        body: Fast = self.body if self.adapts_body else {}
+        at = body if graph else _leaves(body)
+        z = self._embed(at, support, graph)
+        head = self.start_head(z if graph else z.detach(), y)
+        slots: Fast = {}
+        for step in range(self.config.inner_steps + 1):
+            # z and head enter the loss as variables of their own: the inner gradient holds one fixed while it
+            # differentiates by the other, although the first head was made from z.
+            with torch.enable_grad():
+                inputs = (_views if exact else _leaves)({"z": z, **head})
+                logits = linear(inputs["z"], inputs)
+                loss = cross_entropy(logits, y)
+            fast = {**body, **head}
+            yield State(fast if graph else _detached(fast), logits.detach())
+            if step == self.config.inner_steps:
+                return
+            grads = _gradients(loss, inputs, z, at, exact=exact, retain=graph)
+            fast, slots = self.update(fast, grads, slots)
+            body, head = {k: fast[k] for k in body}, {k: fast[k] for k in head}
+            if graph and step == self.config.inner_steps - 1:
+                yield State(fast)
+                return
+            if body:
+                at = body if exact else _leaves(body)
+                z = self._embed(at, support, graph)
+
+    def predict(self, state: State, x: Features) -> Tensor:
+        return linear(self.embed(state.tensors, x), state.tensors)
+
+    def _embed(self, at: Fast, x: Features, graph: bool) -> Tensor:
+        with torch.set_grad_enabled(graph or bool(at)):
+            return self.embed(at, x)
+
+
+def _gradients(loss: Tensor, inputs: Fast, z: Tensor, at: Fast, *, exact: bool, retain: bool) -> Fast:
+    """Gradient of the support loss by the head, and through z by the body's weights `at`."""
+    by_input = dict(zip(inputs, grad(loss, list(inputs.values()), create_graph=exact), strict=True))
+    by_z = by_input.pop("z")
+    if not at:
+        return by_input
+    by_body = grad(
+        z, list(at.values()), by_z, create_graph=exact, retain_graph=retain, allow_unused=True, materialize_grads=True
+    )
+    return by_input | dict(zip(at, by_body, strict=True))
+
+
+def _leaves(tensors: Fast) -> Fast:
+    return {name: t.detach().requires_grad_() for name, t in tensors.items()}
+
+
+def _views(tensors: Fast) -> Fast:
+    return {name: t.view_as(t) for name, t in tensors.items()}
+
+
+def _detached(tensors: Fast) -> Fast:
+    return {name: t.detach() for name, t in tensors.items()}

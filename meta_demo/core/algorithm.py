@@ -1,0 +1,108 @@
+"""The Algorithm contract and its registry: what every few-shot learner has in common, and how each is found by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from meta_demo.core import scopes
+from meta_demo.core.backbone import Backbone
+from meta_demo.core.config import Config, knob
+from meta_demo.core.heads import cross_entropy
+from meta_demo.core.messages import UserError
+from meta_demo.core.task import Features, Task
+
+
+@dataclass(frozen=True)
+class BodyConfig(Config):
+    """Knobs of every algorithm: what of the Transformer is its own, and how sharp its first head is."""
+
+    scope: str = knob("last_n", choices=scopes.SCOPES)
+    last_n: int = knob(2, lo=1, hi=48)
+    lora_rank: int = knob(8, lo=1, hi=64)
+    scale: float = knob(4.0, lo=0.1, hi=100.0)
+
+
+@dataclass(frozen=True)
+class State:
+    """What adaptation has made of the support set so far: fast weights, prototypes or memory, by name.
+
+    `support_logits` [S, N] are set where the algorithm computed them on its way, so that nobody computes them again.
+    """
+
+    tensors: dict[str, Tensor]
+    support_logits: Tensor | None = None
+
+
+class Algorithm(nn.Module, ABC):
+    """A few-shot learner. Its parameters are the meta-parameters; a task's state is returned, never stored on it."""
+
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    Config: ClassVar[type[BodyConfig]] = BodyConfig
+
+    def __init__(self, backbone: Backbone, config: BodyConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.backbone, self.config = backbone, config
+        self.boundary = scopes.boundary(config.scope, config.last_n, backbone.n_layers)
+        rng = torch.Generator().manual_seed(seed)
+        own = scopes.own_weights(backbone, config.scope, config.last_n, config.lora_rank, rng)
+        self._body = nn.ParameterDict({name.replace(".", "/"): nn.Parameter(w) for name, w in own.items()})
+        log_scale = torch.tensor(config.scale, dtype=backbone.dtype, device=backbone.device).log()
+        self.log_scale = nn.Parameter(log_scale)
+
+    @property
+    def body(self) -> dict[str, Tensor]:
+        """The meta-learned start of the Transformer's weights in scope, under the model's own names."""
+        return {name.replace("/", "."): w for name, w in self._body.items()}
+
+    def weights(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The model's parameters after adaptation: those of `tensors`, and the start's where `tensors` has none."""
+        start = self.body
+        return scopes.replaced(self.backbone, {name: tensors.get(name, w) for name, w in start.items()})
+
+    def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
+        """Unit embeddings [B, D] under the adapted weights."""
+        return self.backbone.forward(x, self.weights(tensors))
+
+    @abstractmethod
+    def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
+        """State 0 first, then one per inner step; y is one-hot [S, N]. Never sees the query.
+
+        `graph=True` keeps the states differentiable with respect to the meta-parameters, for meta-training.
+        """
+
+    @abstractmethod
+    def predict(self, state: State, x: Features) -> Tensor:
+        """Logits [B, N]."""
+
+    def meta_loss(self, task: Task) -> Tensor:
+        """Query cross-entropy after adaptation, differentiable with respect to the meta-parameters -> []."""
+        *_, last = self.adapt(task.support, task.support_y, graph=True)
+        return cross_entropy(self.predict(last, task.query), task.query_y)
+
+
+REGISTRY: dict[str, type[Algorithm]] = {}
+
+
+def register(name: str, *, paper: str) -> Callable[[type[Algorithm]], type[Algorithm]]:
+    """Class decorator: makes the algorithm known to page, command line, benchmarks and tests under `name`."""
+
+    def add(cls: type[Algorithm]) -> type[Algorithm]:
+        cls.name, cls.paper = name, paper
+        REGISTRY[name] = cls
+        return cls
+
+    return add
+
+
+def get_algorithm(name: str) -> type[Algorithm]:
+    """The registered class; raises UserError naming those there are."""
+    if name not in REGISTRY:
+        raise UserError("algorithm_unknown", name=name, known=", ".join(REGISTRY))
+    return REGISTRY[name]

@@ -1,0 +1,56 @@
+"""Scopes: which weights of the Transformer are the algorithm's own, and which layers stay a frozen prefix.
+
+head     nothing but the classifier head           prefix: all layers
+lora     low-rank factors beside the linear maps   prefix: all but the last n layers
+last_n   every weight of the last n layers         prefix: all but the last n layers
+all      every weight of every layer               prefix: the embedding tables
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from meta_demo.core.backbone import Backbone
+
+SCOPES = ("head", "lora", "last_n", "all")
+_A, _B = ".lora_a", ".lora_b"
+
+
+def boundary(scope: str, last_n: int, n_layers: int) -> int:
+    """The number of frozen layers at the bottom."""
+    return {"head": n_layers, "all": 0}.get(scope, max(0, n_layers - last_n))
+
+
+def own_weights(backbone: Backbone, scope: str, last_n: int, rank: int, rng: torch.Generator) -> dict[str, Tensor]:
+    """The start of the weights in `scope`: the pretrained values themselves, or fresh low-rank factors.
+
+    LoRA (Hu et al. 2022): W + B A with A [r, in] normal of variance 1/in and B [out, r] zero, so that nothing changes at first.
+    """
+    if scope == "head":
+        return {}
+    layers = list(backbone.named_layers())[boundary(scope, last_n, backbone.n_layers) :]
+    if scope != "lora":
+        return {f"{path}.{name}": p.detach().clone() for path, layer in layers for name, p in layer.named_parameters()}
+    factors = {}
+    for path, layer in layers:
+        for name, module in layer.named_modules():
+            if isinstance(module, nn.Linear):
+                out_dim, in_dim = module.weight.shape
+                a = torch.randn(rank, in_dim, generator=rng, dtype=module.weight.dtype) / in_dim**0.5
+                factors[f"{path}.{name}.weight{_A}"] = a.to(module.weight.device)
+                factors[f"{path}.{name}.weight{_B}"] = module.weight.new_zeros(out_dim, rank)
+    return factors
+
+
+def replaced(backbone: Backbone, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The model's parameters that `tensors` stand for: full weights as they are, low-rank factors added to the pretrained ones."""
+    weights = {name: t for name, t in tensors.items() if not name.endswith((_A, _B))}
+    for name, a in tensors.items():
+        if name.endswith(_A):
+            base = name.removesuffix(_A)
+            weights[base] = backbone.parameter(base) + tensors[base + _B] @ a
+    return weights

@@ -1,0 +1,211 @@
+"""An episode - the labelled examples of one task and its queries - and the one check that every episode passes.
+
+Here: from JSON or from the page's cards to a clean `Episode`, or a `UserError` that says what to mend.
+Not here: files (`readers.py`), features and tensors (`core`), truncating long sentences (the model does that).
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from meta_demo.core.messages import UserError
+
+MAX_CLASSES = 50
+MAX_NAME = 80  # characters
+MAX_SUPPORT = 2000  # examples
+MAX_QUERY = 5000  # examples
+NOT_TEXT = "\ufeff\ufffe\uffff"  # byte order marks and noncharacters, which XML, and so a workbook, cannot hold
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sentence, and its class where that is known."""
+
+    text: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task: the examples to learn from and the ones to be asked about. Make it with the functions below."""
+
+    support: tuple[Example, ...]
+    query: tuple[Example, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in order of first appearance in the support set."""
+        return tuple(dict.fromkeys(row.label for row in self.support if row.label is not None))
+
+
+def clean(text: str) -> str:
+    """NFC, without control characters, each run of whitespace one space; "" when nothing visible is left.
+
+    Format characters stay: an emoji's joiners and right-to-left marks carry meaning.
+    """
+    kept = "".join(c for c in text if c.isspace() or not (unicodedata.category(c) in ("Cc", "Cs") or c in NOT_TEXT))
+    result = " ".join(unicodedata.normalize("NFC", kept).split())
+    return result if any(unicodedata.category(c) not in ("Cf", "Zs") for c in result) else ""
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """`text` cleaned and cut to `width` characters, for use in a message."""
+    text = clean(text)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> Episode:
+    """The check that every episode passes, wherever it comes from: cleaned rows, or a UserError.
+
+    Blank support rows and exact repeats within a class are dropped. Queries stay one for one, so that answers line
+    up with questions; a blank one is refused.
+    """
+    if len(support) > MAX_SUPPORT:
+        raise UserError("too_many_support", count=len(support), limit=MAX_SUPPORT)
+    if len(query) > MAX_QUERY:
+        raise UserError("too_many_queries", count=len(query), limit=MAX_QUERY)
+    given = Episode(tuple(_cleaned(row) for row in support), tuple(_cleaned(row) for row in query))
+    episode = Episode(tuple(dict.fromkeys(row for row in given.support if row.text)), given.query)
+    for row in episode.support:
+        if row.label is None:
+            raise UserError("example_no_label", text=shorten(row.text))
+    _check_names(given.labels)
+    _check_classes(given.labels, episode.labels)
+    _check_contradictions(episode.support)
+    _check_query(episode)
+    return episode
+
+
+def episode_from_cards(cards: list[dict[str, str]], query: Sequence[Example] = ()) -> Episode:
+    """The episode that the page's cards spell: `{"name": "refund", "examples": "one per line"}`."""
+    support: list[Example] = []
+    names: set[str] = set()
+    for card in cards:
+        name, lines = clean(card.get("name", "")), card.get("examples", "").splitlines()
+        shown = next(filter(None, map(clean, lines)), "")
+        if not name and shown:
+            raise UserError("card_no_name", text=shorten(shown))
+        if name in names:
+            raise UserError("card_twice", label=shorten(name))
+        if name:
+            names.add(name)
+            support += [Example(line, name) for line in lines or [""]]  # no line at all: the check names the class
+    return make_episode(support, query)
+
+
+def parse_episode(raw: Any) -> Episode:
+    """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?}`."""
+    try:
+        task = _Task.model_validate(raw)
+    except ValidationError as error:
+        raise _first_problem(error) from None
+    return make_episode(
+        [Example(row.text, row.label) for row in task.support],
+        [Example(row.text, row.label) for row in task.query],
+    )
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(strict=True)
+    text: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_picture(cls, row: Any) -> Any:
+        if isinstance(row, dict) and "image" in row and "text" not in row:
+            raise PydanticCustomError("picture", "a picture in place of text")
+        return row
+
+
+class _SupportRow(_Row):
+    label: str
+
+
+class _QueryRow(_Row):
+    label: str | None = None
+
+
+class _Task(BaseModel):
+    model_config = ConfigDict(strict=True)
+    support: Annotated[list[_SupportRow], FailFast()]
+    query: Annotated[list[_QueryRow], FailFast()] = []
+
+
+def _first_problem(error: ValidationError) -> UserError:
+    """The first thing wrong with a task object, as `support[3].label` and a remedy."""
+    first = error.errors(include_url=False)[0]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "task"
+    match first["type"]:
+        case "missing":
+            return UserError("task_missing", where=where)
+        case "picture":
+            return UserError("task_picture", where=where)
+        case "list_type":
+            return UserError("task_not_list", where=where, value=_as_json(first["input"]))
+        case "string_type" | "string_unicode":
+            return UserError("task_not_text", where=where, value=_as_json(first["input"]))
+        case _:
+            return UserError("task_not_object", where=where, value=_as_json(first["input"]))
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return shorten(json.dumps(value, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError):  # not JSON, a number of many thousand digits, nested too deeply
+        return type(value).__name__
+
+
+def _cleaned(row: Example) -> Example:
+    return Example(clean(row.text), clean(row.label or "") or None)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse class names that are too long, or that differ only in capitals."""
+    spelled: dict[str, str] = {}
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise UserError("long_label", label=shorten(name), count=len(name), limit=MAX_NAME)
+        other = spelled.setdefault(name.casefold(), name)
+        if other != name:
+            raise UserError("label_spelling", label=shorten(other), other=shorten(name))
+
+
+def _check_classes(named: Sequence[str], shown: Sequence[str]) -> None:
+    """Refuse a class without an example, and too few or too many classes."""
+    if not named:
+        raise UserError("no_support")
+    for label in named:
+        if label not in shown:
+            raise UserError("class_no_example", label=shorten(label))
+    if len(shown) == 1:
+        raise UserError("one_class", label=shorten(shown[0]))
+    if len(shown) > MAX_CLASSES:
+        raise UserError("too_many_classes", count=len(shown), limit=MAX_CLASSES)
+
+
+def _check_contradictions(support: Sequence[Example]) -> None:
+    """Refuse one sentence, whatever its capitals, under two labels."""
+    seen: dict[str, str | None] = {}
+    for row in support:
+        other = seen.setdefault(row.text.casefold(), row.label)
+        if other != row.label:
+            labels = {"label": shorten(other or ""), "other": shorten(row.label or "")}
+            raise UserError("two_labels", text=shorten(row.text), **labels)
+
+
+def _check_query(episode: Episode) -> None:
+    """Refuse a blank query, and one whose label no support example has."""
+    known = {None, *episode.labels}
+    for index, row in enumerate(episode.query):
+        if not row.text:
+            raise UserError("blank_query", where=f"query[{index}]")
+        if row.label not in known:
+            names = shorten(", ".join(episode.labels), 200)
+            raise UserError("query_label", text=shorten(row.text), label=shorten(row.label or ""), labels=names)

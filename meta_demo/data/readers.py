@@ -1,0 +1,210 @@
+"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text and label) and the .json task file.
+
+Here: from a path to rows or an `Episode`, or a `UserError` of one sentence that says how to mend the file.
+Not here: what makes a good episode (`episode.py`), sampling tasks from many rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+
+from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Episode, Example, clean, make_episode, parse_episode, shorten
+
+MB = 1_000_000  # bytes
+MAX_FILE = 20 * MB
+MAX_UNZIPPED = 200 * MB
+MAX_ROWS = 5000
+MAX_SHEET = 1_048_576  # rows, Excel's own limit: openpyxl would fill the gap before a row numbered in the billions
+
+MAGIC = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"%PDF": "PDF", b"PK\x03\x04": "ZIP / Excel"}
+MAGIC_LOCKED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of a workbook with a password, and of an old .xls
+MAGIC_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # byte order marks of UTF-16 and UTF-32
+
+Records = Iterator[tuple[int, dict[str, Any]]]  # row number as the visitor counts it, and its cells by column
+
+
+def read_rows(path: Path, labels_required: bool = True) -> list[Example]:
+    """The rows of a table that have a text, cleaned; without a label only if `labels_required` is false."""
+    return [row for row in _rows(path, labels_required) if row.text]
+
+
+def read_episode(path: Path) -> Episode:
+    """The episode in a task file (.json), or one with a table as its support set and no query."""
+    if path.suffix.lower() in TABLES:
+        return make_episode(_rows(path, labels_required=True))
+    text = _text(_bytes(path, (".json", *TABLES)), path.name)
+    return parse_episode(_json(text, path.name))
+
+
+def _rows(path: Path, labels_required: bool) -> list[Example]:
+    """Every row of a table that is not wholly blank. A text may be blank where there is a label."""
+    data = _bytes(path, tuple(TABLES))
+    rows: list[Example] = []
+    for number, cells in TABLES[path.suffix.lower()](data, path.name):
+        for column in ("text", "label")[: 1 + labels_required]:
+            if column not in cells:
+                raise _no_column(column, cells, path.name, number)
+        text, label = (_cell(cells.get(column), path.name, number) for column in ("text", "label"))
+        if text and not label and labels_required:
+            raise UserError("row_no_label", file=path.name, row=number, text=shorten(text))
+        if text or label:
+            rows.append(Example(text, label or None))
+        if len(rows) > MAX_ROWS:
+            raise UserError("too_many_rows", file=path.name, limit=MAX_ROWS)
+    if not any(row.text for row in rows):
+        raise UserError("no_rows", file=path.name)
+    return rows
+
+
+def _no_column(column: str, cells: dict[str, Any], file: str, row: int) -> UserError:
+    if column == "text" and "image" in cells:
+        return UserError("task_picture", where=file)
+    return UserError("no_column", file=file, row=row, column=column, found=shorten(", ".join(cells), 200))
+
+
+def _cell(value: Any, file: str, row: int) -> str:
+    if isinstance(value, (dict, list)):
+        raise UserError("cell_not_text", file=file, row=row)
+    return "" if value is None else clean(str(value))
+
+
+def _bytes(path: Path, known: Sequence[str]) -> bytes:
+    """The content of a file of a known kind, of 1 to MAX_FILE bytes."""
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise UserError("is_folder", file=path)
+        if path.suffix.lower() not in known:
+            raise UserError("unknown_suffix", file=path.name, known=" ".join(known))
+        if size > MAX_FILE:
+            raise UserError("file_too_big", file=path.name, size=math.ceil(size / MB * 10) / 10, limit=MAX_FILE // MB)
+        if size == 0:
+            raise UserError("empty_file", file=path.name)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError("no_file", file=path) from None
+    except OSError as error:
+        raise UserError("file_locked", file=path.name, reason=error.strerror) from None
+
+
+def _text(data: bytes, file: str) -> str:
+    """UTF-8 text, with or without a byte order mark; anything else is refused by what it looks like."""
+    for magic, kind in MAGIC.items():
+        if data.startswith(magic):
+            raise UserError("wrong_suffix", file=file, kind=kind)
+    if data.startswith(MAGIC_WIDE) or _is_wide(data):
+        raise UserError("wide_text", file=file)
+    if b"\0" in data:
+        raise UserError("binary_file", file=file)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("not_utf8", file=file, line=data.count(b"\n", 0, error.start) + 1) from None
+    if not text.strip():
+        raise UserError("empty_file", file=file)
+    return text
+
+
+def _is_wide(data: bytes) -> bool:
+    """UTF-16 or UTF-32 without a mark: of the four byte lanes some are mostly NUL and some never are."""
+    lanes = [data[lane:4096:4] for lane in range(4)]
+    return sum(lane.count(0) > 0.4 * len(lane) for lane in lanes) >= 2 and any(lane and 0 not in lane for lane in lanes)
+
+
+def _json(text: str, file: str, line: int = 1) -> Any:
+    """What a JSON text says; `line` is the number of its first line within the file."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError("broken_json", file=file, line=line + error.lineno - 1, column=error.colno) from None
+    except (ValueError, RecursionError):  # a number of many thousand digits; brackets nested too deeply
+        raise UserError("odd_json", file=file, line=line) from None
+
+
+def _jsonl(data: bytes, file: str) -> Records:
+    for number, line in enumerate(_text(data, file).split("\n"), 1):  # splitlines also splits inside strings
+        if not line.strip():
+            continue
+        value = _json(line, file, number)
+        if not isinstance(value, dict):
+            raise UserError("line_not_object", file=file, line=number)
+        yield number, _by_column(list(value), list(value.values()))
+
+
+def _delimited(delimiter: str) -> Callable[[bytes, str], Records]:
+    """A reader of text whose cells are separated by `delimiter` and quoted as spreadsheets do it."""
+
+    def read(data: bytes, file: str) -> Records:
+        grid = csv.reader(io.StringIO(_text(data, file), newline=""), delimiter=delimiter, strict=True)
+        try:
+            yield from _headed(grid, file, even=True)
+        except csv.Error:
+            raise UserError("broken_csv", file=file, line=grid.line_num) from None
+
+    return read
+
+
+def _xlsx(data: bytes, file: str) -> Records:
+    """The rows of the first sheet."""
+    if data.startswith(MAGIC_LOCKED):
+        raise UserError("locked_xlsx", file=file)
+    return _headed(_sheet(data, file), file, even=False)
+
+
+def _headed(grid: Iterable[Sequence[Any]], file: str, even: bool) -> Records:
+    """The rows that are not blank, under the first of them, the header. `even`: all must be as long as the header."""
+    header: Sequence[Any] = ()
+    for number, cells in enumerate(grid, 1):
+        if not any(cell is not None and str(cell).strip() for cell in cells):
+            continue
+        if not header:
+            header = cells
+            if len(header) == 1 and ";" in str(header[0]):
+                raise UserError("semicolons", file=file)
+        elif even and (len(cells) < len(header) or any(cells[len(header) :])):
+            raise UserError("ragged_row", file=file, row=number, count=len(cells), expected=len(header))
+        else:
+            yield number, _by_column(header, [*cells, *[None] * (len(header) - len(cells))])
+
+
+def _sheet(data: bytes, file: str) -> Iterator[tuple[Any, ...]]:
+    """The first sheet's rows of cell values, read one at a time."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_UNZIPPED:
+            raise UserError("zip_bomb", file=file, size=math.ceil(size / MB), limit=MAX_UNZIPPED // MB)
+        sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True).worksheets[0]
+        sheet.reset_dimensions()  # the declared size may be a million columns wide
+        yield from islice(sheet.iter_rows(values_only=True), MAX_SHEET)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged workbook breaks openpyxl in dozens of ways: KeyError, ParseError ...
+        raise UserError("broken_xlsx", file=file) from error
+
+
+def _by_column(header: Sequence[Any], cells: Sequence[Any]) -> dict[str, Any]:
+    """Cells by column name in lower case; of two columns with one name the first counts."""
+    record: dict[str, Any] = {}
+    for name, cell in zip(header, cells, strict=False):
+        record.setdefault("" if name is None else clean(str(name)).lower(), cell)
+    return record
+
+
+TABLES: dict[str, Callable[[bytes, str], Records]] = {
+    ".csv": _delimited(","),
+    ".tsv": _delimited("\t"),
+    ".jsonl": _jsonl,
+    ".xlsx": _xlsx,
+}

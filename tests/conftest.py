@@ -1,0 +1,103 @@
+"""What tests share: the bundled model, tiny random encoders of many architectures, and tasks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from meta_demo.core.backbone import Backbone
+from meta_demo.core.cache import Cache
+from meta_demo.core.heads import one_hot
+from meta_demo.core.loading import bundled_folder, load_backbone
+from meta_demo.core.task import Task
+from meta_demo.service import Service
+
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 64,
+    "vocab_size": 30522,
+    "pad_token_id": 0,
+}
+ARCHITECTURES = {
+    "bert": SMALL,
+    "roberta": SMALL,
+    "electra": {**SMALL, "embedding_size": 16},
+    "mpnet": SMALL,
+    "distilbert": {
+        "dim": 16,
+        "n_layers": 3,
+        "n_heads": 2,
+        "hidden_dim": 24,
+        "vocab_size": 30522,
+        "max_position_embeddings": 64,
+    },
+    "deberta-v2": {**SMALL, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False},
+    "modernbert": {
+        **SMALL,
+        "eos_token_id": 1,
+        "bos_token_id": 1,
+        "cls_token_id": 1,
+        "sep_token_id": 1,
+        "global_attn_every_n_layers": 2,
+        "local_attention": 8,
+    },
+    "xlm-roberta": SMALL,
+}
+SUPPORT = [
+    ("my card was charged twice", 0),
+    ("why is there a second payment", 0),
+    ("the parcel never came", 1),
+    ("where is my order, it should have been here on monday", 1),
+    ("delivery is late", 1),
+    ("I forgot my password", 2),
+]
+QUERY = [("I paid two times", 0), ("still waiting for the package", 1), ("cannot log in any more", 2)]
+
+
+def tiny_backbone(architecture: str = "bert", dtype: torch.dtype = torch.float64, seed: int = 0) -> Backbone:
+    """A random encoder of three layers over the bundled tokenizer."""
+    config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture])
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(config, attn_implementation="eager").to(dtype)
+    tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
+    return Backbone(model, tokenizer, f"tiny-{architecture}", max_tokens=48, pooling="mean", cache=Cache(1 << 26))
+
+
+def make_task(
+    backbone: Backbone, boundary: int, support=SUPPORT, query=QUERY, order: tuple[int, ...] = (0, 1, 2)
+) -> Task:
+    """`support` and `query` as (text, class) pairs -> a Task whose class numbers are permuted by `order`."""
+    like = torch.zeros(1, dtype=backbone.dtype)
+
+    def side(rows):
+        labels = [order[label] for _, label in rows]
+        return backbone.features([text for text, _ in rows], boundary), one_hot(labels, len(order), like)
+
+    return Task(*side(support), *side(query))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Backbone:
+    return tiny_backbone()
+
+
+@pytest.fixture(scope="session")
+def tiny_of() -> Callable[..., Backbone]:
+    return tiny_backbone
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Backbone:
+    return load_backbone("minilm", torch.device("cpu"), Cache(1 << 28))
+
+
+@pytest.fixture(scope="session")
+def service() -> Service:
+    return Service(torch.device("cpu"))

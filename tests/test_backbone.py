@@ -1,0 +1,152 @@
+"""The backbone against transformers itself: same embeddings, same attention, whatever is cached, batched or replaced."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import ARCHITECTURES, tiny_backbone
+
+from meta_demo.core.cache import Cache
+from meta_demo.core.loading import load_backbone
+from meta_demo.core.messages import UserError
+
+TEXTS = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length", "hello"]
+
+
+def reference(backbone, text: str) -> torch.Tensor:
+    """The unit mean-pooled embedding as transformers' own forward gives it, one text alone and unpadded."""
+    ids = torch.tensor([backbone.tokenizer(text)["input_ids"]])
+    hidden = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+    return torch.nn.functional.normalize(hidden[0].mean(0), dim=0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_any_boundary_equals_the_whole_model(architecture):
+    backbone = tiny_backbone(architecture)
+    expected = torch.stack([reference(backbone, text) for text in TEXTS])
+    for boundary in range(backbone.n_layers + 1):
+        z = backbone.forward(backbone.features(TEXTS, boundary), {})
+        torch.testing.assert_close(z, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_attention_is_transformers_own(architecture):
+    backbone = tiny_backbone(architecture)
+    maps = backbone.attentions(TEXTS[1], {})
+    ids = torch.tensor([backbone.tokenizer(TEXTS[1])["input_ids"]])
+    own = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True).attentions
+    assert maps.shape == (backbone.n_layers, backbone.n_heads, ids.shape[1], ids.shape[1])
+    assert torch.equal(maps, torch.stack([layer[0] for layer in own]))
+    torch.testing.assert_close(maps.sum(-1), torch.ones_like(maps.sum(-1)))
+
+
+def test_replaced_weights_count_and_the_model_keeps_its_own(tiny):
+    name = next(name for name in dict(tiny.model.named_parameters()) if "layer.2" in name and "dense.weight" in name)
+    before = {n: p.clone() for n, p in tiny.model.named_parameters()}
+    x = tiny.features(TEXTS, 2)
+    changed = tiny.forward(x, {name: tiny.parameter(name) * 2})
+    assert not torch.allclose(changed, tiny.forward(x, {}))
+    for n, p in tiny.model.named_parameters():
+        assert torch.equal(p, before[n])
+    with torch.no_grad():
+        own = tiny.parameter(name)
+        original = own.clone()
+        own.mul_(2)
+        try:
+            torch.testing.assert_close(changed, torch.stack([reference(tiny, text) for text in TEXTS]))
+        finally:
+            own.copy_(original)
+
+
+def test_features_do_not_depend_on_neighbours_or_cache(minilm):
+    """To the last bit: alone, in any company, from a lower boundary, or out of the cache."""
+    texts = [f"{'very ' * n}late parcel number {n}" for n in range(12)]
+    together = minilm.forward(minilm.features(texts, 4), {})
+    alone_backbone = load_backbone("minilm", torch.device("cpu"), Cache(0))
+    alone_hidden = [alone_backbone.features([text], 4).groups[0].hidden[0] for text in texts]
+    lower = load_backbone("minilm", torch.device("cpu"), Cache(1 << 28))
+    lower.features(texts[::2], 2)
+    for backbone in (minilm, lower):
+        features = backbone.features(texts, 4)
+        for group in features.groups:
+            for row, place in zip(group.hidden, group.index.tolist(), strict=True):
+                assert torch.equal(row, alone_hidden[place])
+    assert together.shape == (12, 384)
+
+
+def test_each_input_is_computed_once(tiny_of, monkeypatch):
+    backbone = tiny_of()
+    ran: list[int] = []
+    original = backbone._replay.run
+
+    def counting(ids, *rest):
+        ran.append(len(ids))
+        return original(ids, *rest)
+
+    monkeypatch.setattr(backbone._replay, "run", counting)
+    backbone.features(TEXTS, 2)
+    assert sum(ran) == 3  # "hello" stands there twice
+    backbone.features([*TEXTS, "new"], 2)
+    assert sum(ran) == 4
+
+
+def test_little_is_padding(minilm):
+    features = minilm.features(
+        ["where is the parcel that I ordered", "a question that is about as long as banking questions are"] * 5, 4
+    )
+    real = sum(int(group.mask.sum()) for group in features.groups)
+    assert real / sum(group.mask.numel() for group in features.groups) > 0.75
+
+
+def test_long_input_is_cut(minilm):
+    encoded = minilm.encode("word " * 5000)
+    assert len(encoded.ids) == minilm.max_tokens == 256
+    assert encoded.dropped == 5002 - 256
+    assert encoded.ids[-1] == minilm.tokenizer.sep_token_id
+
+
+@pytest.mark.parametrize("text", ["", "  ", "🎉🎉", "中文句子", "שלום עולם", "<script>alert(1)</script>", "\u200b"])
+def test_any_text_has_an_embedding(minilm, text):
+    z = minilm.forward(minilm.features([text], 4), {})
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(1))
+
+
+def test_a_saved_folder_loads(tmp_path, tiny_of):
+    backbone = tiny_of("bert", torch.float32)
+    backbone.model.save_pretrained(tmp_path)
+    backbone.tokenizer.save_pretrained(tmp_path)
+    loaded = load_backbone(str(tmp_path), torch.device("cpu"), Cache(1 << 20))
+    torch.testing.assert_close(
+        loaded.forward(loaded.features(TEXTS, 1), {}), backbone.forward(backbone.features(TEXTS, 1), {})
+    )
+    assert loaded.hash == backbone.hash
+
+
+def test_models_that_cannot_be_had(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="config.json"):
+        load_backbone(str(tmp_path / "empty"), torch.device("cpu"), Cache(0))
+    with pytest.raises(UserError, match="no/such-model"):
+        load_backbone("no/such-model", torch.device("cpu"), Cache(0))
+    with pytest.raises(UserError, match="not a name"):
+        load_backbone("not a name!", torch.device("cpu"), Cache(0))
+
+
+def test_too_large_a_model_is_refused(tmp_path, tiny_of, monkeypatch):
+    backbone = tiny_of("bert", torch.float32)
+    backbone.model.save_pretrained(tmp_path)
+    backbone.tokenizer.save_pretrained(tmp_path)
+    monkeypatch.setenv("META_DEMO_MAX_PARAMETERS", "1000")
+    with pytest.raises(UserError, match="million"):
+        load_backbone(str(tmp_path), torch.device("cpu"), Cache(0))
+
+
+def test_bundled_weights_are_checked(tmp_path, monkeypatch):
+    from meta_demo.core import loading
+
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    monkeypatch.setattr(loading, "bundled_folder", lambda: tmp_path)
+    with pytest.raises(UserError, match="SHA-256"):
+        load_backbone("minilm", torch.device("cpu"), Cache(0))

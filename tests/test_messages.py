@@ -1,0 +1,83 @@
+"""The catalogue is complete in both languages, and code and catalogue name the same errors."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import meta_demo
+from meta_demo.core.messages import LANGUAGES, UserError, catalogue, language, text
+
+PACKAGE = Path(meta_demo.__file__).parent
+RESERVED = {"self", "key", "lang", "name"}  # parameters of text() and UserError(), so no placeholder's name
+
+
+def placeholders(template: str) -> set[str]:
+    return {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+
+
+def raised() -> list[tuple[str, list[str]]]:
+    """Each `UserError(...)` call of the package: where it is, and the literal names its first argument can be."""
+    calls = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "UserError":
+                literals = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+                names = [value for value in literals if isinstance(value, str)]
+                calls.append((f"{path.relative_to(PACKAGE)}:{node.lineno}", names))
+    return calls
+
+
+@pytest.mark.parametrize("key", sorted(catalogue()))
+def test_every_key_says_the_same_in_both_languages(key: str) -> None:
+    entry = catalogue()[key]
+    assert set(entry) == set(LANGUAGES)
+    assert all(entry[lang].strip() == entry[lang] != "" for lang in LANGUAGES)
+    assert placeholders(entry["en"]) == placeholders(entry["zh"])
+    assert not placeholders(entry["en"]) & RESERVED
+    values = dict.fromkeys(placeholders(entry["en"]), "{0} %s <b>")
+    assert all(text(key, lang, **values) for lang in LANGUAGES)
+
+
+def test_every_error_that_code_raises_has_its_entry() -> None:
+    assert [where for where, names in raised() if not names] == [], "UserError takes a literal name"
+    assert [call for call in raised() if not all(f"error.{name}" in catalogue() for name in call[1])] == []
+
+
+def test_every_error_entry_is_raised_somewhere() -> None:
+    entries = {key.removeprefix("error.") for key in catalogue() if key.startswith("error.")}
+    assert entries - {name for _, names in raised() for name in names} == set()
+
+
+@pytest.mark.parametrize(
+    ("header", "lang"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("zh", "zh"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("ZH-Hant-TW", "zh"),
+        ("en;q=0.5, zh;q=0.7", "zh"),
+        ("en-GB,zh;q=0.9", "en"),
+        ("fr,de;q=0.9", "en"),
+        ("fr, zh;q=0.1", "zh"),
+        ("zh;q=much, en;q=0.1", "en"),
+        (";;;,,q=", "en"),
+    ],
+)
+def test_language(header: str | None, lang: str) -> None:
+    assert language(header) == lang
+
+
+def test_a_user_error_speaks_both_languages() -> None:
+    error = UserError("one_class", label="{x}")
+    assert str(error) == error.message() == text("error.one_class", "en", label="{x}")
+    assert "{x}" in error.message("zh") != error.message("en")
+
+
+def test_an_unknown_key_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        text("no.such.key")
