@@ -1,8 +1,15 @@
-"""What tests share: the bundled model, tiny random encoders of many architectures, and tasks for them."""
+"""What tests share: the bundled model, tiny random encoders of many architectures, tasks for them, and a running page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -101,3 +108,38 @@ def minilm() -> Backbone:
 @pytest.fixture(scope="session")
 def service() -> Service:
     return Service(torch.device("cpu"))
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `python app.py` on a free port; its first answer must come within 30 seconds even on a busy machine."""
+    url = f"http://127.0.0.1:{(port := _free_port())}/"
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    environment = os.environ | {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=Path(__file__).parents[1], env=environment, stdout=out, stderr=out
+        )
+        try:
+            _wait(url, server, log)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2).read()
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the page did not start:\n{log.read_text()}")

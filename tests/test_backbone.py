@@ -125,7 +125,7 @@ def test_a_saved_folder_loads(tmp_path, tiny_of):
 def test_models_that_cannot_be_had(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="config.json"):
+    with pytest.raises(UserError, match=r"config\.json"):
         load_backbone(str(tmp_path / "empty"), torch.device("cpu"), Cache(0))
     with pytest.raises(UserError, match="no/such-model"):
         load_backbone("no/such-model", torch.device("cpu"), Cache(0))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from string import Formatter
+from typing import NamedTuple
 
 import pytest
 
@@ -12,22 +14,31 @@ import meta_demo
 from meta_demo.core.messages import LANGUAGES, UserError, catalogue, language, text
 
 PACKAGE = Path(meta_demo.__file__).parent
-RESERVED = {"self", "key", "lang", "name"}  # parameters of text() and UserError(), so no placeholder's name
 
 
 def placeholders(template: str) -> set[str]:
     return {field for _, field, _, _ in Formatter().parse(template) if field is not None}
 
 
-def raised() -> list[tuple[str, list[str]]]:
-    """Each `UserError(...)` call of the package: where it is, and the literal names its first argument can be."""
+class Raised(NamedTuple):
+    """A `UserError(...)` call: where it is, the literal names it can have, its keywords (None: a `**`)."""
+
+    where: str
+    names: list[str]
+    given: set[str | None]
+
+
+@cache
+def raised() -> list[Raised]:
+    """Every `UserError(...)` call of the package."""
     calls = []
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "UserError":
                 literals = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
                 names = [value for value in literals if isinstance(value, str)]
-                calls.append((f"{path.relative_to(PACKAGE)}:{node.lineno}", names))
+                given = {keyword.arg for keyword in node.keywords}
+                calls.append(Raised(f"{path.relative_to(PACKAGE)}:{node.lineno}", names, given))
     return calls
 
 
@@ -35,21 +46,28 @@ def raised() -> list[tuple[str, list[str]]]:
 def test_every_key_says_the_same_in_both_languages(key: str) -> None:
     entry = catalogue()[key]
     assert set(entry) == set(LANGUAGES)
-    assert all(entry[lang].strip() == entry[lang] != "" for lang in LANGUAGES)
+    assert all(entry[lang].strip() for lang in LANGUAGES)
     assert placeholders(entry["en"]) == placeholders(entry["zh"])
-    assert not placeholders(entry["en"]) & RESERVED
-    values = dict.fromkeys(placeholders(entry["en"]), "{0} %s <b>")
+    values = dict.fromkeys(placeholders(entry["en"]), 1)
     assert all(text(key, lang, **values) for lang in LANGUAGES)
 
 
 def test_every_error_that_code_raises_has_its_entry() -> None:
-    assert [where for where, names in raised() if not names] == [], "UserError takes a literal name"
-    assert [call for call in raised() if not all(f"error.{name}" in catalogue() for name in call[1])] == []
+    assert [call for call in raised() if not call.names] == [], "UserError takes a literal name"
+    assert [call for call in raised() if not all(f"error.{name}" in catalogue() for name in call.names)] == []
+
+
+def test_every_error_is_raised_with_the_values_its_entry_speaks_of() -> None:
+    def fits(call: Raised, name: str) -> bool:
+        spoken = placeholders(catalogue()[f"error.{name}"]["en"])
+        return spoken >= call.given - {None} if None in call.given else spoken == call.given
+
+    assert [call for call in raised() if not all(fits(call, name) for name in call.names)] == []
 
 
 def test_every_error_entry_is_raised_somewhere() -> None:
     entries = {key.removeprefix("error.") for key in catalogue() if key.startswith("error.")}
-    assert entries - {name for _, names in raised() for name in names} == set()
+    assert entries - {name for call in raised() for name in call.names} == set()
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ class GradientAlgorithm(Algorithm):
             # z and head enter the loss as variables of their own: the inner gradient holds one fixed while it
             # differentiates by the other, although the first head was made from z.
             with torch.enable_grad():
-                inputs = (_views if exact else _leaves)({"z": z, **head})
-                logits = linear(inputs["z"], inputs)
+                inputs = (_views if exact else _leaves)({"z": z, **head} if at else head)
+                logits = linear(inputs.get("z", z), inputs)
                 loss = cross_entropy(logits, y)
             fast = {**body, **head}
             yield State(fast if graph else _detached(fast), logits.detach())
@@ -101,9 +101,9 @@ class GradientAlgorithm(Algorithm):
 def _gradients(loss: Tensor, inputs: Fast, z: Tensor, at: Fast, *, exact: bool, retain: bool) -> Fast:
     """Gradient of the support loss by the head, and through z by the body's weights `at`."""
     by_input = dict(zip(inputs, grad(loss, list(inputs.values()), create_graph=exact), strict=True))
-    by_z = by_input.pop("z")
     if not at:
         return by_input
+    by_z = by_input.pop("z")
     by_body = grad(
         z, list(at.values()), by_z, create_graph=exact, retain_graph=retain, allow_unused=True, materialize_grads=True
     )
@@ -115,7 +115,8 @@ def _leaves(tensors: Fast) -> Fast:
 
 
 def _views(tensors: Fast) -> Fast:
-    return {name: t.view_as(t) for name, t in tensors.items()}
+    """The same values as variables of their own, still connected to what they were made from."""
+    return {name: t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for name, t in tensors.items()}
 
 
 def _detached(tensors: Fast) -> Fast:

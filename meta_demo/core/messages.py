@@ -36,8 +36,8 @@ def language(accept_language: str | None) -> str:
             wanted.append((-float(quality or 1), tag.lower()))
         except ValueError:
             continue
-    for _, tag in sorted(wanted, key=lambda item: item[0]):
-        if tag.split("-")[0] in LANGUAGES:
+    for priority, tag in sorted(wanted, key=lambda item: item[0]):
+        if priority and tag.split("-")[0] in LANGUAGES:
             return tag.split("-")[0]
     return "en"
 

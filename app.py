@@ -1,0 +1,35 @@
+"""Starts the page. `python app.py` serves http://127.0.0.1:7860; a Hugging Face Space runs this file as it is.
+
+Environment: PORT or GRADIO_SERVER_PORT, GRADIO_SERVER_NAME.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Thread
+
+from meta_demo.core.loading import BUNDLED
+from meta_demo.core.messages import UserError
+from meta_demo.service import Service
+from meta_demo.ui.page import build_app, launch_arguments
+
+
+def main() -> None:
+    service = Service()
+    Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
+    app = build_app(service)
+    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
+    port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or 7860)
+    app.queue(max_size=64).launch(server_name=host, server_port=port, **launch_arguments())
+
+
+def _warm_up(service: Service) -> None:
+    """Load the bundled model; should that fail, the page says why as soon as somebody asks for it."""
+    try:
+        service.backbone(BUNDLED)
+    except UserError:
+        return
+
+
+if __name__ == "__main__":
+    main()

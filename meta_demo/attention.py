@@ -1,0 +1,86 @@
+"""Attention as numbers: the tokens of a sentence, and maps [layers, heads, L, L] reduced to what one looks at.
+
+Pure functions of arrays. Computing the maps is the service's work, drawing them the page's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+VIEWS = ("before", "after", "difference")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as the characters [start, end) of its sentence; `special` tokens stand for no characters."""
+
+    text: str
+    start: int
+    end: int
+    special: bool
+
+
+def tokenize(tokenizer: Any, text: str, length: int) -> list[Token]:
+    """The first `length` tokens of `text`, special ones included, shown by the characters they stand for."""
+    encoded = tokenizer(text, truncation=True, max_length=length, return_offsets_mapping=tokenizer.is_fast)
+    ids = encoded["input_ids"]
+    if not tokenizer.is_fast:  # such a tokenizer knows no offsets: the best there is, is each token by itself
+        special = set(tokenizer.all_special_ids)
+        return [Token(tokenizer.decode([i]).strip(" #"), 0, 0, i in special) for i in ids]
+    tokens = []
+    for index, (first, end) in zip(ids, encoded["offset_mapping"], strict=True):
+        # Byte-pair encoders count the space before a word as part of it.
+        start = first + len(text[first:end]) - len(text[first:end].lstrip())
+        # A character split over several tokens belongs to each of them; a token of nothing but space shows as a dot.
+        tokens.append(Token(text[start:end] or "·", start, end, end == 0 and index in tokenizer.all_special_ids))
+    return tokens
+
+
+def reduce_heads(maps: Array, layer: int, head: int | None) -> Array:
+    """The map [L, L] of one head of a layer, or the mean of the layer's heads when `head` is None."""
+    chosen: Array = maps[layer].mean(0) if head is None else maps[layer, head]
+    return chosen
+
+
+def view(before: Array, after: Array, which: str) -> Array:
+    """One map [L, L] of two: before, after, or how much each share grew."""
+    return {"before": before, "after": after, "difference": after - before}[which]
+
+
+def received(matrix: Array, row: int | None = None) -> Array:
+    """How much each token is looked at [L]: by the token `row`, or by all tokens on average."""
+    shares: Array = matrix.mean(0) if row is None else matrix[row]
+    return shares
+
+
+def strongest(shares: Array, count: int = 3) -> list[int]:
+    """Places of the `count` largest shares, by magnitude, largest first."""
+    return [int(i) for i in np.argsort(-np.abs(shares), kind="stable")[:count]]
+
+
+def unchanged(before: Array, after: Array, tolerance: float = 1e-6) -> bool:
+    """Whether two maps are the same up to rounding."""
+    return bool(np.abs(before - after).max() <= tolerance)
+
+
+def segments(text: str, tokens: Sequence[Token]) -> list[tuple[str, int | None]]:
+    """The sentence in order as (characters, token) pieces; what lies between tokens belongs to none."""
+    pieces: list[tuple[str, int | None]] = []
+    at = 0
+    for index, token in enumerate(tokens):
+        if token.special or token.start < at or token.end <= token.start:
+            pieces.append((token.text, index))
+            continue
+        if token.start > at:
+            pieces.append((text[at : token.start], None))
+        pieces.append((token.text, index))
+        at = token.end
+    if text[at:]:
+        pieces.append((text[at:], None))
+    return pieces

@@ -1,0 +1,35 @@
+// A plotly figure that is redrawn in place, so that a streaming chart does not flicker: gr.Plot builds a new one for each update.
+// Given by gr.HTML: element, props, watch.
+
+const place = element.querySelector(".chart");
+let waiting = false;
+
+function library() {
+  window.plotlyLoading ||= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = props.library;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  return window.plotlyLoading;
+}
+
+async function draw() {
+  if (waiting) return; // the frame that is due draws the newest figure anyway
+  waiting = true;
+  const plotly = await library();
+  await new Promise(requestAnimationFrame);
+  waiting = false;
+  const figure = props.value && JSON.parse(JSON.stringify(props.value)); // plotly writes into what it is given
+  if (!figure) return;
+  place.setAttribute("aria-label", figure.layout.meta);
+  await plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+}
+
+library();
+draw();
+watch("value", draw);
+new ResizeObserver(() => {
+  if (place.data && place.clientWidth) window.Plotly.Plots.resize(place);
+}).observe(place);

@@ -1,0 +1,43 @@
+"""Charts on the page: a component that draws a plotly figure in place, and the plotly.js that the page is served with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import plotly
+import plotly.graph_objects as go
+from starlette.responses import FileResponse
+from starlette.routing import Route
+
+LIBRARY = "plotly.min.js"  # as plotly.py carries it: always the release that its figures are made for
+_SCRIPT = Path(__file__).parent / "chart.js"
+
+
+def chart(elem_id: str) -> gr.HTML:
+    """A place for a figure; its value is `figure_json(figure)`."""
+    return gr.HTML(
+        None,
+        html_template='<div class="chart" role="img"></div>',
+        js_on_load=_SCRIPT.read_text("utf-8"),
+        library=LIBRARY,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
+def figure_json(figure: go.Figure) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(figure.to_json())
+    return content
+
+
+def routes() -> list[Route]:
+    """Where the browser finds plotly.js: on this server, since the page asks no other."""
+    path = Path(plotly.__file__).parent / "package_data" / LIBRARY
+
+    def library(_: Any) -> FileResponse:
+        return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
+
+    return [Route(f"/{LIBRARY}", library)]

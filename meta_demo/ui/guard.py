@@ -1,0 +1,52 @@
+"""What a visitor sees when something goes wrong: one sentence in their language, never a traceback."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from meta_demo.core.messages import UserError, text
+from meta_demo.ui import views
+from meta_demo.ui.words import request_language
+
+_LOG = logging.getLogger(__name__)
+
+
+def sentence(error: Exception, lang: str) -> str:
+    """A UserError's own sentence; for anything else a general one, and where it happened goes to the log.
+
+    Neither the error's words nor its values are logged: they may be a visitor's.
+    """
+    if isinstance(error, UserError):
+        return error.message(lang)
+    _LOG.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+    return text("page.error.unexpected", lang)
+
+
+def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """`handler(values, request, ...)`, with its errors shown in `message`."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(values: dict[Any, Any], request: gr.Request, *event: gr.EventData) -> Iterator[dict[Any, Any]]:
+            try:
+                yield from handler(values, request, *event)
+            except Exception as error:
+                yield {message: views.alert(sentence(error, request_language(request)))}
+
+        return stream
+
+    @functools.wraps(handler)
+    def call(values: dict[Any, Any], request: gr.Request, *event: gr.EventData) -> Any:
+        try:
+            return handler(values, request, *event)
+        except Exception as error:
+            return {message: views.alert(sentence(error, request_language(request)))}
+
+    return call

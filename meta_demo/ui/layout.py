@@ -1,0 +1,206 @@
+"""What stands where on the Playground page: components only, no events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from meta_demo.attention import VIEWS
+from meta_demo.core.loading import BUNDLED, SUGGESTED
+from meta_demo.data.readers import TABLES
+from meta_demo.data.samples import load_sample, sample_names
+from meta_demo.snapshots import DEFAULT_ALGORITHMS
+from meta_demo.ui.cards import cards_from, class_cards, first_sentence
+from meta_demo.ui.charts import chart
+from meta_demo.ui.controls import Knobs, knob_folds
+from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.words import label
+
+FIRST_SAMPLE = "medical-triage"  # short and small: the first Adapt is quick on any machine
+SESSION_SECONDS = 3600
+TOKEN_SCRIPT = """
+element.addEventListener("click", (event) => {
+  const token = event.target.closest("[data-token]");
+  if (token) trigger("token", { index: Number(token.dataset.token) });
+});
+"""
+
+
+@dataclass
+class Teach:
+    sample: gr.Dropdown
+    upload: gr.UploadButton
+    cards: gr.HTML
+
+
+@dataclass
+class Adapt:
+    model: gr.Dropdown
+    model_status: gr.HTML
+    algorithms: gr.CheckboxGroup
+    seed: gr.Number
+    knobs: Knobs
+    knob_folds: dict[str, gr.Accordion]
+    start: gr.Button
+    stop: gr.Button
+    notice: gr.HTML
+    runs: gr.HTML
+    curves: gr.HTML
+    summary: gr.HTML
+
+
+@dataclass
+class Try:
+    sentence: gr.Textbox
+    step: gr.Slider
+    predictions: gr.HTML
+
+
+@dataclass
+class Look:
+    empty: gr.HTML
+    body: gr.Row
+    algorithm: gr.Dropdown
+    layer: gr.Slider
+    head: gr.Dropdown
+    view: gr.Radio
+    caption: gr.HTML
+    sentence: gr.HTML
+    words: gr.HTML
+    heatmap: gr.HTML
+
+
+@dataclass
+class Page:
+    """Every component that an event reads or writes; `run` and `row` are the session's: what was adapted, which token looks."""
+
+    message: gr.HTML
+    teach: Teach
+    adapt: Adapt
+    attempt: Try
+    look: Look
+    run: gr.State
+    row: gr.State
+
+
+def lay_out() -> Page:
+    """The page's components, to be called inside a gr.Blocks."""
+    gr.HTML(label("html.header"), elem_id="header")
+    message = gr.HTML("", elem_id="message")
+    with gr.Row(elem_id="steps", equal_height=False):
+        with gr.Column(elem_classes="sheet", min_width=300):
+            teach = _teach()
+        with gr.Column(elem_classes="sheet", min_width=300):
+            adapt = _adapt()
+        with gr.Column(elem_classes="sheet", min_width=300):
+            attempt = _try()
+    with gr.Column(elem_classes="sheet", elem_id="look"):
+        look = _look()
+    run = gr.State(None, time_to_live=SESSION_SECONDS)
+    row = gr.State(None, time_to_live=SESSION_SECONDS)
+    return Page(message, teach, adapt, attempt, look, run, row)
+
+
+def _teach() -> Teach:
+    gr.HTML(label("html.teach"), elem_classes="heading")
+    with gr.Row(elem_classes="pickers"):
+        samples = [(label(f"sample.{name}"), name) for name in sample_names()]
+        sample = gr.Dropdown(samples, value=FIRST_SAMPLE, label=label("page.sample"), elem_id="sample", min_width=160)
+        with gr.Column(min_width=120, elem_classes="beside"):
+            upload = gr.UploadButton(
+                label("page.upload"), file_types=[*TABLES, ".json"], file_count="single", size="md", elem_id="upload"
+            )
+    gr.HTML(label("html.upload.about"))
+    cards = class_cards(cards_from(load_sample(FIRST_SAMPLE)), elem_id="cards")
+    return Teach(sample, upload, cards)
+
+
+def _adapt() -> Adapt:
+    gr.HTML(label("html.adapt"), elem_classes="heading")
+    models = [(label(f"model.{m.name}"), m.name) for m in SUGGESTED]
+    model = gr.Dropdown(
+        models,
+        value=BUNDLED,
+        allow_custom_value=True,
+        label=label("page.model"),
+        info=label("page.model.about"),
+        elem_id="model",
+    )
+    model_status = gr.HTML("", elem_id="model-status")
+    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
+    algorithms = gr.CheckboxGroup(
+        choices, value=list(DEFAULT_ALGORITHMS), label=label("page.algorithms"), elem_id="algorithms"
+    )
+    gr.HTML(label("html.about"), elem_id="about")
+    with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
+        seed = gr.Number(0, precision=0, label=label("page.seed"), info=label("page.seed.about"), elem_id="seed")
+        knobs, folds = knob_folds(DEFAULT_ALGORITHMS)
+    with gr.Row(elem_id="buttons"):
+        start = gr.Button(
+            label("page.button.adapt"), variant="primary", size="lg", scale=3, min_width=120, elem_id="start"
+        )
+        stop = gr.Button(
+            label("page.button.stop"),
+            variant="secondary",
+            size="lg",
+            scale=1,
+            min_width=80,
+            elem_id="stop",
+            interactive=False,
+        )
+    notice = gr.HTML("", elem_id="notice")
+    curves = chart("curves")
+    runs = gr.HTML(label("html.run.empty"), elem_id="runs")
+    summary = gr.HTML("", elem_id="summary")
+    return Adapt(model, model_status, algorithms, seed, knobs, folds, start, stop, notice, runs, curves, summary)
+
+
+def _try() -> Try:
+    gr.HTML(label("html.try"), elem_classes="heading")
+    sentence = gr.Textbox(
+        first_sentence(load_sample(FIRST_SAMPLE)),
+        label=label("page.try.sentence"),
+        placeholder=label("page.try.placeholder"),
+        lines=2,
+        max_lines=5,
+        max_length=5000,
+        elem_id="sentence",
+    )
+    step = gr.Slider(
+        0,
+        1,
+        value=0,
+        step=1,
+        label=label("page.try.step"),
+        info=label("page.try.step.about"),
+        elem_id="step",
+        visible=False,
+    )
+    predictions = gr.HTML(label("html.try.empty"), elem_id="predictions")
+    return Try(sentence, step, predictions)
+
+
+def _look() -> Look:
+    gr.HTML(label("html.look"), elem_classes="heading")
+    empty = gr.HTML(label("html.look.empty"), elem_id="look-empty")
+    with gr.Row(equal_height=False, visible=False) as body:
+        with gr.Column(scale=2, min_width=280):
+            with gr.Row():
+                algorithm = gr.Dropdown([], label=label("page.look.algorithm"), elem_id="look-algorithm", min_width=140)
+                head = gr.Dropdown(
+                    [(label("page.look.head.mean"), 0)],
+                    value=0,
+                    label=label("page.look.head"),
+                    elem_id="head",
+                    min_width=140,
+                )
+            layer = gr.Slider(1, 2, value=2, step=1, label=label("page.look.layer"), elem_id="layer")
+            views = [(label(f"page.look.{view}"), view) for view in VIEWS]
+            view = gr.Radio(views, value="after", label=label("page.look.view"), elem_id="view")
+            caption = gr.HTML("", elem_id="look-caption")
+            sentence = gr.HTML("", js_on_load=TOKEN_SCRIPT, elem_id="look-sentence")
+            words = gr.HTML("", elem_id="look-words")
+        with gr.Column(scale=3, min_width=280):
+            heatmap = chart("heatmap")
+    return Look(empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap)

@@ -1,0 +1,190 @@
+"""The page: layout and handlers wired together, and how it is launched. The only module that `app.py` needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from meta_demo.core.loading import SUGGESTED
+from meta_demo.core.messages import LANGUAGES, text
+from meta_demo.data.episode import parse_episode
+from meta_demo.data.readers import MAX_FILE
+from meta_demo.service import Service
+from meta_demo.snapshots import DEFAULT_ALGORITHMS, Request
+from meta_demo.ui import theme, views
+from meta_demo.ui.browser_language import BrowserLanguage
+from meta_demo.ui.charts import routes
+from meta_demo.ui.guard import guarded, sentence
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.words import label, translations
+
+MODEL = {"concurrency_id": "model", "concurrency_limit": 2}  # whatever computes shares two places
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build_app(service: Service) -> gr.Blocks:
+    """The whole page, its events and its one API endpoint, on top of `service`."""
+    with gr.Blocks(
+        title=label("page.title"),
+        fill_width=True,
+        analytics_enabled=False,
+        delete_cache=(SESSION_SECONDS, SESSION_SECONDS),
+    ) as app:
+        # First, while its name is free: a handler of the same name would take it.
+        gr.api(_adapt_endpoint(service), api_name="adapt", api_description=text("page.api.about"), **MODEL)
+        page = lay_out()
+        handlers = Handlers(service, page)
+        _wire_teach(page, handlers)
+        _wire_adapt(app, page, handlers)
+        _wire_look(page, handlers)
+    return app
+
+
+def launch_arguments() -> dict[str, Any]:
+    """What `launch()` is given, host and port aside."""
+    models = {
+        f"model.{m.name}": {
+            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, parameters=m.parameters)
+            for lang in LANGUAGES
+        }
+        for m in SUGGESTED
+    }
+    return {
+        "theme": theme.MetaTheme(),
+        "css": theme.style(),
+        "i18n": translations(views.composed() | models),
+        "footer_links": ["api"],
+        "max_file_size": MAX_FILE,
+        "app_kwargs": {"middleware": [Middleware(BrowserLanguage)], "routes": routes()},
+        "show_error": False,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "share": False,
+    }
+
+
+def _wire_teach(page: Page, handlers: Handlers) -> None:
+    filled = {page.teach.cards, page.attempt.sentence, page.adapt.notice, page.message}
+    settings = _settings(page)
+
+    def on(listen: Callable[..., Any], handler: Callable[..., Any], inputs: set[Any], outputs: set[Any]) -> None:
+        listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET)
+
+    on(page.teach.sample.input, handlers.open_sample, settings | {page.teach.sample}, filled)
+    on(page.teach.upload.upload, handlers.open_file, settings | {page.teach.upload}, filled | {page.teach.sample})
+    on(page.teach.cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
+    for control in (page.adapt.seed, *page.adapt.knobs.values()):
+        on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
+    folds = set(page.adapt.knob_folds.values())
+    on(page.adapt.algorithms.change, handlers.choose_algorithms, settings, folds | {page.adapt.notice})
+
+
+def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers) -> None:
+    adapt, look = page.adapt, page.look
+    ends = {
+        adapt.notice,
+        adapt.summary,
+        adapt.stop,
+        page.attempt.step,
+        look.algorithm,
+        page.run,
+        page.row,
+        page.message,
+    }
+    opened = {look.layer, look.head, *_look_outputs(page)}
+
+    def after(event: Any) -> list[Any]:
+        """Predictions and the map follow whatever ended the adaptation."""
+        predicted = event.then(
+            guarded(page.message, handlers.predict),
+            _asked(page),
+            {page.attempt.predictions, page.message},
+            **QUIET,
+            **MODEL,
+        )
+        shown = predicted.then(
+            guarded(page.message, handlers.open_look), _asked(page) | {look.caption}, opened, **QUIET, **MODEL
+        )
+        return [predicted, shown]
+
+    started = adapt.start.click(
+        guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
+    )
+    following = after(started)
+    stopped = adapt.stop.click(
+        guarded(page.message, handlers.stop), {page.run}, ends, cancels=[started, *following], queue=False, **QUIET
+    )
+    after(stopped)
+    models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
+    adapt.model.change(*models, trigger_mode="always_last", **QUIET)
+    app.load(*models, **QUIET)
+
+
+def _wire_look(page: Page, handlers: Handlers) -> None:
+    look, attempt, asked = page.look, page.attempt, _asked(page)
+    live = {"trigger_mode": "always_last", **QUIET, **MODEL}
+    moved = [attempt.sentence.change, attempt.step.input]
+    gr.on(moved, guarded(page.message, handlers.predict), asked, {attempt.predictions, page.message}, **live)
+    chosen = [look.algorithm.input, look.layer.input, look.head.input, look.view.input]
+    outputs = _look_outputs(page)
+    gr.on([*moved, *chosen], guarded(page.message, handlers.attend), asked, outputs, **live)
+    look.sentence.token(guarded(page.message, handlers.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+
+
+def _settings(page: Page) -> set[Any]:
+    """What an adaptation depends on, and the last one."""
+    adapt = page.adapt
+    return {page.run, page.teach.cards, adapt.model, adapt.algorithms, adapt.seed, *adapt.knobs.values()}
+
+
+def _asked(page: Page) -> set[Any]:
+    """What a prediction and a map depend on."""
+    look = page.look
+    return {
+        page.run,
+        page.row,
+        page.attempt.sentence,
+        page.attempt.step,
+        look.algorithm,
+        look.layer,
+        look.head,
+        look.view,
+    }
+
+
+def _look_outputs(page: Page) -> set[Any]:
+    look = page.look
+    return {look.empty, look.body, look.caption, look.sentence, look.words, look.heatmap, page.message}
+
+
+def _adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
+    """The stateless twin of the page: the same JSON as `adapt --json`."""
+
+    def adapt(
+        task: dict[str, Any],
+        model: str = "minilm",
+        algorithms: list[str] = list(DEFAULT_ALGORITHMS),  # noqa: B006  (Gradio shows it as the default; never changed)
+        seed: int = 0,
+    ) -> dict[str, Any]:
+        """Adapt algorithms to a task.
+
+        Parameters:
+            task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}
+            model: minilm, a Hugging Face Hub id or a folder
+            algorithms: names of algorithms
+            seed: equal seeds give equal results
+        Returns:
+            {"model", "device", "labels", "results"}
+        """
+        try:
+            report, _ = service.report(Request(parse_episode(task), model, tuple(algorithms), seed))
+        except Exception as error:
+            raise gr.Error(sentence(error, "en"), print_exception=False) from error
+        return report
+
+    return adapt

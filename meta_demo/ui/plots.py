@@ -1,0 +1,212 @@
+"""Figures: pure functions from snapshots and attention maps to plotly figures. No state, no components, no words of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from meta_demo.attention import Array
+from meta_demo.core.intervals import wilson
+from meta_demo.core.messages import text
+from meta_demo.snapshots import Snapshot
+from meta_demo.ui.palette import mark
+from meta_demo.ui.words import title
+
+INK = "#737d8c"  # readable on light and dark; the page's style sheet replaces it by the theme's own ink
+GRID = "rgba(128, 140, 160, 0.18)"
+CLEAR = "rgba(0,0,0,0)"
+SEQUENTIAL = ((0.0, "rgba(47,111,237,0.03)"), (0.5, "rgba(47,111,237,0.55)"), (1.0, "rgba(38,84,214,1)"))
+DIVERGING = (
+    (0.0, "rgba(38,84,214,1)"),
+    (0.5, "rgba(128,128,128,0.04)"),
+    (1.0, "rgba(213,70,0,1)"),
+)
+PANELS = (  # key, attribute, axis suffix
+    ("support_accuracy", ""),
+    ("query_accuracy", "2"),
+    ("support_loss", "3"),
+    ("query_loss", "4"),
+)
+
+
+def curves(history: dict[str, list[Snapshot]], lang: str) -> go.Figure:
+    """Accuracy and loss on support and query, per inner step: one colour, dash and marker per algorithm."""
+    longest = max((steps[0].steps for steps in history.values()), default=0)
+    traces = [
+        _curve(name, steps, key, axis, longest, lang)
+        for name, steps in history.items()
+        for key, axis in PANELS
+        if getattr(steps[0], key) is not None
+    ]
+    return go.Figure(traces, _curve_layout(history, longest, lang))
+
+
+def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, lang: str) -> dict[str, Any]:
+    """One algorithm in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
+    style = mark(name)
+    good = [s for s in steps if s.error is None] or steps[:1]
+    x, y = [s.step for s in good], [getattr(s, key) for s in good]
+    hover = [_hover(s, key, lang) for s in good]
+    sizes = [7] * len(x)
+    if good[0].steps == 0 and longest:
+        x, y, hover, sizes = [0, longest], y * 2, hover * 2, [7, 0]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": title(name, lang),
+        "legendgroup": name,
+        "showlegend": key == "support_accuracy",
+        "x": x,
+        "y": y,
+        "customdata": hover,
+        "hovertemplate": "%{customdata}",
+        "line": {"color": style.colour, "dash": style.dash, "width": 2.5},
+        "marker": {"color": style.colour, "symbol": style.symbol, "size": sizes, "opacity": 1, "line": {"width": 0}},
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+    }
+
+
+def _hover(s: Snapshot, key: str, lang: str) -> str:
+    value = getattr(s, key)
+    if key.endswith("loss"):
+        return f"{value:.3f}"
+    count = s.support_count if key == "support_accuracy" else s.query_count
+    shown = f"{value:.0%} ({round(value * count)}/{count})"
+    if key == "support_accuracy":
+        return shown
+    low, high = wilson(value, count)
+    return f"{shown}<br>{text('page.run.interval', lang, low=low, high=high)}"
+
+
+def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -> dict[str, Any]:
+    first = next(iter(history.values()))[0] if history else None
+    counts = {"support": first.support_count if first else 0, "query": first.query_count if first else 0}
+    annotations = []
+    layout = _layout(470, 62, text("page.chart.curves", lang))
+    for key, axis in PANELS:
+        count = counts[key.split("_")[0]]
+        name = text(f"page.chart.{key}", lang, count=count) if count else text("page.chart.no_query", lang)
+        annotations.append(_panel_title(name, axis))
+        accuracy = key.endswith("accuracy")
+        layout[f"xaxis{axis}"] = {
+            **_axis(),
+            "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],
+            "title": {"text": "" if accuracy else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
+            "tickformat": "d",
+            "nticks": 6,
+        }
+        layout[f"yaxis{axis}"] = {**_axis(), "range": [-0.04, 1.05], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
+        if not accuracy:
+            layout[f"yaxis{axis}"] = {**_axis(), "rangemode": "tozero", "nticks": 4}
+    layout |= {
+        "grid": {"rows": 2, "columns": 2, "pattern": "independent", "xgap": 0.16, "ygap": 0.28},
+        "annotations": [*layout["annotations"], *annotations],
+        "legend": {"orientation": "h", "x": 0, "y": -0.13, "yanchor": "top", "font": {"size": 12}},
+        "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
+        "hovermode": "closest",
+        "uirevision": "curves",
+    }
+    return layout
+
+
+def _panel_title(name: str, axis: str) -> dict[str, Any]:
+    return {
+        "text": name,
+        "xref": f"x{axis} domain",
+        "yref": f"y{axis} domain",
+        "x": 0,
+        "y": 1.04,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 11.5},
+    }
+
+
+def heatmap(matrix: Array, tokens: Sequence[str], name: tuple[str, str], *, difference: bool, lang: str) -> go.Figure:
+    """Tokens x tokens, under a title and a subtitle: a row holds the shares of attention a token gives; differences centre at 0."""
+    size = len(tokens)
+    top = max(float(np.abs(matrix).max()), 1e-6)
+    # Plotly reads labels as a small HTML of its own: visitor text must not become tags in it.
+    labels = [escape(token if len(token) <= 14 else token[:13] + "…", quote=False) for token in tokens]
+    unit = text("page.look.change" if difference else "page.look.share", lang)
+    sign = "+" if difference else ""
+    trace = {
+        "type": "heatmap",
+        "z": np.round(matrix, 5).tolist(),
+        "zmin": -top if difference else 0.0,
+        "zmax": top,
+        "colorscale": DIVERGING if difference else SEQUENTIAL,
+        "hovertemplate": f"%{{y}} → %{{x}}: %{{z:{sign}.1%}}<extra></extra>",
+        "xgap": 1 if size <= 60 else 0,
+        "ygap": 1 if size <= 60 else 0,
+        "colorbar": {
+            "title": {"text": unit, "side": "top", "font": {"size": 11}},
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.0,
+            "yanchor": "bottom",
+            "len": 0.6,
+            "tickformat": f"{sign}.0%" if top >= 0.05 else f"{sign}.1%",
+            "thickness": 8,
+            "outlinewidth": 0,
+            "nticks": 5,
+        },
+    }
+    return go.Figure([trace], _heatmap_layout(labels, name, lang))
+
+
+def _heatmap_layout(labels: list[str], name: tuple[str, str], lang: str) -> dict[str, Any]:
+    size = len(labels)
+    ticks = {
+        "tickmode": "array",
+        "tickvals": list(range(size)),
+        "ticktext": labels,
+        "showgrid": False,
+        "zeroline": False,
+    }
+    font = {"size": max(6, min(12, round(15 - size / 8)))}
+    layout = _layout(min(800, max(450, 240 + 19 * size)), 112, *name)
+    layout |= {
+        "xaxis": {**ticks, "tickangle": -60, "tickfont": font, "title": _small(text("page.look.looked_at", lang))},
+        "yaxis": {**ticks, "autorange": "reversed", "tickfont": font, "title": _small(text("page.look.looks", lang))},
+        "margin": {"l": 76, "r": 8, "t": 112, "b": 84},
+    }
+    return layout
+
+
+def _small(name: str) -> dict[str, Any]:
+    return {"text": name, "font": {"size": 11}, "standoff": 8}
+
+
+def _layout(height: int, top: int, name: str, subtitle: str = "") -> dict[str, Any]:
+    """What every figure shares; `top` is the room above the plot. The meta is the figure's name for those who cannot see it.
+
+    Titles are annotations: plotly moves a title with a subtitle out of sight when it redraws.
+    """
+    return {
+        "meta": f"{name}, {subtitle}" if subtitle else name,
+        "annotations": [_title(name, top - 8, 14), *([_title(subtitle, top - 30, 12)] if subtitle else [])],
+        "height": height,
+        "autosize": True,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"color": INK, "size": 11, "family": "inherit"},
+        "hoverlabel": {"bgcolor": "#1b2430", "bordercolor": "#1b2430", "font": {"color": "#ffffff"}},
+        "template": "none",
+    }
+
+
+def _title(name: str, above: int, size: int) -> dict[str, Any]:
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "yshift": above, "xanchor": "left", "yanchor": "top"}
+    return {**place, "text": escape(name, quote=False), "showarrow": False, "font": {"size": size}}
+
+
+def _axis() -> dict[str, Any]:
+    return {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "showline": True, "fixedrange": True}

@@ -1,0 +1,142 @@
+"""Laws that every algorithm in the registry obeys, whatever it does inside."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import QUERY, SUPPORT, make_task, tiny_backbone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meta_demo.algorithms.inner_loop import GradientAlgorithm
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.scopes import SCOPES
+
+ALGORITHMS = pytest.mark.parametrize("name", sorted(REGISTRY))
+EVERY_SCOPE = pytest.mark.parametrize("scope", SCOPES)
+BACKBONE = tiny_backbone()
+
+
+def build(name: str, seed: int = 0, **knobs):
+    cls = REGISTRY[name]
+    return cls(BACKBONE, cls.Config(**knobs), seed)
+
+
+def run(algorithm, order=(0, 1, 2), support=SUPPORT, query=QUERY):
+    """Logits of the query after each state, columns in the original class order."""
+    task = make_task(BACKBONE, algorithm.boundary, support, query, order)
+    with torch.no_grad():
+        states = list(algorithm.adapt(task.support, task.support_y))
+        return torch.stack([algorithm.predict(state, task.query)[:, list(order)] for state in states]), states
+
+
+def test_the_six_are_there():
+    assert {"maml", "fomaml", "reptile", "anil", "protonet", "finetune"} <= REGISTRY.keys()
+
+
+@EVERY_SCOPE
+@ALGORITHMS
+def test_class_order_is_irrelevant(name, scope):
+    logits, _ = run(build(name, scope=scope))
+    permuted, _ = run(build(name, scope=scope), order=(2, 0, 1))
+    torch.testing.assert_close(permuted, logits, rtol=1e-8, atol=1e-10)
+
+
+@ALGORITHMS
+def test_support_order_is_irrelevant(name):
+    logits, _ = run(build(name))
+    reversed_logits, _ = run(build(name), support=SUPPORT[::-1])
+    torch.testing.assert_close(reversed_logits, logits, rtol=1e-8, atol=1e-10)
+
+
+@EVERY_SCOPE
+@ALGORITHMS
+def test_same_seed_same_bits(name, scope):
+    first, second = run(build(name, 7, scope=scope))[0], run(build(name, 7, scope=scope))[0]
+    assert torch.equal(first, second)
+
+
+@ALGORITHMS
+def test_the_query_never_changes_the_state(name):
+    algorithm = build(name)
+    _, before = run(algorithm)
+    _, after = run(algorithm, query=[("something else entirely", 1)] * 4)
+    for a, b in zip(before, after, strict=True):
+        assert all(torch.equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
+
+
+@ALGORITHMS
+def test_zero_steps_equal_the_start(name):
+    if not issubclass(REGISTRY[name], GradientAlgorithm):
+        assert len(run(build(name))[1]) == 1
+        return
+    stepped, _ = run(build(name, inner_steps=3))
+    still, _ = run(build(name, inner_steps=0))
+    assert len(stepped) == 4 and len(still) == 1
+    torch.testing.assert_close(still[0], stepped[0])
+
+
+@EVERY_SCOPE
+@ALGORITHMS
+def test_support_logits_are_the_states_own(name, scope):
+    """What the loop hands out on its way is what predicting the support set gives."""
+    algorithm = build(name, scope=scope)
+    task = make_task(BACKBONE, algorithm.boundary)
+    with torch.no_grad():
+        for state in algorithm.adapt(task.support, task.support_y):
+            own = algorithm.predict(state, task.support)
+            torch.testing.assert_close(state.support_logits, own, rtol=1e-9, atol=1e-10)
+
+
+@ALGORITHMS
+def test_adaptation_leaves_base_and_start_untouched(name):
+    algorithm = build(name)
+    base = {n: p.clone() for n, p in BACKBONE.model.named_parameters()}
+    start = {n: p.clone() for n, p in algorithm.state_dict().items()}
+    run(algorithm)
+    assert all(torch.equal(p, base[n]) for n, p in BACKBONE.model.named_parameters())
+    assert all(torch.equal(p, start[n]) for n, p in algorithm.state_dict().items())
+
+
+@ALGORITHMS
+def test_default_steps_fit_the_support_better(name, minilm):
+    algorithm = REGISTRY[name](minilm, REGISTRY[name].Config())
+    task = make_task(minilm, algorithm.boundary)
+    states, y = list(algorithm.adapt(task.support, task.support_y)), task.support_y
+    loss = [-(y * s.support_logits.log_softmax(-1)).sum(-1).mean() for s in states]
+    assert len(states) == 1 or loss[-1] < loss[0]
+
+
+@EVERY_SCOPE
+@ALGORITHMS
+def test_with_a_graph_the_states_are_the_same(name, scope):
+    algorithm = build(name, scope=scope)
+    task = make_task(BACKBONE, algorithm.boundary)
+    plain = [s.tensors for s in algorithm.adapt(task.support, task.support_y)]
+    graph = [s.tensors for s in algorithm.adapt(task.support, task.support_y, graph=True)]
+    for a, b in zip(plain, graph, strict=True):
+        for key in a:
+            torch.testing.assert_close(b[key].detach(), a[key].detach(), rtol=1e-9, atol=1e-11)
+
+
+@ALGORITHMS
+def test_save_load_predict_is_identical(name, tmp_path):
+    algorithm = build(name, 3, scope="lora")
+    with torch.no_grad():
+        for p in algorithm.parameters():
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(1)) / 100)
+    checkpoint.save(algorithm, tmp_path / "saved")
+    loaded = checkpoint.load(tmp_path / "saved", BACKBONE)
+    assert torch.equal(run(loaded)[0], run(algorithm)[0])
+
+
+@ALGORITHMS
+@settings(max_examples=8, deadline=None)
+@given(shots=st.lists(st.integers(1, 4), min_size=2, max_size=50))
+def test_any_number_of_classes_and_unequal_shots(name, shots):
+    algorithm = build(name, scope="last_n", last_n=1)
+    support = [(f"class {c} example {i}", c) for c, count in enumerate(shots) for i in range(count)]
+    logits, _ = run(algorithm, order=tuple(range(len(shots))), support=support, query=QUERY[:2])
+    assert logits.shape[-1] == len(shots)
+    assert bool(torch.isfinite(logits).all())

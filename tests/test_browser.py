@@ -1,0 +1,316 @@
+"""The page as a visitor meets it, in a real browser: every promise of the Playground, and never an error in the console."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from meta_demo.core.messages import catalogue, text
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SLOW = 30_000  # milliseconds: two busy cores
+STEPS_SEEN = """() => {
+  window.seen = new Set();
+  const look = () => {
+    const runs = [...document.querySelectorAll('.run')];
+    if (runs.length) window.seen.add(runs.map(r => r.dataset.algorithm + r.dataset.step).join());
+    const chart = document.querySelector('#curves .chart');
+    if (chart?.data) window.points = Math.max(window.points || 0, ...chart.data.map(t => t.x.length));
+  };
+  new MutationObserver(look).observe(document.querySelector('#runs'), {subtree: true, childList: true, attributes: true});
+}"""
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, page_url: str) -> Iterator[Open]:
+    """Opens the page as a new visitor; at the end of the test no page may have logged an error."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(path: str = "", locale: str = "en-US", width: int = 1600) -> Page:
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("request", lambda r: complaints.append(f"asked {r.url}") if not local(r.url, page_url) else None)
+        page.goto(page_url + path)
+        expect(page.locator(".card").first).to_be_visible(timeout=SLOW)
+        expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def local(url: str, page_url: str) -> bool:
+    return url.startswith((page_url, "data:", "blob:"))
+
+
+def adapt(page: Page) -> None:
+    page.click("#start")
+    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
+
+
+def answers(page: Page) -> dict[str, tuple[str, str]]:
+    """Each algorithm's predicted class and its probability, read off the page."""
+    rows = page.locator(".prediction").evaluate_all(
+        "all => all.map(e => [e.dataset.algorithm, e.dataset.top, e.querySelector('.answer b').textContent])"
+    )
+    return {name: (top, probability) for name, top, probability in rows}
+
+
+def choose(page: Page, field: str, option: str) -> None:
+    page.click(f"{field} input")
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def slide(page: Page, field: str, value: int) -> None:
+    page.locator(f"{field} input[type=number]").fill(str(value))
+    page.locator(f"{field} input[type=number]").press("Enter")
+
+
+def heatmap(page: Page) -> dict[str, Any]:
+    figure = "#heatmap .chart"
+    return page.eval_on_selector(figure, "e => ({z: e.data[0].z, zmin: e.data[0].zmin})")
+
+
+def upload(page: Page, path: Path) -> None:
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def cards(page: Page) -> list[str]:
+    return page.locator(".card-name").evaluate_all("all => all.map(e => e.value)")
+
+
+def test_from_first_sight_to_attention(visit: Open) -> None:
+    page = visit()
+    assert len(cards(page)) >= 2
+    assert page.locator("#sentence textarea").input_value()
+    page.evaluate(STEPS_SEEN)
+    adapt(page)
+    assert page.evaluate("window.seen.size") > 3, "the steps stream"
+    assert page.evaluate("window.points") > 3, "the curves grow"
+    assert page.locator(".run").count() == page.locator(".prediction").count() >= 3
+    assert re.search(r"\d+/\d+ .*95 % interval", page.locator(".run .query").first.inner_text())
+    first = answers(page)
+    assert all(top in cards(page) for top, _ in first.values())
+
+    page.fill("#sentence textarea", "what do I owe you for the last bill")
+    expect(page.locator(".prediction[data-algorithm=protonet]")).to_have_attribute("data-top", "billing")
+    assert answers(page) != first
+    expect(page.locator("#look-sentence")).to_contain_text("bill")
+
+    end, drawn = answers(page), heatmap(page)
+    slide(page, "#step", 0)
+    expect(page.locator(".prediction[data-algorithm=finetune]")).to_have_attribute("data-step", "0")
+    expect(page.locator(".prediction[data-algorithm=finetune] .where")).to_contain_text("step 0 of")
+    assert answers(page)["finetune"] != end["finetune"]
+    expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("at step 0"))
+    assert heatmap(page)["z"] != drawn["z"]
+
+
+def test_attention_views_layers_heads_and_tokens(visit: Open) -> None:
+    page = visit()
+    adapt(page)
+    after = heatmap(page)
+    assert after["zmin"] == 0
+    assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in after["z"])
+    page.get_by_label("Difference").check()
+    expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("Difference"))
+    assert heatmap(page)["zmin"] < 0
+    page.get_by_label("Before").check()
+    expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("Before"))
+    slide(page, "#layer", 1)
+    expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("layer 1"))
+    choose(page, "#head", "head 3")
+    expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("head 3"))
+    page.locator(".token").nth(2).click()
+    expect(page.locator(".token[aria-pressed=true]")).to_have_count(1)
+    choose(page, "#look-algorithm", "Prototypical networks")
+    page.get_by_label("Difference").check()
+    expect(page.locator("#look-words")).to_contain_text("did not change")
+
+
+def test_samples_and_uploads_fill_the_cards(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    choose(page, "#sample", "News headlines")
+    expect(page.locator(".card-name").first).to_have_value("politics")
+    assert len(cards(page)) == 6
+
+    table = tmp_path / "mine.csv"
+    table.write_text('text,label\nhello there,greeting\n"good, morning",greeting\nso long,farewell\n')
+    upload(page, table)
+    expect(page.locator(".card")).to_have_count(2)
+    assert cards(page) == ["greeting", "farewell"]
+    assert page.locator(".card-count").all_inner_texts() == ["2", "1"]
+    expect(page.locator(".cards-total")).to_have_text("2 classes · 3 examples")
+
+    bad = tmp_path / "bad.csv"
+    bad.write_text("sentence,class\nhello,greeting\n")
+    upload(page, bad)
+    expect(page.locator("#message [role=alert]")).to_contain_text("no column “text”")
+    assert cards(page) == ["greeting", "farewell"]
+
+    task = tmp_path / "task.json"
+    rows = [{"text": "red", "label": "colour"}, {"text": "two", "label": "number"}]
+    task.write_text(json.dumps({"support": rows, "query": [{"text": "blue", "label": "colour"}, {"text": "seven"}]}))
+    upload(page, task)
+    expect(page.locator(".card-name").first).to_have_value("colour")
+    expect(page.locator("#message [role=alert]")).to_have_count(0)
+    assert page.locator("#sentence textarea").input_value() == "seven"
+
+    big = tmp_path / "big.csv"
+    big.write_bytes(b"text,label\n" + b"x" * 21_000_000)
+    upload(page, big)
+    expect(page.locator("#message [role=alert]")).to_have_text(text("page.upload.too_big", "en"))
+    assert cards(page) == ["colour", "number"]
+
+
+def test_typing_counting_adding_removing(visit: Open) -> None:
+    page = visit()
+    page.click(".cards-clear")
+    expect(page.locator(".card")).to_have_count(2)
+    page.locator(".card-name").first.fill("only")
+    area = page.locator(".card-examples").first
+    area.press_sequentially("one\ntwo\n\nthree", delay=15)
+    assert page.evaluate("document.activeElement.className") == "card-examples"
+    assert area.input_value() == "one\ntwo\n\nthree"
+    assert page.locator(".card-count").first.inner_text() == "3"
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_contain_text("Only one class, “only”")
+    assert area.input_value() == "one\ntwo\n\nthree"
+
+    page.click(".cards-add")
+    expect(page.locator(".card")).to_have_count(3)
+    colours = "all => all.map(e => getComputedStyle(e).borderLeftColor)"
+    before = page.locator(".card").evaluate_all(colours)
+    page.locator(".card-remove").first.click()
+    assert page.locator(".card").evaluate_all(colours) == before[1:], "a class keeps its colour"
+
+
+def test_a_change_after_adapting_is_announced(visit: Open) -> None:
+    page = visit()
+    page.get_by_label("Fine-tuning").uncheck()
+    page.get_by_label("MAML", exact=True).uncheck()
+    page.click("#start")
+    expect(page.locator(".prediction")).to_have_count(1, timeout=SLOW)
+    page.locator(".card-examples").first.press_sequentially("more ")
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+    assert page.locator(".prediction").count() == 1
+
+
+def test_stop_halfway_and_adapt_again(visit: Open) -> None:
+    page = visit()
+    page.get_by_label("MAML", exact=True).uncheck()
+    page.click("#knobs > button")
+    page.click("#knobs-finetune > button")
+    steps = page.locator("#knobs-finetune").get_by_label("number input for Inner steps")
+    steps.fill("50")
+    steps.press("Enter")
+    page.click("#start")
+    page.wait_for_function("[...document.querySelectorAll('.run')].some(r => r.dataset.step >= 2)", timeout=SLOW)
+    page.click("#stop")
+    expect(page.locator("#notice")).to_contain_text("Stopped at step", timeout=SLOW)
+    stopped = int(page.locator(".run[data-algorithm=finetune]").get_attribute("data-step") or 0)
+    assert 2 <= stopped < 50
+    expect(page.locator(".prediction")).to_have_count(2, timeout=SLOW)
+    steps.fill("3")
+    steps.press("Enter")
+    page.click("#start")
+    expect(page.locator(".run[data-algorithm=finetune]")).to_have_attribute("data-step", "3", timeout=SLOW)
+    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#notice .notice")).to_have_count(0)
+
+
+def test_visitor_text_is_text_everywhere(visit: Open) -> None:
+    page = visit()
+    evil = "<img src=x onerror=window.pwned=1><b>&amp;"
+    page.click(".cards-clear")
+    for index in range(2):
+        page.locator(".card-name").nth(index).fill(f"{evil}{index}")
+        page.locator(".card-examples").nth(index).fill(f"{evil} number {index}\nanother {index}")
+    page.fill("#sentence textarea", f"{evil}<script>window.pwned=1</script>${{window.pwned=1}} {{{{x}}}}")
+    page.get_by_label("Fine-tuning").uncheck()
+    page.click("#start")
+    expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
+    expect(page.locator(".answer").first).to_contain_text("<img src=x onerror=window.pwned=1><b>&amp;")
+    expect(page.locator("#look-sentence")).to_contain_text("script")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator(".prediction img, #look-sentence img, .card img").count() == 0
+
+
+def test_a_model_that_cannot_be_had_says_why(visit: Open) -> None:
+    page = visit()
+    page.locator("#model input").fill("/no/such/folder")
+    page.locator("#model input").press("Enter")
+    expect(page.locator("#model-status .failed")).to_contain_text("/no/such/folder", timeout=SLOW)
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_contain_text("/no/such/folder", timeout=SLOW)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "zh-HK"])
+def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
+    page = visit(locale=locale)
+    if locale == "zh-CN":
+        adapt(page)
+        page.click("#knobs > button")
+        page.click("#knobs-maml > button")
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    seen = page.inner_text("body") + page.evaluate(
+        "[...document.querySelectorAll('[placeholder],[title],[aria-label]')]"
+        ".map(e => [e.placeholder, e.title, e.ariaLabel].join('\\n')).join('\\n') + document.title"
+    )
+    pages = {key: entry for key, entry in catalogue().items() if key.startswith(("page.", "knob.", "algorithm."))}
+    english = [e["en"] for e in pages.values() if e["en"] not in e["zh"] and " " in e["en"] and "{" not in e["en"]]
+    assert [words for words in english if words in seen] == []
+    assert text("page.button.adapt", "zh") in seen
+    page.click(".cards-clear")
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_have_text(text("error.no_support", "zh"))
+
+
+@pytest.mark.parametrize("path", ["?__theme=light", "?__theme=dark"])
+def test_a_phone_shows_everything_without_sideways_scrolling(visit: Open, path: str) -> None:
+    page = visit(path, width=380)
+    page.get_by_label("Fine-tuning").uncheck()
+    adapt(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    assert page.eval_on_selector("#heatmap .chart", "e => e.getBoundingClientRect().right") <= 380
+    dark = page.evaluate("document.body.classList.contains('dark')")
+    assert dark == path.endswith("dark")
+    ink, paper = page.evaluate(
+        "[getComputedStyle(document.querySelector('#header h1')).color,"
+        " getComputedStyle(document.querySelector('.sheet')).backgroundColor]"
+    )
+    brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
+    assert (brightness[0] > brightness[1] + 300) if dark else (brightness[1] > brightness[0] + 300)

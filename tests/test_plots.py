@@ -1,0 +1,115 @@
+"""Figures are pure functions of snapshots and maps: the right traces, fixed colours, titles, and honest intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from meta_demo.core.intervals import wilson
+from meta_demo.core.messages import UserError
+from meta_demo.snapshots import NOT_TRAINED, Prediction, Snapshot
+from meta_demo.ui import plots, views
+from meta_demo.ui.palette import CLASS_COLOURS, algorithm_names, class_colour, mark
+
+
+def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: UserError | None = None) -> Snapshot:
+    return Snapshot(
+        algorithm=algorithm,
+        checkpoint=NOT_TRAINED,
+        step=step,
+        steps=steps,
+        support_loss=1 / (step + 1),
+        support_accuracy=0.5,
+        support_count=8,
+        query_loss=0.7 if query else None,
+        query_accuracy=0.75 if query else None,
+        query_count=query,
+        probabilities=np.zeros((query, 2), np.float32),
+        seconds={"features": 0.1, "adapt": 0.2, "predict": 0.1},
+        error=error,
+    )
+
+
+def history(query: int = 20) -> dict[str, list[Snapshot]]:
+    return {
+        "maml": [snapshot("maml", i, 3, query) for i in range(4)],
+        "protonet": [snapshot("protonet", 0, 0, query)],
+    }
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_curves_show_every_algorithm_in_four_titled_panels(lang: str) -> None:
+    figure = plots.curves(history(), lang)
+    assert len(figure.data) == 8
+    for name in ("maml", "protonet"):
+        traces = [t for t in figure.data if t.legendgroup == name]
+        assert {t.yaxis for t in traces} == {"y", "y2", "y3", "y4"}
+        assert {t.line.color for t in traces} == {mark(name).colour}
+        assert {t.line.dash for t in traces} == {mark(name).dash}
+        assert [t.showlegend for t in traces].count(True) == 1
+    assert len(figure.layout.annotations) == 5
+    assert figure.layout.annotations[0].text == figure.layout.meta
+    assert any("20" in a.text for a in figure.layout.annotations)  # an accuracy never appears without its count
+
+
+def test_a_learner_without_steps_is_a_level_line_with_one_marker() -> None:
+    trace = next(t for t in plots.curves(history(), "en").data if t.legendgroup == "protonet")
+    assert list(trace.x) == [0, 3]
+    assert trace.y[0] == trace.y[1]
+    assert list(trace.marker.size) == [7, 0]
+
+
+def test_without_held_out_examples_only_the_support_is_drawn() -> None:
+    figure = plots.curves(history(query=0), "en")
+    assert {t.yaxis for t in figure.data} == {"y", "y3"}
+
+
+def test_the_axis_holds_still_while_steps_arrive() -> None:
+    first = plots.curves({"maml": history()["maml"][:1]}, "en")
+    assert first.layout.xaxis.range == plots.curves(history(), "en").layout.xaxis.range
+
+
+def test_a_diverged_algorithm_keeps_its_last_good_step() -> None:
+    diverged = snapshot("maml", 1, 3, error=UserError("diverged", algorithm="maml", step=2))
+    steps = {"maml": [snapshot("maml", 0, 3), snapshot("maml", 1, 3), diverged]}
+    assert list(plots.curves(steps, "en").data[0].x) == [0, 1]
+    assert 'role="alert"' in views.run(steps, "en")
+
+
+def test_heatmap_is_sequential_or_centred_at_zero_and_shows_text_as_text() -> None:
+    matrix = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
+    plain = plots.heatmap(matrix, ["<b>a</b>", "b"], ("After", "layer 1"), difference=False, lang="en")
+    assert plain.data[0].zmin == 0
+    assert plain.layout.xaxis.ticktext[0] == "&lt;b&gt;a&lt;/b&gt;"
+    assert [a.text for a in plain.layout.annotations] == ["After", "layer 1"]
+    change = plots.heatmap(matrix - 0.5, ["a", "b"], ("Difference", ""), difference=True, lang="en")
+    assert change.data[0].zmin == -change.data[0].zmax == pytest.approx(-0.25)
+
+
+def test_every_algorithm_has_its_own_colour_and_marker() -> None:
+    names = algorithm_names()
+    assert len({mark(n).colour for n in names}) == len({mark(n).symbol for n in names}) == min(len(names), 6)
+    assert len(set(CLASS_COLOURS)) == len(CLASS_COLOURS)
+    assert class_colour(0) == class_colour(len(CLASS_COLOURS))
+
+
+def test_wilson_interval() -> None:
+    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson(1.0, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_every_query_accuracy_comes_with_count_and_interval() -> None:
+    shown = views.run(history(), "en")
+    assert "15/20" in shown
+    assert "95 % interval 53% to 89%" in shown
+    assert "15 of 20" in views.summary(history(), "en")
+
+
+def test_visitor_text_is_escaped_in_predictions() -> None:
+    evil = '<img src=x onerror="window.pwned=1">'
+    found = [Prediction("maml", 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
+    shown = views.predictions(found, [evil, "b"], {evil: 0, "b": 1}, [(evil, evil), ("x", "b")], {"maml": 3}, "en")
+    assert "<img" not in shown
+    assert "&lt;img" in shown
+    assert class_colour(0) in shown

@@ -1,0 +1,193 @@
+"""The service: snapshots, seeds, threads, stopping, divergence, and a cache that may forget."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from conftest import QUERY, SUPPORT
+
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Example, make_episode
+from meta_demo.service import Service
+from meta_demo.snapshots import NOT_TRAINED, Request
+
+NAMES = ("charged", "delivery", "login")
+EPISODE = make_episode([Example(t, NAMES[c]) for t, c in SUPPORT], [Example(t, NAMES[c]) for t, c in QUERY])
+ALL = tuple(sorted(REGISTRY))
+REQUEST = Request(EPISODE, algorithms=ALL)
+
+
+def figures(snapshots):
+    return [(s.algorithm, s.step, s.support_loss, s.query_loss, s.probabilities.tobytes()) for s in snapshots]
+
+
+def test_snapshots_arrive_side_by_side(service):
+    snapshots = list(service.adapt_stream(REQUEST))
+    assert [s.algorithm for s in snapshots[: len(ALL)]] == list(ALL)
+    assert all(s.step == 0 for s in snapshots[: len(ALL)])
+    for name in ALL:
+        own = [s for s in snapshots if s.algorithm == name]
+        assert [s.step for s in own] == list(range(own[0].steps + 1))
+        assert own[-1].last and not any(s.last for s in own[:-1])
+    for s in snapshots:
+        assert s.probabilities.shape == (3, 3)
+        np.testing.assert_allclose(s.probabilities.sum(1), 1, rtol=1e-5)
+        assert (s.support_count, s.query_count) == (6, 3)
+
+
+def test_equal_requests_equal_bits():
+    first, second = (Service(torch.device("cpu")) for _ in range(2))
+    assert figures(first.adapt_stream(REQUEST)) == figures(second.adapt_stream(REQUEST))
+
+
+def test_a_second_run_comes_from_the_cache(service, monkeypatch):
+    expected = figures(service.adapt_stream(REQUEST))
+    for cls in REGISTRY.values():
+        monkeypatch.setattr(cls, "adapt", lambda *_: pytest.fail("adapted again"))
+    assert figures(service.adapt_stream(REQUEST)) == expected
+
+
+def test_a_forgetful_cache_changes_nothing(service):
+    """With room for nothing every state is computed again, to the same bits."""
+    forgetful = Service(torch.device("cpu"), cache_bytes=0)
+    texts = ["money is missing", "the courier has not come"]
+    assert figures(forgetful.adapt_stream(REQUEST)) == figures(service.adapt_stream(REQUEST))
+    for a, b in zip(forgetful.predict(REQUEST, texts, 2), service.predict(REQUEST, texts, 2), strict=True):
+        assert a.probabilities.tobytes() == b.probabilities.tobytes()
+        assert a.similarity.tobytes() == b.similarity.tobytes()
+
+
+def test_threads_neither_disturb_each_other_nor_the_weights():
+    """Twelve adaptations of three kinds at once, and predictions beside them: every result is the lone one's, to the bit."""
+    fresh = Service(torch.device("cpu"), cache_bytes=0)
+    base = {n: p.clone() for n, p in fresh.backbone("minilm").model.named_parameters()}
+    requests = [
+        replace(REQUEST, algorithms=(name,), seed=seed) for seed in range(4) for name in ("maml", "finetune", "anil")
+    ]
+    alone = [figures(fresh.adapt_stream(r)) for r in requests[:3]] * 4
+    lone_prediction = fresh.predict(requests[0], ["late parcel"])[0].probabilities.tobytes()
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(lambda r=r: figures(fresh.adapt_stream(r))) for r in requests]
+        predictions = [pool.submit(fresh.predict, requests[0], ["late parcel"]) for _ in range(4)]
+        assert [run.result() for run in runs] == alone
+        assert {p.result()[0].probabilities.tobytes() for p in predictions} == {lone_prediction}
+    for name, p in fresh.backbone("minilm").model.named_parameters():
+        assert torch.equal(p, base[name])
+
+
+def test_seeds_count_where_chance_does(service):
+    lora = replace(REQUEST, algorithms=("maml",), knobs={"maml": {"scope": "lora"}})
+    one, again, other = (figures(service.adapt_stream(replace(lora, seed=seed))) for seed in (0, 0, 1))
+    assert one == again != other
+
+
+def test_stopping_between_steps(service):
+    """Closing the stream ends the work; what was seen stands, and the next run is whole."""
+    request = replace(REQUEST, algorithms=("finetune",), knobs={"finetune": {"inner_steps": 6, "inner_lr": 1e-4}})
+    stream = service.adapt_stream(request)
+    seen = figures(islice(stream, 3))
+    stream.close()
+    whole = figures(service.adapt_stream(request))
+    assert len(whole) == 7 and whole[:3] == seen
+
+
+def test_divergence_is_caught_named_and_survived(service):
+    request = replace(
+        REQUEST, algorithms=("maml",), knobs={"maml": {"inner_lr": 1e6, "head_lr": 1e6, "inner_steps": 20}}
+    )
+    snapshots = list(service.adapt_stream(request))
+    bad, good = snapshots[-1], snapshots[-2]
+    assert bad.error is not None and bad.last
+    assert f"step {good.step + 1}" in str(bad.error) and "maml" in str(bad.error)
+    assert bad.step == good.step and bad.support_loss == good.support_loss
+    assert np.isfinite(bad.probabilities).all()
+    assert np.isfinite(service.predict(request, ["hello"])[0].probabilities).all()
+    report, errors = service.report(request)
+    assert len(errors) == 1 and json.loads(json.dumps(report, allow_nan=False))
+
+
+def test_the_report_is_the_contract(service):
+    report, errors = service.report(REQUEST)
+    assert not errors
+    assert report.keys() == {"model", "device", "labels", "results"}
+    assert report["labels"] == list(NAMES) and report["device"] == "cpu" and report["model"] == "minilm"
+    assert [r["algorithm"] for r in report["results"]] == list(ALL)
+    for result in report["results"]:
+        assert result.keys() == {"algorithm", "checkpoint", "predictions", "steps", "seconds"}
+        assert result["seconds"].keys() == {"features", "adapt", "predict"}
+        for prediction in result["predictions"]:
+            best = max(prediction["probabilities"], key=prediction["probabilities"].get)
+            assert prediction["label"] == best and sum(prediction["probabilities"].values()) == pytest.approx(
+                1, abs=1e-5
+            )
+        for step in result["steps"]:
+            assert step.keys() == {"step", "support_loss", "support_accuracy", "query_loss", "query_accuracy"}
+
+
+def test_without_a_checkpoint_it_says_so(service):
+    plain = replace(REQUEST, checkpoint="none")
+    assert {s.checkpoint for s in service.adapt_stream(plain)} == {NOT_TRAINED} == {"not meta-trained"}
+
+
+def test_queries_without_labels(service):
+    episode = make_episode(EPISODE.support, [Example("what now"), Example("parcel lost", "delivery")])
+    snapshot = next(iter(service.adapt_stream(replace(REQUEST, episode=episode, algorithms=("protonet",)))))
+    assert snapshot.query_count == 1 and snapshot.probabilities.shape == (2, 3)
+    bare = make_episode(EPISODE.support)
+    snapshot = next(iter(service.adapt_stream(replace(REQUEST, episode=bare, algorithms=("protonet",)))))
+    assert snapshot.query_accuracy is None and snapshot.probabilities.shape == (0, 3)
+
+
+def test_prediction_leans_on_the_right_example(service):
+    (prediction,) = service.predict(replace(REQUEST, algorithms=("protonet",)), ["I forgot my password"])
+    assert prediction.probabilities.argmax() == 2
+    assert EPISODE.support[int(prediction.similarity.argmax())].text == "I forgot my password"
+
+
+def test_attention_changes_where_the_body_adapts(service):
+    for name in ALL:
+        before, after = service.attention(REQUEST, name, "a second payment")
+        np.testing.assert_allclose(after.sum(-1), 1, rtol=1e-5)
+        body_moves = name in ("maml", "fomaml", "reptile", "finetune")
+        assert (np.abs(after[-1] - before[-1]).max() > 1e-4) == body_moves
+        assert np.array_equal(after[:4], before[:4])  # the frozen prefix
+        start, _ = service.attention(REQUEST, name, "a second payment", 0)
+        assert np.array_equal(start, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"algorithms": ("magic",)}, "magic"),
+        ({"algorithms": ()}, "at least one"),
+        ({"knobs": {"maml": {"inner_steps": -1}}, "algorithms": ("maml",)}, "inner_steps"),
+        ({"knobs": {"maml": {"inner_steps": 2.5}}, "algorithms": ("maml",)}, "whole"),
+        ({"knobs": {"maml": {"inner_lr": float("nan")}}, "algorithms": ("maml",)}, "inner_lr"),
+        ({"knobs": {"maml": {"scope": "everything"}}, "algorithms": ("maml",)}, "last_n"),
+        ({"knobs": {"maml": {"speed": 3}}, "algorithms": ("maml",)}, "speed"),
+        ({"checkpoint": "nowhere"}, "nowhere"),
+    ],
+)
+def test_wrong_requests_are_refused_in_words(service, change, words):
+    with pytest.raises(UserError, match=words):
+        next(iter(service.adapt_stream(replace(REQUEST, **change))))
+
+
+def test_long_inputs_are_noted(service):
+    episode = make_episode([*EPISODE.support, Example("word " * 5000, "login")])
+    (note,) = service.notes(replace(REQUEST, episode=episode))
+    assert "256" in note.message() and "5002" in note.message("zh")
+
+
+@pytest.mark.parametrize("value", ["gpu", "cuda:9", "tpu"])
+def test_a_device_that_is_not_there(monkeypatch, value):
+    monkeypatch.setenv("META_DEMO_DEVICE", value)
+    with pytest.raises(UserError, match=value):
+        Service()
