@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -126,7 +125,7 @@ class Service:
         predictions = []
         for job in self._jobs(request):
             at, state = self._state(job, step)
-            x = job.algorithm.backbone.features(texts, job.algorithm.boundary)
+            x = job.algorithm.features(texts)
             probabilities = job.algorithm.predict(state, x).softmax(-1)
             similarity = job.algorithm.embed(state.tensors, x) @ self._support_embeddings(job, at, state).T
             predictions.append(Prediction(job.algorithm.name, at, _array(probabilities), _array(similarity)))
@@ -150,20 +149,19 @@ class Service:
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone) -> _Job:
         """A job, or the one made before for the same support set, algorithm, knobs and seed."""
         knobs = request.knobs.get(cls.name, {})
-        config = cls.Config.from_dict(knobs)
         support = request.episode.support
         key = (id(backbone), support, cls.name, json.dumps(knobs, sort_keys=True), request.seed, request.checkpoint)
         known: _Job | None = self.cache.get(key)
         if known:
             return known
-        folder = _checkpoint_folder(request, cls.name)
-        algorithm = checkpoint.load(folder, backbone, knobs) if folder else cls(backbone, config, request.seed)
+        folder = checkpoint.resolve(request.checkpoint, request.model, cls.name)
+        algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
         started = time.perf_counter()
-        x = backbone.features([e.text for e in support], algorithm.boundary)
+        x = algorithm.features([e.text for e in support])
         seconds = time.perf_counter() - started
         labels = request.episode.labels
         y = one_hot([labels.index(e.label or "") for e in support], len(labels), algorithm.log_scale)
-        job = _Job(key, algorithm.requires_grad_(False), str(folder or NOT_TRAINED), x, y, seconds)
+        job = _Job(key, algorithm, str(folder or NOT_TRAINED), x, y, seconds)
         self.cache.put(key, job, size_of(list(algorithm.parameters())))
         return job
 
@@ -224,18 +222,6 @@ def truncation(backbone: Backbone, text: str) -> Note | None:
     return Note("truncated", values)
 
 
-def _checkpoint_folder(request: Request, algorithm: str) -> Path | None:
-    if request.checkpoint == "none":
-        return None
-    if request.checkpoint == "auto":
-        return checkpoint.shipped(request.model, algorithm)
-    folder = Path(request.checkpoint)
-    made_for = checkpoint.read_card(folder).algorithm
-    if made_for != algorithm:
-        raise UserError("checkpoint_algorithm", folder=folder, made_for=made_for, algorithm=algorithm)
-    return folder
-
-
 def _adapt(job: _Job) -> Iterator[tuple[State, float, UserError | None]]:
     """States with the seconds computed so far; where numbers stop being finite, once more the last good state, with the error.
 
@@ -275,11 +261,7 @@ def _snapshot(
 ) -> Snapshot:
     algorithm = job.algorithm
     started = time.perf_counter()
-    logits = (
-        algorithm.predict(state, algorithm.backbone.features(query.texts, algorithm.boundary))
-        if query.texts
-        else job.y[:0]
-    )
+    logits = algorithm.predict(state, algorithm.features(query.texts)) if query.texts else job.y[:0]
     predict_seconds = time.perf_counter() - started
     support_loss, support_accuracy = _scores(_support_logits(state), job.y)
     query_loss, query_accuracy = _scores(logits[query.labelled], query.y) if query.labelled else (None, None)

@@ -9,7 +9,7 @@ from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, normalize
 
-from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.algorithm import REGISTRY, Algorithm
 from meta_demo.core.scopes import SCOPES
 
 BACKBONE = tiny_backbone(seed=1)
@@ -175,3 +175,20 @@ def test_a_meta_step_helps():
         optimizer.step()
         losses.append(float(loss))
     assert losses == sorted(losses, reverse=True)
+
+
+@HEADS
+@EVERY_SCOPE
+def test_walking_back_equals_the_stored_graph(scope, head):
+    """MAML keeps no graph through the inner loop; the base class's meta-loss does: one gradient, for every scope."""
+    algorithm = build("maml", scope=scope, last_n=2, lora_rank=2, inner_steps=4, inner_lr=0.1, head_lr=0.5, head=head)
+    task = make_task(BACKBONE, algorithm.boundary)
+    ours = meta_gradient(algorithm, task)
+    algorithm.zero_grad()
+    loss = Algorithm.meta_loss(algorithm, task)
+    loss.backward()
+    stored = torch.cat(
+        [(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in algorithm.parameters()]
+    )
+    assert float(algorithm.meta_loss(task)) == pytest.approx(float(loss), rel=1e-12)
+    torch.testing.assert_close(ours, stored, rtol=1e-6, atol=1e-12)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
 
 from meta_demo.algorithms.inner_loop import Fast, GradientAlgorithm, GradientConfig
 from meta_demo.core.algorithm import register
@@ -33,11 +33,14 @@ class FineTune(GradientAlgorithm):
         t = slots.get("t", next(iter(fast.values())).new_zeros(())) + 1
         new, memory = {}, {"t": t}
         for name, w in fast.items():
-            m = self.beta1 * slots.get(f"m.{name}", 0.0) + (1 - self.beta1) * grads[name]
-            v = self.beta2 * slots.get(f"v.{name}", 0.0) + (1 - self.beta2) * grads[name].square()
-            new[name] = self._moved(w, m / (1 - self.beta1**t), v / (1 - self.beta2**t), self.rate(name))
+            g = grads[name]
+            m = slots.get(f"m.{name}", torch.zeros_like(g)).lerp(g, 1 - self.beta1)
+            v = (slots.get(f"v.{name}", torch.zeros_like(g)) * self.beta2).addcmul_(g, g, value=1 - self.beta2)
+            rate = self.rate(name)
+            # w (1 - rate decay) - rate m_hat / (sqrt(v_hat) + eps), its bias corrections taken out of the tensors
+            root = v.sqrt().mul_((1 - self.beta2 ** float(t)) ** -0.5).add_(self.eps)
+            new[name] = (w * (1 - rate * self.config.weight_decay)).addcdiv(
+                m, root, value=-rate / (1 - self.beta1 ** float(t))
+            )
             memory |= {f"m.{name}": m, f"v.{name}": v}
         return new, memory
-
-    def _moved(self, w: Tensor, m: Tensor, v: Tensor, rate: float) -> Tensor:
-        return w * (1 - rate * self.config.weight_decay) - rate * m / (v.sqrt() + self.eps)

@@ -18,7 +18,7 @@ from meta_demo.core.algorithm import Algorithm, BodyConfig, State
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.config import knob
 from meta_demo.core.heads import cross_entropy, linear, prototype_head, shared_head
-from meta_demo.core.task import Features
+from meta_demo.core.task import Features, Task
 
 Fast = dict[str, Tensor]
 
@@ -28,8 +28,8 @@ class GradientConfig(BodyConfig):
     """Knobs of the inner loop."""
 
     inner_steps: int = knob(5, lo=0, hi=50)
-    inner_lr: float = knob(0.3, lo=0.0, hi=1e6)
-    head_lr: float = knob(5.0, lo=0.0, hi=1e6)
+    inner_lr: float = knob(0.1, lo=0.0, hi=1e6)
+    head_lr: float = knob(1.0, lo=0.0, hi=1e6)
     head: str = knob("prototypes", choices=("prototypes", "shared"))
 
 
@@ -42,7 +42,7 @@ class GradientAlgorithm(Algorithm):
     Config: ClassVar[type[BodyConfig]] = GradientConfig
     config: GradientConfig
     second_order: ClassVar[bool] = False
-    adapts_body: ClassVar[bool] = True
+    adapts_body = True
 
     def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
@@ -61,6 +61,13 @@ class GradientAlgorithm(Algorithm):
     def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
         """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights and what the next update must remember."""
         return {name: w - self.rate(name) * grads[name] for name, w in fast.items()}, slots
+
+    def step(self, fast: Fast, support: Features, y: Tensor) -> Fast:
+        """One inner step, differentiable with respect to the fast weights before it."""
+        z = self.embed(fast, support)
+        loss = cross_entropy(linear(z, fast), y)
+        grads = dict(zip(fast, grad(loss, list(fast.values()), create_graph=True), strict=True))
+        return self.update(fast, grads, {})[0]
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
         exact = graph and self.second_order
@@ -93,9 +100,48 @@ class GradientAlgorithm(Algorithm):
     def predict(self, state: State, x: Features) -> Tensor:
         return linear(self.embed(state.tensors, x), state.tensors)
 
+    def meta_loss(self, task: Task) -> Tensor:
+        """Query cross-entropy after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
+        return walk_back(self, task) if self.second_order and self.adapts_body else super().meta_loss(task)
+
     def _embed(self, at: Fast, x: Features, graph: bool) -> Tensor:
         with torch.set_grad_enabled(graph or bool(at)):
             return self.embed(at, x)
+
+
+def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
+    """The query loss after adaptation, with the exact meta-gradient but no graph through the inner loop -> [].
+
+    Keeps the fast weights w_0 .. w_T alone, starts from v = dL/dw_T, and walks back v <- (dw_{t+1}/dw_t)^T v, one
+    Hessian-vector product a step. For updates without memory of their own.
+    """
+    meta = list(algorithm.parameters())
+    *path, last = [state.tensors for state in algorithm.adapt(task.support, task.support_y)]
+    total = [torch.zeros_like(p) for p in meta]
+
+    def pull(outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> list[Tensor]:
+        """Gradient by the fast weights; that by the meta-parameters is added to `total`."""
+        by = grad(outputs, [*at.values(), *meta], v, allow_unused=True, materialize_grads=True)
+        torch._foreach_add_(total, by[len(at) :])
+        return list(by[: len(at)])
+
+    at = _leaves(last)
+    loss = cross_entropy(algorithm.predict(State(at), task.query), task.query_y)
+    v = pull([loss], at, None)
+    for tensors in reversed(path):
+        at = _leaves(tensors)
+        after = algorithm.step(at, task.support, task.support_y)
+        v = pull([after[name] for name in last], at, v)
+    body = algorithm.body
+    z = algorithm.embed(body, task.support)
+    start = {**body, **algorithm.start_head(z, task.support_y)}
+    pull(
+        [start[name] for name in last if start[name].requires_grad],
+        {},
+        [g for name, g in zip(last, v, strict=True) if start[name].requires_grad],
+    )
+    # A scalar of the loss's value whose gradient by each meta-parameter is the one just computed.
+    return loss.detach() + sum(((p - p.detach()) * g).sum() for p, g in zip(meta, total, strict=True))
 
 
 def _gradients(loss: Tensor, inputs: Fast, z: Tensor, at: Fast, *, exact: bool, retain: bool) -> Fast:

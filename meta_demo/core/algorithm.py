@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import ClassVar
 
 import torch
@@ -45,6 +46,7 @@ class Algorithm(nn.Module, ABC):
     name: ClassVar[str]
     paper: ClassVar[str]
     Config: ClassVar[type[BodyConfig]] = BodyConfig
+    adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
 
     def __init__(self, backbone: Backbone, config: BodyConfig, seed: int = 0) -> None:
         super().__init__()
@@ -55,6 +57,7 @@ class Algorithm(nn.Module, ABC):
         self._body = nn.ParameterDict({name.replace(".", "/"): nn.Parameter(w) for name, w in own.items()})
         log_scale = torch.tensor(config.scale, dtype=backbone.dtype, device=backbone.device).log()
         self.log_scale = nn.Parameter(log_scale)
+        self._number = next(_NUMBERS)
 
     @property
     def body(self) -> dict[str, Tensor]:
@@ -65,6 +68,14 @@ class Algorithm(nn.Module, ABC):
         """The model's parameters after adaptation: those of `tensors`, and the start's where `tensors` has none."""
         start = self.body
         return scopes.replaced(self.backbone, {name: tensors.get(name, w) for name, w in start.items()})
+
+    def features(self, texts: Sequence[str]) -> Features:
+        """What `adapt` and `predict` take: `texts` after the frozen prefix, or, where neither a task nor a meta-gradient
+        changes the body, after all of it."""
+        if self.adapts_body or (torch.is_grad_enabled() and self.log_scale.requires_grad):
+            return self.backbone.features(texts, self.boundary)
+        version = sum(p._version for p in self.parameters())  # grows with every change in place
+        return self.backbone.outputs(texts, self.boundary, self.weights({}), (self._number, version))
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
         """Unit embeddings [B, D] under the adapted weights."""
@@ -87,6 +98,7 @@ class Algorithm(nn.Module, ABC):
         return cross_entropy(self.predict(last, task.query), task.query_y)
 
 
+_NUMBERS = count()
 REGISTRY: dict[str, type[Algorithm]] = {}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -95,9 +95,25 @@ class Backbone:
     @torch.no_grad()
     def features(self, texts: Sequence[str], boundary: int) -> Features:
         """Hidden states after the first `boundary` layers, each input computed once, from the highest layer already cached."""
+        return self._prefix([self.encode(text).ids for text in texts], boundary)
+
+    @torch.no_grad()
+    def outputs(self, texts: Sequence[str], boundary: int, weights: dict[str, Tensor], key: Hashable) -> Features:
+        """Hidden states after all layers, those above `boundary` under `weights`; each input computed once per `key`."""
         inputs = [self.encode(text).ids for text in texts]
-        if boundary == 0:
-            return self._grouped(inputs, {}, 0)
+        found = {ids: self._cache.get((self._fingerprint, key, ids)) for ids in inputs}
+        missing = [ids for ids, known in found.items() if known is None]
+        hidden: dict[Ids, Tensor] = {ids: known for ids, known in found.items() if known is not None}
+        for g in self._prefix(missing, boundary).groups:
+            rows = self._replay.run(g.ids, g.mask, g.hidden, boundary, self.n_layers, weights)
+            for place, row in zip(g.index.tolist(), rows, strict=True):
+                hidden[missing[place]] = row.clone()
+                self._cache.put((self._fingerprint, key, missing[place]), hidden[missing[place]], size_of(row))
+        return self._grouped(inputs, hidden, self.n_layers)
+
+    def _prefix(self, inputs: list[Ids], boundary: int) -> Features:
+        if boundary == 0 or not inputs:
+            return self._grouped(inputs, {}, boundary)
         hidden: dict[Ids, Tensor] = {}
         missing: dict[tuple[int, int], list[tuple[Ids, Tensor | None]]] = defaultdict(list)
         for ids in dict.fromkeys(inputs):

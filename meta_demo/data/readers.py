@@ -12,6 +12,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,22 +35,41 @@ MAGIC_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # byte order marks
 Records = Iterator[tuple[int, dict[str, Any]]]  # row number as the visitor counts it, and its cells by column
 
 
-def read_rows(path: Path, labels_required: bool = True) -> list[Example]:
+@dataclass(frozen=True)
+class Limits:
+    """How much of a file is read: what a visitor may upload, unless told otherwise."""
+
+    rows: int = MAX_ROWS
+    bytes: int = MAX_FILE
+
+
+def read_rows(path: Path, labels_required: bool = True, limits: Limits = Limits()) -> list[Example]:
     """The rows of a table that have a text, cleaned; without a label only if `labels_required` is false."""
-    return [row for row in _rows(path, labels_required) if row.text]
+    return [row for row in _rows(path, labels_required, limits) if row.text]
 
 
 def read_episode(path: Path) -> Episode:
     """The episode in a task file (.json), or one with a table as its support set and no query."""
     if path.suffix.lower() in TABLES:
-        return make_episode(_rows(path, labels_required=True))
-    text = _text(_bytes(path, (".json", *TABLES)), path.name)
-    return parse_episode(_json(text, path.name))
+        return make_episode(_rows(path, labels_required=True, limits=Limits()))
+    text = read_text(read_bytes(path, (".json", *TABLES)), path.name)
+    return parse_episode(read_json(text, path.name))
 
 
-def _rows(path: Path, labels_required: bool) -> list[Example]:
+def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
+    """Line number and episode of each line of a .jsonl file of task objects."""
+    data = read_bytes(path, (".jsonl",), limits.bytes)
+    for number, line in enumerate(read_text(data, path.name).split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, parse_episode(read_json(line, path.name, number))
+            except UserError as error:
+                raise UserError("episode_line", file=path.name, line=number, problem=error) from error
+
+
+def _rows(path: Path, labels_required: bool, limits: Limits) -> list[Example]:
     """Every row of a table that is not wholly blank. A text may be blank where there is a label."""
-    data = _bytes(path, tuple(TABLES))
+    data = read_bytes(path, tuple(TABLES), limits.bytes)
     rows: list[Example] = []
     for number, cells in TABLES[path.suffix.lower()](data, path.name):
         for column in ("text", "label")[: 1 + labels_required]:
@@ -60,8 +80,8 @@ def _rows(path: Path, labels_required: bool) -> list[Example]:
             raise UserError("row_no_label", file=path.name, row=number, text=shorten(text))
         if text or label:
             rows.append(Example(text, label or None))
-        if len(rows) > MAX_ROWS:
-            raise UserError("too_many_rows", file=path.name, limit=MAX_ROWS)
+        if len(rows) > limits.rows:
+            raise UserError("too_many_rows", file=path.name, limit=limits.rows)
     if not any(row.text for row in rows):
         raise UserError("no_rows", file=path.name)
     return rows
@@ -79,16 +99,16 @@ def _cell(value: Any, file: str, row: int) -> str:
     return "" if value is None else clean(str(value))
 
 
-def _bytes(path: Path, known: Sequence[str]) -> bytes:
-    """The content of a file of a known kind, of 1 to MAX_FILE bytes."""
+def read_bytes(path: Path, known: Sequence[str], limit: int = MAX_FILE) -> bytes:
+    """The content of a file of a known kind, of 1 to `limit` bytes."""
     try:
         size = path.stat().st_size
         if path.is_dir():
             raise UserError("is_folder", file=path)
         if path.suffix.lower() not in known:
             raise UserError("unknown_suffix", file=path.name, known=" ".join(known))
-        if size > MAX_FILE:
-            raise UserError("file_too_big", file=path.name, size=math.ceil(size / MB * 10) / 10, limit=MAX_FILE // MB)
+        if size > limit:
+            raise UserError("file_too_big", file=path.name, size=math.ceil(size / MB * 10) / 10, limit=limit // MB)
         if size == 0:
             raise UserError("empty_file", file=path.name)
         return path.read_bytes()
@@ -98,7 +118,7 @@ def _bytes(path: Path, known: Sequence[str]) -> bytes:
         raise UserError("file_locked", file=path.name, reason=error.strerror) from None
 
 
-def _text(data: bytes, file: str) -> str:
+def read_text(data: bytes, file: str) -> str:
     """UTF-8 text, with or without a byte order mark; anything else is refused by what it looks like."""
     for magic, kind in MAGIC.items():
         if data.startswith(magic):
@@ -122,7 +142,7 @@ def _is_wide(data: bytes) -> bool:
     return sum(lane.count(0) > 0.4 * len(lane) for lane in lanes) >= 2 and any(lane and 0 not in lane for lane in lanes)
 
 
-def _json(text: str, file: str, line: int = 1) -> Any:
+def read_json(text: str, file: str, line: int = 1) -> Any:
     """What a JSON text says; `line` is the number of its first line within the file."""
     try:
         return json.loads(text)
@@ -133,10 +153,10 @@ def _json(text: str, file: str, line: int = 1) -> Any:
 
 
 def _jsonl(data: bytes, file: str) -> Records:
-    for number, line in enumerate(_text(data, file).split("\n"), 1):  # splitlines also splits inside strings
+    for number, line in enumerate(read_text(data, file).split("\n"), 1):  # splitlines also splits inside strings
         if not line.strip():
             continue
-        value = _json(line, file, number)
+        value = read_json(line, file, number)
         if not isinstance(value, dict):
             raise UserError("line_not_object", file=file, line=number)
         yield number, _by_column(list(value), list(value.values()))
@@ -146,7 +166,7 @@ def _delimited(delimiter: str) -> Callable[[bytes, str], Records]:
     """A reader of text whose cells are separated by `delimiter` and quoted as spreadsheets do it."""
 
     def read(data: bytes, file: str) -> Records:
-        grid = csv.reader(io.StringIO(_text(data, file), newline=""), delimiter=delimiter, strict=True)
+        grid = csv.reader(io.StringIO(read_text(data, file), newline=""), delimiter=delimiter, strict=True)
         try:
             yield from _headed(grid, file, even=True)
         except csv.Error:

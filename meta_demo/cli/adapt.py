@@ -1,0 +1,68 @@
+"""`adapt`: learn one task from its examples and answer its queries."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_seed, quiet, split_names, write_json
+from meta_demo.core.intervals import wilson
+from meta_demo.core.loading import BUNDLED
+from meta_demo.core.messages import text
+from meta_demo.data.readers import read_episode
+
+
+@dataclass
+class Adapt:
+    task: Positional[Annotated[Path, arg(help=text("cli.adapt.task"))]]
+    model: Model = BUNDLED
+    algorithms: Names = "maml,protonet,finetune"
+    seed: Seed = 0
+    checkpoint: Annotated[str, arg(help=text("cli.adapt.checkpoint"))] = "auto"
+    json: Json = None
+
+    def run(self) -> int:
+        from meta_demo.service import Service
+        from meta_demo.snapshots import Request
+
+        check_seed(self.seed)
+        names = split_names(self.algorithms)
+        knobs = {name: changed for name in names if (changed := changed_knobs(self, name))}
+        request = Request(read_episode(self.task), self.model, names, self.seed, knobs, self.checkpoint)
+        service = Service()
+        with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
+            notes = service.notes(request)
+        for note in notes:
+            print(text("cli.note", message=note.message()), file=sys.stderr)
+        report, errors = service.report(request)
+        write_json(self.json, report)
+        _print_report(report, request.episode.query)
+        for error in errors:
+            print(text("cli.error", message=error), file=sys.stderr)
+        return 2 if errors else 0
+
+
+def _print_report(report: dict[str, Any], query: Sequence[Any]) -> None:
+    count = sum(example.label is not None for example in query)
+    for result in report["results"]:
+        last, seconds = result["steps"][-1], result["seconds"]
+        print(
+            text(
+                "cli.result",
+                algorithm=result["algorithm"],
+                checkpoint=result["checkpoint"],
+                steps=last["step"],
+                support=last["support_accuracy"],
+                seconds=seconds["features"] + seconds["adapt"],
+            )
+        )
+        if count:
+            low, high = wilson(last["query_accuracy"], count)
+            print(text("cli.accuracy", accuracy=last["query_accuracy"], low=low, high=high, count=count))
+        for example, prediction in zip(query, result["predictions"], strict=True):
+            print(f"  {prediction['label']:<24} {max(prediction['probabilities'].values()):6.1%}  {example.text[:80]}")

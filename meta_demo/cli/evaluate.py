@@ -1,0 +1,162 @@
+"""`evaluate`: accuracy over many tasks, with its interval, and differences on the same tasks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from meta_demo.cli.flags import (
+    Json,
+    Model,
+    Names,
+    Seed,
+    changed_knobs,
+    check_number,
+    check_seed,
+    quiet,
+    split_names,
+    whole_numbers,
+    write_json,
+)
+from meta_demo.core.loading import BUNDLED
+from meta_demo.core.messages import UserError, text
+
+
+@dataclass
+class Evaluate:
+    source: Positional[Annotated[str, arg(help=text("cli.evaluate.source"))]]
+    classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.classes"))] = field(default_factory=list)
+    model: Model = BUNDLED
+    algorithms: Names = "maml,protonet,finetune"
+    checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
+    n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
+    k_shot: Annotated[str, arg(help=text("cli.evaluate.k_shot"))] = "1"
+    n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
+    episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
+    curve: Annotated[bool, arg(help=text("cli.evaluate.curve"))] = False
+    seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
+    seed: Seed = 0
+    json: Json = None
+
+    def run(self) -> int:
+        from meta_demo.processes import Processes
+
+        check_seed(self.seed)
+        check_number("--episodes", self.episodes, 2)
+        check_number("--n-query", self.n_query, 1)
+        processes = Processes()
+        results = []
+        for where, episodes in self._tasks():
+            rows = [self._measure(name, spec, episodes, where, processes) for name, spec in self._contestants()]
+            results += rows
+            if processes.is_main:
+                _print(rows, where, len(episodes))
+        if processes.is_main:
+            content = {
+                "model": self.model,
+                "source": self.source,
+                "seed": self.seed,
+                "results": results,
+                "pairs": _pairs(results),
+            }
+            write_json(self.json, content)
+        return 0
+
+    def _contestants(self) -> list[tuple[str, str]]:
+        names = split_names(self.algorithms)
+        if not names:
+            raise UserError("algorithm_none")
+        return list(product(names, split_names(self.checkpoint)))
+
+    def _tasks(self) -> Any:
+        """(what they are, the episodes) for every size asked for."""
+        from meta_demo.data.sampler import TEST, Fixed, Sampler
+        from meta_demo.data.sources import is_episodes, load_sources, read_episodes
+
+        if is_episodes(self.source):
+            yield {"n_way": None, "k_shot": None, "n_query": None}, read_episodes(Path(self.source))
+            return
+        sources = load_sources([self.source], self.classes)
+        self._sources = sources
+        for n_way, k_shot in product(whole_numbers("--n-way", self.n_way), whole_numbers("--k-shot", self.k_shot)):
+            check_number("--n-way", n_way, 2)
+            sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST)
+            where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
+            yield where, [sampler.draw(i) for i in range(self.episodes)]
+
+    def _measure(self, name: str, spec: str, episodes: Any, where: dict[str, Any], processes: Any) -> dict[str, Any]:
+        from tqdm import tqdm
+
+        from meta_demo.core import checkpoint
+        from meta_demo.core.algorithm import get_algorithm
+        from meta_demo.evaluate import evaluate, summary
+        from meta_demo.snapshots import NOT_TRAINED
+
+        get_algorithm(name)
+        folder = checkpoint.resolve(spec, self.model, name)
+        if folder and not self.seen_classes:
+            self._check_unseen(folder)
+        backbone = self._backbone(processes)
+        algorithm = checkpoint.start(backbone, name, folder, changed_knobs(self, name), self.seed).requires_grad_(False)
+        run = evaluate(algorithm, episodes, curve=self.curve, processes=processes)
+        shown = processes.is_main and sys.stderr.isatty()
+        mine = len(processes.mine(range(len(episodes))))
+        scores = processes.gather(list(tqdm(run, name, total=mine, disable=not shown, unit="episode", leave=False)))
+        return {"algorithm": name, "checkpoint": str(folder or NOT_TRAINED), **where, **summary(scores)}
+
+    def _backbone(self, processes: Any) -> Any:
+        """The model, loaded once."""
+        from meta_demo.core.cache import Cache
+        from meta_demo.core.device import choose_device
+        from meta_demo.core.loading import load_backbone
+
+        if not hasattr(self, "_loaded"):
+            with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
+                self._loaded = load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
+        return self._loaded
+
+    def _check_unseen(self, folder: Path) -> None:
+        """Raises UserError when a class to be measured is one the checkpoint was trained on."""
+        from meta_demo.core import checkpoint
+
+        trained = getattr(checkpoint.read_card(folder), "sources", [])
+        for source in getattr(self, "_sources", []):
+            for other in trained:
+                both = sorted(set(source.classes) & set(other["classes"]))
+                if both and other["name"] == source.name:
+                    raise UserError("seen_class", folder=folder, label=both[0], count=len(both), source=source.name)
+
+
+def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Differences between contestants on the same episodes."""
+    from meta_demo.evaluate import paired
+
+    pairs = []
+    for a, b in combinations(results, 2):
+        same = all(a[key] == b[key] for key in ("n_way", "k_shot", "episodes"))
+        if same:
+            difference, ci95 = paired(a["accuracies"], b["accuracies"])
+            names = [{"algorithm": r["algorithm"], "checkpoint": r["checkpoint"]} for r in (a, b)]
+            size = {key: a[key] for key in ("n_way", "k_shot")}
+            pairs.append({"first": names[0], "second": names[1], **size, "difference": difference, "ci95": ci95})
+    return pairs
+
+
+def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) -> None:
+    title = (
+        text("cli.evaluate.title", **where, count=count) if where["n_way"] else text("cli.evaluate.file", count=count)
+    )
+    print(title)
+    for row in rows:
+        print(text("cli.evaluate.row", **{k: row[k] for k in ("algorithm", "checkpoint", "accuracy", "ci95")}))
+        for step in row.get("steps", []):
+            print(text("cli.evaluate.step", **step))
+    for pair in _pairs(rows):
+        names = {side: "{algorithm} ({checkpoint})".format(**pair[side]) for side in ("first", "second")}
+        print(text("cli.evaluate.pair", **names, difference=pair["difference"] * 100, ci95=pair["ci95"] * 100))

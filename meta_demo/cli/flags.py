@@ -1,0 +1,98 @@
+"""What commands share: flags made from knobs, algorithms made from flags, and files of results."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.config import Knob
+from meta_demo.core.messages import UserError, text
+
+MAX_SEED = 2**63 - 1  # what a generator takes
+
+Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
+Model = Annotated[str, arg(help=text("cli.adapt.model"))]
+Names = Annotated[str, arg(help=text("cli.adapt.algorithms"))]
+Seed = Annotated[int, arg(help=text("cli.adapt.seed"))]
+
+
+def with_knobs(command: type[Any]) -> type[Any]:
+    """`command` with one group of flags per algorithm, `--maml.inner-lr` and so on, made from the knobs themselves."""
+    groups = []
+    for name, cls in sorted(REGISTRY.items()):
+        group = make_dataclass(f"{cls.__name__}Knobs", [(k.name, _flag(k), None) for k in cls.Config.knobs()])
+        described = Annotated[group, arg(help=text("cli.knobs", algorithm=name))]  # type: ignore[valid-type]
+        groups.append((name, described, field(default_factory=group)))
+    return make_dataclass(f"{command.__name__}WithKnobs", groups, bases=(command,))
+
+
+def _flag(k: Knob) -> Any:
+    """The type of a knob's flag; None, when it is not given, leaves the knob as the algorithm or its checkpoint has it."""
+    kind = "|".join(k.choices) or type(k.default).__name__.upper()
+    hint = text("cli.default", default=k.default)
+    return Annotated[
+        type(k.default) | None, arg(help=text(f"knob.{k.name}.help"), metavar=kind, help_behavior_hint=hint)
+    ]
+
+
+def changed_knobs(command: Any, name: str) -> dict[str, Any]:
+    """The knobs of algorithm `name` that were given."""
+    group = getattr(command, name, None)
+    return {key: value for key, value in vars(group).items() if value is not None} if group else {}
+
+
+def split_names(names: str) -> tuple[str, ...]:
+    """`maml,reptile` as names, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+
+
+def whole_numbers(flag: str, value: str) -> list[int]:
+    """`1,5` as numbers of at least 1; raises UserError naming the flag."""
+    if not re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", value):
+        raise UserError("whole_numbers", flag=flag, value=value)
+    return [int(part) for part in value.split(",")]
+
+
+def check_seed(seed: int) -> None:
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError("seed", value=seed, limit=MAX_SEED)
+
+
+def check_number(flag: str, value: float, lo: float) -> None:
+    """Raises UserError when the number given to `flag` is below `lo`."""
+    if not value >= lo:
+        raise UserError("flag_number", flag=flag, value=value, lo=lo)
+
+
+@contextmanager
+def quiet(bars: bool = False) -> Iterator[None]:
+    """Libraries' warnings, and unless `bars` their progress bars, stay off stderr: what is said there is our one sentence."""
+    from transformers.utils.logging import disable_progress_bar
+
+    if not bars:
+        disable_progress_bar()
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def write_json(file: Path | None, content: dict[str, Any]) -> None:
+    """Write `content` to `file`, if one was asked for; raises UserError when it cannot be written."""
+    if file is None:
+        return
+    try:
+        file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError("json_write", file=file, reason=error.strerror) from error

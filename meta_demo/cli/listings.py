@@ -1,0 +1,72 @@
+"""`algorithms`, `models`, `checkpoints`: what there is, one per line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from meta_demo.cli.flags import Json, write_json
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY, Algorithm
+from meta_demo.core.loading import BUNDLED, SUGGESTED
+from meta_demo.core.messages import text
+
+
+@dataclass
+class Algorithms:
+    json: Json = None
+
+    def run(self) -> int:
+        rows = [_describe(name, cls) for name, cls in sorted(REGISTRY.items())]
+        write_json(self.json, {"algorithms": rows})
+        for row in rows:
+            print(f"{row['name']:<12} {row['title']} ({row['paper']})")
+        return 0
+
+
+@dataclass
+class Models:
+    json: Json = None
+
+    def run(self) -> int:
+        rows = [{"name": m.name, "parameters": m.parameters, "bundled": m.bundled} for m in SUGGESTED]
+        write_json(self.json, {"models": rows})
+        for row in rows:
+            print(f"{row['name']:<60} {row['parameters']:>7}  {text('cli.bundled' if row['bundled'] else 'cli.hub')}")
+        return 0
+
+
+@dataclass
+class Checkpoints:
+    json: Json = None
+
+    def run(self) -> int:
+        rows = [_card(model, name) for model, name in checkpoint.all_shipped()]
+        write_json(self.json, {"checkpoints": rows})
+        for row in rows:
+            print(f"{row['model']:<12} {row['algorithm']:<12} {row['megabytes']:6.1f} MB  {row['folder']}")
+        if not rows:
+            print(text("cli.no_checkpoints"))
+        return 0
+
+
+def _card(model: str, name: str) -> dict[str, Any]:
+    folder = checkpoint.SHIPPED / model / name
+    size = (folder / checkpoint.WEIGHTS).stat().st_size
+    card = checkpoint.read_card(folder).model_dump()
+    return {"model": model, "algorithm": name, "folder": str(folder), "megabytes": round(size / 1e6, 1), "card": card}
+
+
+def _describe(name: str, cls: type[Algorithm]) -> dict[str, Any]:
+    folder = checkpoint.shipped(BUNDLED, name)
+    knobs = {
+        k.name: {"default": k.default, "lo": k.lo, "hi": k.hi, "choices": list(k.choices)} for k in cls.Config.knobs()
+    }
+    return {
+        "name": name,
+        "title": text(f"algorithm.{name}"),
+        "paper": cls.paper,
+        "about": text(f"algorithm.{name}.about"),
+        "checkpoint": str(folder) if folder else "not meta-trained",
+        "knobs": knobs,
+    }

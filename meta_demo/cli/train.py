@@ -1,0 +1,186 @@
+"""`train`: learn a start from many tasks, and keep the best as a checkpoint."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import UseAppendAction, arg
+
+from meta_demo.cli.flags import Json, Model, Seed, changed_knobs, check_number, check_seed, quiet, write_json
+from meta_demo.core.loading import BUNDLED
+from meta_demo.core.messages import UserError, text
+
+
+@dataclass
+class Train:
+    output: Annotated[Path, arg(help=text("cli.train.output"))]
+    source: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.source"))] = field(default_factory=list)
+    classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.classes"))] = field(default_factory=list)
+    valid: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.valid"))] = field(default_factory=list)
+    valid_classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.valid_classes"))] = field(
+        default_factory=list
+    )
+    mix: Annotated[Literal["uniform", "size", "temperature"], arg(help=text("cli.train.mix"))] = "uniform"
+    temperature: Annotated[float, arg(help=text("cli.train.temperature"))] = 2.0
+    algorithm: Annotated[str, arg(help=text("cli.train.algorithm"))] = "maml"
+    model: Model = BUNDLED
+    start: Annotated[str, arg(help=text("cli.train.start"))] = "none"
+    sampler: Annotated[Literal["fixed", "variable"], arg(help=text("cli.train.sampler"))] = "fixed"
+    n_way: Annotated[int, arg(help=text("cli.train.n_way"))] = 5
+    k_shot: Annotated[int, arg(help=text("cli.train.k_shot"))] = 1
+    n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
+    steps: Annotated[int, arg(help=text("cli.train.steps"))] = 500
+    minutes: Annotated[float | None, arg(help=text("cli.train.minutes"))] = None
+    seed: Seed = 0
+    meta_batch: Annotated[int, arg(help=text("cli.train.meta_batch"))] = 4
+    lr: Annotated[float, arg(help=text("cli.train.lr"))] = 3e-4
+    weight_decay: Annotated[float, arg(help=text("cli.train.weight_decay"))] = 0.01
+    warmup: Annotated[float, arg(help=text("cli.train.warmup"))] = 0.05
+    clip: Annotated[float, arg(help=text("cli.train.clip"))] = 1.0
+    save_every: Annotated[int, arg(help=text("cli.train.save_every"))] = 50
+    valid_every: Annotated[int, arg(help=text("cli.train.valid_every"))] = 50
+    valid_episodes: Annotated[int, arg(help=text("cli.train.valid_episodes"))] = 100
+    resume: Annotated[bool, arg(help=text("cli.train.resume"))] = False
+    track: Annotated[bool, arg(help=text("cli.train.track"))] = False
+    json: Json = None
+
+    def run(self) -> int:
+        from meta_demo.processes import Processes
+        from meta_demo.train import train
+
+        self._check()
+        processes = Processes()
+        algorithm, tasks, valid, plan, record = self._prepare(processes)
+        track = _tracker(self.output.name, record) if self.track and processes.is_main else None
+        run = train(
+            algorithm,
+            tasks,
+            valid,
+            plan,
+            self.output,
+            resume=self.resume,
+            record=record,
+            about=_about(),
+            processes=processes,
+        )
+        history = []
+        for progress in _with_bar(run, self.steps, shown=processes.is_main):
+            history.append(progress)
+            if track:
+                values = {"loss": progress.loss, "valid": progress.valid and progress.valid[0]}
+                track.log({k: v for k, v in values.items() if v is not None}, step=progress.step)
+        if track:
+            track.finish()
+        if processes.is_main:
+            last = history[-1]
+            figures = {"best": last.best, "best_step": last.best_step, "steps": last.step, "seconds": last.seconds}
+            valid_rows = [[p.step, *p.valid] for p in history if p.valid]
+            write_json(
+                self.json, {"output": str(self.output), "algorithm": self.algorithm, **figures, "valid": valid_rows}
+            )
+            print(text("cli.train.done", folder=self.output, **figures, episodes=len(valid)))
+        return 0
+
+    def _check(self) -> None:
+        check_seed(self.seed)
+        whole = {"--n-way": 2, "--k-shot": 1, "--n-query": 1, "--steps": 1, "--meta-batch": 1}
+        whole |= {"--save-every": 1, "--valid-every": 1, "--valid-episodes": 2}
+        numbers = {"--temperature": 0.1, "--lr": 0.0, "--weight-decay": 0.0, "--warmup": 0.0, "--clip": 1e-6}
+        for flag, lo in {**whole, **numbers}.items():
+            check_number(flag, getattr(self, flag.removeprefix("--").replace("-", "_")), lo)
+        if self.minutes is not None:
+            check_number("--minutes", self.minutes, 0)
+        if not self.source:
+            raise UserError("no_source")
+
+    def _prepare(self, processes: Any) -> Any:
+        """The algorithm, its training tasks and validation episodes, the plan, and what the card says of them."""
+        from meta_demo.core import checkpoint
+        from meta_demo.core.cache import Cache
+        from meta_demo.core.device import choose_device
+        from meta_demo.core.loading import load_backbone
+        from meta_demo.data.sampler import VALID, Fixed, Sampler, Variable
+        from meta_demo.train import Plan
+
+        train_on, validate_on = self._sources()
+        fixed = Fixed(self.n_way, self.k_shot, self.n_query)
+        shape = fixed if self.sampler == "fixed" else Variable(max_way=max(self.n_way, 5), n_query=self.n_query)
+        tasks = Sampler(train_on, shape, self.seed, mix=self.mix, temperature=self.temperature)
+        ways = min(5, self.n_way, *(len(s.classes) for s in validate_on))
+        validation = Sampler(validate_on, Fixed(ways, self.k_shot, self.n_query), self.seed, VALID)
+        with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
+            backbone = load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
+        algorithm = checkpoint.start(backbone, self.algorithm, None, changed_knobs(self, self.algorithm), self.seed)
+        folder = Path(self.start) if self.start not in ("none", "auto") else None
+        if self.start == "auto":
+            folder = checkpoint.shipped(self.model, self.algorithm)
+        if folder:
+            checkpoint.warm_start(algorithm, folder)
+        plan = Plan(**{name: getattr(self, name) for name in Plan.__dataclass_fields__})
+        record = {
+            "sources": [_described(s) for s in train_on],
+            "validated_on": [_described(s) for s in validate_on],
+            "tasks": {"sampler": self.sampler, **vars(shape), "mix": self.mix, "temperature": self.temperature},
+            "start": str(folder) if folder else "pretrained weights",
+        }
+        return algorithm, tasks, [validation.draw(i) for i in range(self.valid_episodes)], plan, record
+
+    def _sources(self) -> tuple[list[Any], list[Any]]:
+        """Sources to train and to validate on, no class and no text in both."""
+        from meta_demo.data.sources import check_apart, hold_out, load_sources
+
+        train_on = load_sources(self.source, self.classes)
+        if self.valid or self.valid_classes:
+            validate_on = load_sources(self.valid or self.source[: len(self.valid_classes)], self.valid_classes)
+        else:
+            train_on, validate_on = hold_out(train_on, self.seed)
+        check_apart(train_on, validate_on)
+        return train_on, validate_on
+
+
+def _described(source: Any) -> dict[str, Any]:
+    return {"name": source.name, "sha256": source.sha256, "classes": sorted(source.classes), "texts": source.size}
+
+
+def _about() -> dict[str, Any]:
+    """Where and when a checkpoint was made."""
+    commit = None
+    with suppress(OSError, subprocess.SubprocessError):
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parent,
+            timeout=5,
+        )
+        commit = found.stdout.strip()
+    command = "python -m meta_demo " + " ".join(sys.argv[1:])
+    return {"command": command, "commit": commit, "date": datetime.now(UTC).date().isoformat()}
+
+
+def _with_bar(run: Any, steps: int, *, shown: bool) -> Any:
+    """The run, with a bar on stderr: rate, remaining time, loss and the best validation so far."""
+    from tqdm import tqdm
+
+    with tqdm(total=steps, disable=not shown, unit="step", dynamic_ncols=True) as bar:
+        for progress in run:
+            bar.update(progress.step - bar.n)
+            loss = "" if progress.loss is None else f"loss {progress.loss:.3f}, "
+            bar.set_postfix_str(f"{loss}best {progress.best:.1%} at step {progress.best_step}")
+            yield progress
+
+
+def _tracker(name: str, record: dict[str, Any]) -> Any:
+    """A trackio run; raises UserError when trackio is not installed."""
+    try:
+        import trackio
+    except ImportError as error:
+        raise UserError("no_trackio") from error
+    return trackio.init(project="meta-demo", name=name, config=record)

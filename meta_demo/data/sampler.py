@@ -1,0 +1,122 @@
+"""Drawing tasks from sources: N-way K-shot, or of varying size as in Meta-Dataset.
+
+Task number i of a stream depends on the seed, the stream and i alone, so that a resumed run, or one of several processes,
+draws exactly what one uninterrupted process would have drawn.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Episode, Example, shorten
+from meta_demo.data.sources import Source
+
+MIXES = ("uniform", "size", "temperature")
+TRAIN, VALID, TEST = 0, 1, 2  # streams: the same seed draws different tasks for each
+
+
+class Shape(ABC):
+    """How large a task is."""
+
+    @abstractmethod
+    def check(self, source: Source) -> None:
+        """Raises UserError when `source` has too few classes or texts, and says what would fit."""
+
+    @abstractmethod
+    def sizes(self, source: Source, rng: np.random.Generator) -> list[tuple[str, int, int]]:
+        """The classes of one task, each with its numbers of support and query examples."""
+
+
+@dataclass(frozen=True)
+class Fixed(Shape):
+    """N classes with K support and Q query examples each."""
+
+    n_way: int = 5
+    k_shot: int = 1
+    n_query: int = 5
+
+    def check(self, source: Source) -> None:
+        _check_ways(source, self.n_way)
+        label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
+        if len(texts) < self.k_shot + self.n_query:
+            values = {"label": shorten(label), "count": len(texts), "k_shot": self.k_shot, "n_query": self.n_query}
+            raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - self.n_query), **values)
+
+    def sizes(self, source: Source, rng: np.random.Generator) -> list[tuple[str, int, int]]:
+        labels = list(source.classes)
+        return [(labels[i], self.k_shot, self.n_query) for i in rng.choice(len(labels), self.n_way, replace=False)]
+
+
+@dataclass(frozen=True)
+class Variable(Shape):
+    """Any number of classes and unequal shots (Triantafillou et al. 2020, section 3.2), within bounds that fit a small machine."""
+
+    max_way: int = 20
+    max_support: int = 60
+    n_query: int = 5
+
+    def check(self, source: Source) -> None:
+        _check_ways(source, 2)
+        label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
+        if len(texts) < 2:
+            raise UserError("few_texts", source=source.name, label=shorten(label), count=1, k_shot=1, n_query=1, fits=0)
+
+    def sizes(self, source: Source, rng: np.random.Generator) -> list[tuple[str, int, int]]:
+        labels = list(source.classes)
+        top = min(self.max_way, len(labels))
+        n_way = int(rng.integers(min(5, top), top + 1))
+        chosen = [labels[i] for i in rng.choice(len(labels), n_way, replace=False)]
+        counts = np.array([len(source.classes[label]) for label in chosen])
+        n_query = int(min(self.n_query, counts.min() // 2))  # at most half of the smallest class is asked about
+        left = counts - n_query
+        beta = 1.0 - rng.random()  # (0, 1]: how large a part of what there is
+        support = min(self.max_support, int(np.ceil(beta * np.minimum(100, left)).sum()))
+        alpha = rng.uniform(np.log(0.5), np.log(2), n_way)
+        share = np.exp(alpha) * left / (np.exp(alpha) * left).sum()
+        shots = np.minimum(np.floor(share * max(0, support - n_way)).astype(int) + 1, left)
+        return [(label, int(k), n_query) for label, k in zip(chosen, shots, strict=True)]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Task i of a mixture of sources. `mix`: a source's chance is uniform, its size, or its size to the power 1/temperature."""
+
+    sources: Sequence[Source]
+    shape: Shape
+    seed: int = 0
+    stream: int = TRAIN
+    mix: str = "uniform"
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        for source in self.sources:
+            self.shape.check(source)
+
+    def weights(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The chance of each source."""
+        power = {"uniform": 0.0, "size": 1.0, "temperature": 1 / self.temperature}[self.mix]
+        raw = np.array([source.size for source in self.sources], dtype=float) ** power
+        return np.asarray(raw / raw.sum())
+
+    def draw(self, index: int) -> Episode:
+        """Task number `index`: no text in it twice."""
+        rng = np.random.default_rng([self.seed, self.stream, index])
+        source = self.sources[rng.choice(len(self.sources), p=self.weights())]
+        support, query = [], []
+        for label, shots, queries in self.shape.sizes(source, rng):
+            texts = source.classes[label]
+            picked = [texts[i] for i in rng.choice(len(texts), shots + queries, replace=False)]
+            support += [Example(text, label) for text in picked[:shots]]
+            query += [Example(text, label) for text in picked[shots:]]
+        return Episode(tuple(support), tuple(query))
+
+
+def _check_ways(source: Source, n_way: int) -> None:
+    if len(source.classes) < n_way:
+        raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=n_way)

@@ -1,0 +1,200 @@
+"""Sources of many tasks: built-in packs, files of text,label rows, and `hub:` data sets, as classes with their texts.
+
+Here: from a name to a clean `Source`, and keeping the classes of a split. Not here: drawing tasks (`sampler.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Episode, Example, clean, shorten
+from meta_demo.data.readers import Limits, parse_lines, read_bytes, read_json, read_rows, read_text
+
+PACKS = Path(__file__).parent / "packs"
+BUILTIN, HUB, SPLIT = "builtin", "hub:", ":"
+LIMITS = Limits(rows=2_000_000, bytes=1_000_000_000)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Classes with their texts, no text twice; `dropped` counts the rows left out because another says the same."""
+
+    name: str
+    classes: dict[str, tuple[str, ...]]
+    dropped: int = 0
+
+    @cached_property
+    def sha256(self) -> str:
+        """Identity of the content, whatever the file is called."""
+        return hashlib.sha256(json.dumps(self.classes, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.classes.values()))
+
+    def only(self, labels: Sequence[str], split: str) -> Source:
+        """The classes listed in `split`; raises UserError when one of them is not here."""
+        for label in labels:
+            if label not in self.classes:
+                raise UserError("split_label", split=split, label=shorten(label), source=self.name)
+        return replace(self, classes={label: self.classes[label] for label in labels})
+
+
+def make_source(name: str, rows: Iterable[Example]) -> Source:
+    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes."""
+    classes: dict[str, dict[str, str]] = {}  # label -> casefolded text -> text
+    count = 0
+    for row in rows:
+        count += 1
+        classes.setdefault(row.label or "", {}).setdefault(row.text.casefold(), row.text)
+    places: dict[str, int] = {}
+    for texts in classes.values():
+        for key in texts:
+            places[key] = places.get(key, 0) + 1
+    clear = {label: tuple(t for key, t in texts.items() if places[key] == 1) for label, texts in classes.items()}
+    kept = {label: texts for label, texts in clear.items() if texts}
+    return Source(name, kept, count - sum(map(len, kept.values())))
+
+
+def pack_names() -> list[str]:
+    """The built-in packs, sorted; together they are the source `builtin`."""
+    return sorted(path.stem for path in PACKS.glob("*.json"))
+
+
+def load_source(spec: str) -> Source:
+    """The source called `spec`: `builtin`, `builtin:<pack>`, a table of text,label rows, or `hub:<dataset id>`.
+
+    Raises UserError when it cannot be had or read.
+    """
+    if spec == BUILTIN or spec.removeprefix(f"{BUILTIN}:") in pack_names():
+        chosen = pack_names() if spec == BUILTIN else [spec.removeprefix(f"{BUILTIN}:")]
+        return make_source(spec, (row for name in chosen for row in _pack(name)))
+    if spec.startswith(f"{BUILTIN}:"):
+        raise UserError("pack_unknown", pack=spec, known=", ".join(pack_names()))
+    if spec.startswith(HUB):
+        return make_source(spec, _hub(spec.removeprefix(HUB)))
+    path = Path(spec)
+    name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+    return make_source(name, read_rows(path, limits=LIMITS))
+
+
+def load_split(spec: str) -> list[str]:
+    """The labels of `FILE.json:key`, a JSON object of lists of labels."""
+    file, _, key = spec.rpartition(SPLIT)
+    if not file:
+        raise UserError("split_spec", spec=spec)
+    path = Path(file)
+    content = read_json(read_text(read_bytes(path, (".json",)), path.name), path.name)
+    keys = list(content) if isinstance(content, dict) else []
+    labels = content[key] if key in keys else None
+    if labels is None:
+        raise UserError("split_key", file=path.name, key=key, keys=shorten(", ".join(map(str, keys))))
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        raise UserError("split_list", file=path.name, key=key)
+    return [clean(label) for label in dict.fromkeys(labels)]
+
+
+def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Source]:
+    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all."""
+    if len(splits) > len(specs):
+        raise UserError("split_many", splits=len(splits), sources=len(specs))
+    sources = [load_source(spec) for spec in specs]
+    for i, split in enumerate(splits):
+        sources[i] = sources[i].only(load_split(split), split)
+    return sources
+
+
+def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
+    """A fifth of each source's classes, at least two, for validation, and the rest; raises UserError where too few are left."""
+    train, valid = [], []
+    for source in sources:
+        labels = sorted(source.classes)
+        order = [labels[i] for i in np.random.default_rng(seed).permutation(len(labels))]
+        count = max(2, len(labels) // 5)
+        if len(labels) < count + 2:
+            raise UserError("hold_out", source=source.name, count=len(labels))
+        valid.append(source.only(sorted(order[:count]), "valid"))
+        train.append(source.only(sorted(order[count:]), "train"))
+    return train, valid
+
+
+def check_apart(train: Sequence[Source], held_out: Sequence[Source]) -> None:
+    """Raises UserError when a held-out text is also in a training class: what is measured must never have been trained on."""
+    seen = {text.casefold(): label for s in train for label, texts in s.classes.items() for text in texts}
+    for source in held_out:
+        for label, texts in source.classes.items():
+            for text in texts:
+                if text.casefold() in seen:
+                    values = {"text": shorten(text), "label": shorten(label), "trained": shorten(seen[text.casefold()])}
+                    raise UserError("leakage", source=source.name, **values)
+
+
+def read_episodes(path: Path) -> list[Episode]:
+    """The tasks of an episodes file (.jsonl, one task object a line); refuses a query that is also an example."""
+    episodes = []
+    for number, episode in parse_lines(path, LIMITS):
+        support = {row.text.casefold() for row in episode.support}
+        for row in episode.query:
+            if row.text.casefold() in support:
+                raise UserError("episode_leak", file=path.name, line=number, text=shorten(row.text))
+            if row.label is None:
+                raise UserError("episode_unlabelled", file=path.name, line=number, text=shorten(row.text))
+        if not episode.query:
+            raise UserError("episode_no_query", file=path.name, line=number)
+        episodes.append(episode)
+    return episodes
+
+
+def is_episodes(spec: str) -> bool:
+    """Whether the file called `spec` holds one task a line rather than one row a line."""
+    path = Path(spec)
+    if path.suffix.lower() != ".jsonl" or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = next((line for line in file if line.strip()), "")
+    try:
+        return "support" in json.loads(first)
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
+def _pack(name: str) -> Iterator[Example]:
+    content = json.loads((PACKS / f"{name}.json").read_text(encoding="utf-8"))
+    for label, texts in content["classes"].items():
+        for text in texts:
+            yield Example(clean(text), f"{name}/{label}")
+
+
+def _hub(dataset: str) -> Iterator[Example]:
+    """The training split of a data set on the Hugging Face Hub, or of a local folder of data files."""
+    from datasets import load_dataset
+
+    try:
+        rows: Any = load_dataset(dataset, split="train")
+    except Exception as error:  # the library raises two dozen kinds: no network, no such data set, no such split ...
+        raise UserError("hub_unavailable", dataset=dataset, reason=shorten(str(error), 120)) from error
+    text, label = _columns(dataset, rows)
+    names = getattr(rows.features[label], "names", None)
+    for sentence, value in zip(rows[text], rows[label], strict=True):
+        cleaned = clean(str(sentence or ""))
+        if cleaned and value is not None and value != -1:
+            yield Example(cleaned, clean(names[value] if names else str(value)))
+
+
+def _columns(dataset: str, rows: Any) -> tuple[str, str]:
+    """The columns that hold the texts and the classes, by the names in use on the Hub."""
+    columns = list(rows.column_names)
+    text = next((c for c in ("text", "sentence", "utterance", "question", "content") if c in columns), None)
+    label = next((c for c in ("label_text", "label", "intent", "category", "labels") if c in columns), None)
+    if text is None or label is None:
+        raise UserError("hub_columns", dataset=dataset, found=shorten(", ".join(columns)))
+    return text, label

@@ -1,0 +1,68 @@
+"""One process or many: the few operations that training and evaluation share between them, by `accelerate`.
+
+Started with `accelerate launch --num_processes N` the same command runs in N processes; each takes every N-th task.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Processes:
+    """Which process this is, of how many, and sums and lists over all of them. Alone, everything is the identity."""
+
+    def __init__(self) -> None:
+        self._state: Any = None
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from accelerate import PartialState
+
+            self._state = PartialState(
+                cpu=os.environ.get("META_DEMO_DEVICE", "") == "cpu" or not torch.cuda.is_available()
+            )
+        self.index: int = self._state.process_index if self._state else 0
+        self.count: int = self._state.num_processes if self._state else 1
+
+    @property
+    def device(self) -> torch.device | None:
+        """The device of this process where there are many; None leaves the choice to `choose_device`."""
+        return self._state.device if self._state else None
+
+    @property
+    def is_main(self) -> bool:
+        return self.index == 0
+
+    def mine(self, tasks: Sequence[int] | range) -> Sequence[int]:
+        """The share of this process."""
+        return tasks[self.index :: self.count]
+
+    def sum(self, tensors: Sequence[Tensor]) -> None:
+        """Each tensor becomes its sum over the processes, in place and in one message."""
+        if self.count == 1:
+            return
+        flat = torch.cat([t.flatten() for t in tensors])
+        torch.distributed.all_reduce(flat)
+        start = 0
+        for tensor in tensors:
+            tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
+            start += tensor.numel()
+
+    def gather(self, items: list[Any]) -> list[Any]:
+        """The lists of all processes, woven together in the order of the tasks that `mine` dealt out."""
+        if self.count == 1:
+            return items
+        parts: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(parts, items)
+        return [parts[i % self.count][i // self.count] for i in range(sum(map(len, parts)))]
+
+    def agree(self, value: bool) -> bool:
+        """The main process's answer, everywhere: whether time is up must not differ between processes."""
+        if self.count == 1:
+            return value
+        box = [value]
+        torch.distributed.broadcast_object_list(box)
+        return bool(box[0])

@@ -1,0 +1,85 @@
+"""The floor's arithmetic, against counts by hand on a model small enough to count."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.floor import Rate, Sizes, operations
+from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_texts
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.backbone import Backbone
+
+# The tiny encoder: width 16, three layers, 24 inner units.
+D, P = 16, 4 * 16 * 16 + 2 * 16 * 24
+SUPPORT, QUERY = [3, 5], [4]
+TOKENS, SQUARES = 8, 9 + 25
+LAYER = 2 * P * TOKENS + 4 * D * SQUARES  # one layer forward on the support set
+QUERY_LAYER = 2 * P * 4 + 4 * D * 16
+# Backwards through two layers: to all weights, to all that was read except by the lowest three maps, through attention.
+TWO_BACK = 2 * (2 * P) * TOKENS + 2 * (2 * P - 3 * D * D) * TOKENS + 2 * 8 * D * SQUARES
+
+
+def test_sizes(tiny: Backbone) -> None:
+    assert Sizes.of(tiny) == Sizes(dim=16, layers=3, layer_weights=P) and P == 1792
+
+
+@pytest.mark.parametrize(
+    ("name", "knobs", "expected"),
+    [
+        ("protonet", {}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
+        ("anil", {"inner_steps": 7}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
+        ("maml", {"inner_steps": 0}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
+        ("maml", {"inner_steps": 4}, (LAYER, 5 * 2 * LAYER + 4 * TWO_BACK, 3 * QUERY_LAYER)),
+        ("finetune", {"inner_steps": 1, "scope": "head"}, (3 * LAYER, 0, 3 * QUERY_LAYER)),
+    ],
+)
+def test_operations(tiny: Backbone, name: str, knobs: dict[str, object], expected: tuple[int, int, int]) -> None:
+    cls = REGISTRY[name]
+    counted = operations(cls(tiny, cls.Config.from_dict(knobs)), SUPPORT, QUERY)
+    assert tuple(counted[phase] for phase in ("features", "adapt", "predict")) == expected
+
+
+def test_operations_of_low_rank_factors(tiny: Backbone) -> None:
+    """Rank 2 in the last layer: six maps with in + out = 4 x 32 + 2 x 40 numbers per rank; their full weights want no gradient."""
+    maml = REGISTRY["maml"]
+    low = 2 * (4 * 32 + 2 * 40)
+    config = maml.Config(scope="lora", last_n=1, lora_rank=2, inner_steps=1)  # type: ignore[call-arg]
+    counted = operations(maml(tiny, config), SUPPORT, QUERY)
+    forward = LAYER + 2 * low * TOKENS
+    backward = 2 * (low + P - 3 * D * D) * TOKENS + 8 * D * SQUARES + 2 * low * TOKENS
+    assert counted == {
+        "features": 2 * LAYER,
+        "adapt": 2 * forward + backward,
+        "predict": 3 * QUERY_LAYER + 2 * low * 4,
+    }
+
+
+@pytest.mark.parametrize("shots", SHOTS)
+def test_the_tasks_are_as_they_are_called(shots: int) -> None:
+    texts = task_texts(shots)
+    sentences = texts.support + texts.query
+    assert (len(texts.support), len(texts.query), len(set(sentences))) == (N_WAY * shots, N_QUERY, len(sentences))
+    assert texts.y(torch.zeros(1)).sum(0).tolist() == [shots] * N_WAY
+
+
+def test_every_algorithm_has_a_row(tiny_of: type) -> None:
+    backbone = tiny_of()
+    rate, rows = measure(backbone, 1)
+    assert rate > 0
+    assert [(row["k_shot"], row["algorithm"]) for row in rows] == [
+        (k, name) for k in SHOTS for name in sorted(REGISTRY)
+    ]
+    assert all(phase["seconds"] > 0 and phase["floor"] > 0 for row in rows for phase in row["phases"].values())
+    lines = table(rows).splitlines()
+    assert len(lines) == len(rows) + 2 and all(line.count("x)") == 4 for line in lines[2:])
+
+
+def test_the_rate_is_the_best_seen(tiny: Backbone) -> None:
+    rate = Rate(tiny, 30)
+    rate.sample(0.001)
+    first = rate.best
+    assert first > 0
+    rate.best = first * 1e6
+    rate.sample(0.001)
+    assert rate.best == first * 1e6
