@@ -7,7 +7,6 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,12 @@ from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm, State, get_algorithm
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache, size_of
-from meta_demo.core.device import choose_device
+from meta_demo.core.device import choose_device, whole_setting
 from meta_demo.core.heads import cross_entropy, one_hot
 from meta_demo.core.loading import load_backbone
 from meta_demo.core.messages import Note, UserError
 from meta_demo.core.task import Features
-from meta_demo.snapshots import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.snapshots import MAX_SEED, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Service:
 
     def __init__(self, device: torch.device | None = None, cache_bytes: int | None = None) -> None:
         self.device = device or choose_device()
-        megabytes = int(os.environ.get("META_DEMO_CACHE_MB", "2000"))
+        megabytes = whole_setting("META_DEMO_CACHE_MB", 2000)
         self.cache = Cache(megabytes << 20 if cache_bytes is None else cache_bytes)
         self._backbones: dict[str, Backbone] = {}
         self._loading: dict[str, Lock] = {}
@@ -140,6 +139,8 @@ class Service:
         return _array(before), _array(after)
 
     def _jobs(self, request: Request) -> list[_Job]:
+        if not 0 <= request.seed <= MAX_SEED:
+            raise UserError("seed", value=request.seed, limit=MAX_SEED)
         if not request.algorithms:
             raise UserError("algorithm_none")
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
@@ -148,13 +149,13 @@ class Service:
 
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone) -> _Job:
         """A job, or the one made before for the same support set, algorithm, knobs and seed."""
-        knobs = request.knobs.get(cls.name, {})
+        knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
         support = request.episode.support
-        key = (id(backbone), support, cls.name, json.dumps(knobs, sort_keys=True), request.seed, request.checkpoint)
+        key = (id(backbone), support, cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec)
         known: _Job | None = self.cache.get(key)
         if known:
             return known
-        folder = checkpoint.resolve(request.checkpoint, request.model, cls.name)
+        folder = checkpoint.resolve(spec, request.model, cls.name)
         algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
         started = time.perf_counter()
         x = algorithm.features([e.text for e in support])

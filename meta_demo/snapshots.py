@@ -18,12 +18,14 @@ from meta_demo.data.episode import Episode
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 NOT_TRAINED = "not meta-trained"
+MAX_SEED = 2**63 - 1  # what a generator takes
 DEFAULT_ALGORITHMS = ("maml", "protonet", "finetune")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none or a folder."""
+    """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none or a folder, and
+    `checkpoints` says so for single algorithms."""
 
     episode: Episode
     model: str = BUNDLED
@@ -31,6 +33,11 @@ class Request:
     seed: int = 0
     knobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     checkpoint: str = "auto"
+    checkpoints: dict[str, str] = field(default_factory=dict)
+
+    def start_of(self, algorithm: str) -> str:
+        """auto, none or a folder: where the start of `algorithm` comes from."""
+        return self.checkpoints.get(algorithm, self.checkpoint)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def by_hand(algorithm, task, *, second_order: bool) -> torch.Tensor:
         for k in w:
             if k.endswith(".lora_a"):
                 base = k.removesuffix(".lora_a")
-                full[base] = BACKBONE.parameter(base) + w[base + ".lora_b"] @ w[k]
+                full[base + ".weight"] = BACKBONE.parameter(base + ".weight") + 2 * w[base + ".lora_b"] @ w[k]
         return full
 
     def embed(w, features):

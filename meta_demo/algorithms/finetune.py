@@ -14,7 +14,7 @@ class FineTuneConfig(GradientConfig):
     """Fine-tuning takes more and smaller steps, from a head that knows nothing."""
 
     inner_steps: int = knob(10, lo=0, hi=50)
-    inner_lr: float = knob(3e-4, lo=0.0, hi=1e6)
+    inner_lr: float = knob(1e-3, lo=0.0, hi=1e6)
     head_lr: float = knob(0.1, lo=0.0, hi=1e6)
     head: str = knob("shared", choices=("prototypes", "shared"))
     weight_decay: float = knob(0.01, lo=0.0, hi=1.0)

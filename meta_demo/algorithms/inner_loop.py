@@ -28,7 +28,7 @@ class GradientConfig(BodyConfig):
     """Knobs of the inner loop."""
 
     inner_steps: int = knob(5, lo=0, hi=50)
-    inner_lr: float = knob(0.1, lo=0.0, hi=1e6)
+    inner_lr: float = knob(0.2, lo=0.0, hi=1e6)
     head_lr: float = knob(1.0, lo=0.0, hi=1e6)
     head: str = knob("prototypes", choices=("prototypes", "shared"))
 

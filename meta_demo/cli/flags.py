@@ -16,8 +16,7 @@ from tyro.conf import arg
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.core.messages import UserError, text
-
-MAX_SEED = 2**63 - 1  # what a generator takes
+from meta_demo.snapshots import MAX_SEED
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
 Model = Annotated[str, arg(help=text("cli.adapt.model"))]

@@ -23,9 +23,9 @@ from meta_demo.core.task import Features, Task
 class BodyConfig(Config):
     """Knobs of every algorithm: what of the Transformer is its own, and how sharp its first head is."""
 
-    scope: str = knob("last_n", choices=scopes.SCOPES)
-    last_n: int = knob(2, lo=1, hi=48)
-    lora_rank: int = knob(8, lo=1, hi=64)
+    scope: str = knob("lora", choices=scopes.SCOPES)
+    last_n: int = knob(3, lo=1, hi=48)
+    lora_rank: int = knob(16, lo=1, hi=64)
     scale: float = knob(4.0, lo=0.1, hi=100.0)
 
 
@@ -66,8 +66,7 @@ class Algorithm(nn.Module, ABC):
 
     def weights(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """The model's parameters after adaptation: those of `tensors`, and the start's where `tensors` has none."""
-        start = self.body
-        return scopes.replaced(self.backbone, {name: tensors.get(name, w) for name, w in start.items()})
+        return {name: tensors.get(name, w) for name, w in self.body.items()}
 
     def features(self, texts: Sequence[str]) -> Features:
         """What `adapt` and `predict` take: `texts` after the frozen prefix, or, where neither a task nor a meta-gradient

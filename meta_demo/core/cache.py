@@ -39,6 +39,8 @@ class Cache:
         with self._lock:
             if key in self._items:
                 self.size -= self._items.pop(key)[1]
+            if size > self.limit:
+                return
             self._items[key] = (value, size)
             self.size += size
             while self.size > self.limit:

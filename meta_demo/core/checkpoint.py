@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
@@ -86,7 +86,7 @@ def read_card(folder: Path) -> Card:
         card = Card.model_validate(json.loads((folder / CARD).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("checkpoint_missing", folder=folder) from error
-    except (json.JSONDecodeError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError("checkpoint_card", folder=folder) from error
     if card.format != FORMAT:
         raise UserError("checkpoint_format", folder=folder, found=card.format, known=FORMAT)
@@ -100,6 +100,10 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     """
     card = read_card(folder)
     cls = get_algorithm(card.algorithm)
+    for name in ("scope", "last_n", "lora_rank"):
+        made, value = card.config.get(name), (changes or {}).get(name)
+        if value not in (None, made):
+            raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
     algorithm = cls(backbone, cls.Config.from_dict({**card.config, **(changes or {})}))
     _fill(algorithm, folder, card, exact=True)
     return algorithm

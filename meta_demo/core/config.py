@@ -56,6 +56,6 @@ def _checked(k: Knob, value: Any) -> Any:
         return value
     whole = isinstance(k.default, int)
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or (whole and value != int(value)) or not (k.lo or 0) <= value <= (k.hi or float("inf")):
+    if not number or (whole and value % 1) or not (k.lo or 0) <= value <= (k.hi or float("inf")):
         raise UserError("knob_range" if not whole else "knob_range_whole", name=k.name, value=value, lo=k.lo, hi=k.hi)
     return int(value) if whole else float(value)

@@ -1,4 +1,4 @@
-"""The one place that chooses a device."""
+"""What this machine offers and what its environment asks for: the device, and settings that are whole numbers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def choose_device() -> torch.device:
         there = ", ".join(name for name, found in available.items() if found)
         raise UserError("device", value=wanted, available=there)
     return device
+
+
+def whole_setting(name: str, default: int) -> int:
+    """The whole number in the environment variable `name`; raises UserError when it is something else."""
+    value = os.environ.get(name, "").strip() or str(default)
+    if not value.isdecimal():
+        raise UserError("setting", name=name, value=value, default=default)
+    return int(value)
 
 
 def _count(kind: str) -> int:

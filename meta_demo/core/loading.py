@@ -16,6 +16,7 @@ from torch import nn
 
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
+from meta_demo.core.device import whole_setting
 from meta_demo.core.messages import UserError
 
 BUNDLED = "minilm"
@@ -76,7 +77,7 @@ def _load(source: str, dtype: torch.dtype) -> tuple[nn.Module, Any, dict[str, An
         raise UserError("model_kind", model=source, kind=config.model_type)
     with torch.device("meta"):
         size = sum(p.numel() for p in AutoModel.from_config(config, attn_implementation="eager").parameters())
-    limit = int(os.environ.get("META_DEMO_MAX_PARAMETERS", "600000000"))
+    limit = whole_setting("META_DEMO_MAX_PARAMETERS", 600_000_000)
     if size > limit:
         raise UserError("model_size", model=source, size=round(size / 1e6), limit=round(limit / 1e6))
     # Eager attention: the only implementation that returns attention maps and has second-order gradients.

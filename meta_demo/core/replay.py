@@ -19,8 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.functional import linear
 
 from meta_demo.core.messages import UserError
+
+LORA_A, LORA_B = "lora_a", "lora_b"
 
 
 class _Reached(Exception):
@@ -28,6 +31,15 @@ class _Reached(Exception):
 
     def __init__(self, hidden: Tensor) -> None:
         self.hidden = hidden
+
+
+class _Linear(nn.Linear):
+    """A linear layer beside which low-rank factors, where a run sets them, add 2 B A (Hu et al. 2022, with alpha = 2 r)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        output = super().forward(input)
+        a, b = getattr(self, LORA_A, None), getattr(self, LORA_B, None)
+        return output if a is None else output + linear(linear(input, 2 * a), b)
 
 
 class _StandIn(nn.Module):
@@ -130,6 +142,9 @@ class Replay:
     def _new_shell(self, start: int, stop: int) -> nn.Module:
         shared = {id(tensor): tensor for tensor in chain(self.model.parameters(), self.model.buffers())}
         shell = copy.deepcopy(self.model, shared)
+        for module in shell.modules():
+            if type(module) is nn.Linear:
+                module.__class__ = _Linear
         layers = _layers(shell, self.path)
         for i in range(start):
             layers[i] = _StandIn(layers[i], self.arity, stop=False)

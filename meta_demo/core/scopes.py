@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from meta_demo.core.replay import LORA_A, LORA_B
+
 if TYPE_CHECKING:
     from meta_demo.core.backbone import Backbone
 
 SCOPES = ("head", "lora", "last_n", "all")
-_A, _B = ".lora_a", ".lora_b"
 
 
 def boundary(scope: str, last_n: int, n_layers: int) -> int:
@@ -28,7 +29,7 @@ def boundary(scope: str, last_n: int, n_layers: int) -> int:
 def own_weights(backbone: Backbone, scope: str, last_n: int, rank: int, rng: torch.Generator) -> dict[str, Tensor]:
     """The start of the weights in `scope`: the pretrained values themselves, or fresh low-rank factors.
 
-    LoRA (Hu et al. 2022): W + B A with A [r, in] normal of variance 1/in and B [out, r] zero, so that nothing changes at first.
+    LoRA (Hu et al. 2022): W + 2 B A with A [r, in] normal of variance 1/in and B [out, r] zero, so that nothing changes at first.
     """
     if scope == "head":
         return {}
@@ -41,16 +42,6 @@ def own_weights(backbone: Backbone, scope: str, last_n: int, rank: int, rng: tor
             if isinstance(module, nn.Linear):
                 out_dim, in_dim = module.weight.shape
                 a = torch.randn(rank, in_dim, generator=rng, dtype=module.weight.dtype) / in_dim**0.5
-                factors[f"{path}.{name}.weight{_A}"] = a.to(module.weight.device)
-                factors[f"{path}.{name}.weight{_B}"] = module.weight.new_zeros(out_dim, rank)
+                factors[f"{path}.{name}.{LORA_A}"] = a.to(module.weight.device)
+                factors[f"{path}.{name}.{LORA_B}"] = module.weight.new_zeros(out_dim, rank)
     return factors
-
-
-def replaced(backbone: Backbone, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The model's parameters that `tensors` stand for: full weights as they are, low-rank factors added to the pretrained ones."""
-    weights = {name: t for name, t in tensors.items() if not name.endswith((_A, _B))}
-    for name, a in tensors.items():
-        if name.endswith(_A):
-            base = name.removesuffix(_A)
-            weights[base] = backbone.parameter(base) + tensors[base + _B] @ a
-    return weights
