@@ -38,8 +38,8 @@ class _Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         output = super().forward(input)
-        a, b = getattr(self, LORA_A, None), getattr(self, LORA_B, None)
-        return output if a is None else output + linear(linear(input, 2 * a), b)
+        factors: list[Tensor] = [getattr(self, name) for name in (LORA_A, LORA_B) if hasattr(self, name)]
+        return output + linear(linear(input, 2 * factors[0]), factors[1]) if factors else output
 
 
 class _StandIn(nn.Module):

@@ -1,0 +1,133 @@
+"""Evaluation: figures against their definitions, features computed once, pairs, and the command's contract."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_backbone
+
+from meta_demo.cli import main
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.data.sampler import TEST, Fixed, Sampler
+from meta_demo.data.sources import load_source
+from meta_demo.data.tensors import to_task
+from meta_demo.evaluate import Score, calibration_error, evaluate, mean_interval, paired, summary
+
+SOURCE = load_source("builtin:sport")
+EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]
+
+
+def build(name: str, **knobs):
+    cls = REGISTRY[name]
+    return cls(tiny_backbone(), cls.Config(last_n=2, lora_rank=2, **knobs)).requires_grad_(False)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_scores_are_what_adapting_and_predicting_give(name):
+    algorithm = build(name)
+    for episode, score in zip(EPISODES, evaluate(algorithm, EPISODES, curve=True), strict=True):
+        task = to_task(algorithm, episode)
+        states = list(algorithm.adapt(task.support, task.support_y))
+        right = [algorithm.predict(s, task.query).argmax(1) == task.query_y.argmax(1) for s in states]
+        assert score.accuracies == pytest.approx([float(r.float().mean()) for r in right])
+        assert score.right == tuple(right[-1].tolist())
+
+
+@pytest.mark.parametrize("name", [n for n, cls in sorted(REGISTRY.items()) if not cls.adapts_body])
+def test_whole_outputs_equal_replaying_the_suffix(name):
+    """Algorithms that leave the body alone get each text's last hidden states once; the figures are the same."""
+    algorithm = build(name)
+    with torch.no_grad():
+        for p in algorithm.parameters():
+            p.add_(0.05)
+    texts = [row.text for row in EPISODES[0].support]
+    whole = algorithm.features(texts)
+    assert whole.boundary == algorithm.backbone.n_layers
+    suffix = algorithm.backbone.features(texts, algorithm.boundary)
+    torch.testing.assert_close(algorithm.embed({}, whole), algorithm.embed({}, suffix), rtol=1e-9, atol=1e-12)
+    with torch.no_grad():
+        next(algorithm.parameters()).mul_(2.0)  # changed weights: nothing stale
+    torch.testing.assert_close(algorithm.embed({}, algorithm.features(texts)), algorithm.embed({}, suffix))
+
+
+def test_intervals_against_numpy_and_pairs():
+    a, b = np.array([0.2, 0.4, 0.9, 0.7]), np.array([0.1, 0.5, 0.7, 0.7])
+    mean, half = mean_interval(a)
+    assert mean == pytest.approx(0.55) and half == pytest.approx(1.959964 * a.std(ddof=1) / 2)
+    difference, ci = paired(a, b)
+    assert difference == pytest.approx(0.05) and ci == pytest.approx(1.959964 * (a - b).std(ddof=1) / 2)
+
+
+def test_calibration_error_by_hand():
+    """Two bins: 0.9 sure and half right, 0.3 sure and always right."""
+    assert calibration_error([0.9, 0.9, 0.3, 0.3], [True, False, True, True]) == pytest.approx((0.4 * 2 + 0.7 * 2) / 4)
+    assert calibration_error([1.0, 1.0], [True, True]) == 0.0
+
+
+def test_a_summary_has_its_interval_and_its_count():
+    scores = [Score((0.5, 0.75), (0.9,), (True,), 0.1), Score((0.25, 0.5), (0.8,), (False,), 0.3)]
+    figures = summary(scores)
+    assert figures["episodes"] == 2 and figures["accuracy"] == 0.625 and figures["ci95"] > 0
+    assert [row["accuracy"] for row in figures["steps"]] == [0.375, 0.625]
+
+
+def test_the_command_writes_the_contract(tmp_path):
+    out = tmp_path / "out.json"
+    words = "evaluate builtin:sport --n-way 3,4 --k-shot 1 --n-query 2 --episodes 4 --algorithms protonet,anil"
+    assert main([*words.split(), "--checkpoint", "none", "--curve", "--json", str(out)]) == 0
+    content = json.loads(out.read_text())
+    keys = {
+        "algorithm",
+        "checkpoint",
+        "n_way",
+        "k_shot",
+        "n_query",
+        "episodes",
+        "accuracy",
+        "ci95",
+        "seconds_per_episode",
+    }
+    assert [(r["algorithm"], r["n_way"]) for r in content["results"]] == [
+        ("protonet", 3),
+        ("anil", 3),
+        ("protonet", 4),
+        ("anil", 4),
+    ]
+    for row in content["results"]:
+        assert keys <= row.keys() and 0 <= row["accuracy"] <= 1 and len(row["accuracies"]) == 4
+    assert len(content["pairs"]) == 2
+    assert main([*words.split(), "--checkpoint", "none", "--json", str(tmp_path / "again.json")]) == 0
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert [r["accuracies"] for r in again["results"]] == [r["accuracies"] for r in content["results"]]
+
+
+def test_classes_that_were_trained_on_are_refused(tmp_path, capsys, minilm):
+    cls = REGISTRY["protonet"]
+    trained = {"name": SOURCE.name, "sha256": SOURCE.sha256, "classes": sorted(SOURCE.classes)[:2]}
+    checkpoint.save(cls(minilm, cls.Config(scope="head")), tmp_path / "made", sources=[trained])
+    words = f"evaluate builtin:sport --episodes 2 --n-query 2 --algorithms protonet --checkpoint {tmp_path / 'made'}"
+    assert main(words.split()) == 2
+    assert sorted(SOURCE.classes)[0] in capsys.readouterr().err
+    assert main([*words.split(), "--seen-classes"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--k-shot", "0"], "--k-shot is “0”"),
+        (["--k-shot", "1,"], "whole numbers"),
+        (["--n-way", "11"], "10 classes, fewer than 11"),
+        (["--k-shot", "20"], "has 14 texts"),
+        (["--episodes", "1"], "--episodes is 1"),
+        (["--algorithms", "magic"], "magic"),
+        (["--checkpoint", "/no/such"], "card.json"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(more, words, capsys):
+    assert main(["evaluate", "builtin:sport", "--algorithms", "protonet", *more]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said

@@ -1,0 +1,219 @@
+"""The outer loop: equal bits whether interrupted or not, equal gradients whatever the number of processes, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import tiny_backbone
+from safetensors.torch import load_file
+
+from meta_demo.cli import main
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.messages import UserError
+from meta_demo.data.sampler import VALID, Fixed, Sampler
+from meta_demo.data.sources import hold_out, load_source
+from meta_demo.train import STATE, Plan, train
+
+PLAN = Plan(steps=6, meta_batch=2, lr=1e-2, save_every=2, valid_every=3, valid_episodes=4)
+TRAIN_ON, VALID_ON = hold_out([load_source("builtin:school")], seed=0)
+TASKS = Sampler(TRAIN_ON, Fixed(3, 1, 2), seed=0)
+EPISODES = [Sampler(VALID_ON, Fixed(2, 1, 2), 0, VALID).draw(i) for i in range(4)]
+KNOBS = {"scope": "lora", "last_n": 2, "lora_rank": 2, "inner_steps": 2}
+
+
+def build(name: str = "protonet", **knobs):
+    cls = REGISTRY[name]
+    known = {k.name for k in cls.Config.knobs()}
+    return cls(tiny_backbone(), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known}))
+
+
+def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, **options):
+    """All progress of a run, or of its first steps."""
+    algorithm = algorithm or build()
+    seen = []
+    for progress in train(algorithm, TASKS, EPISODES, plan, output, **options):
+        seen.append(progress)
+        if stop_after is not None and progress.step == stop_after:
+            break
+    return algorithm, seen
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tmp_path):
+    algorithm, seen = run(tmp_path / "run", build(name), replace(PLAN, steps=2))
+    assert [p.step for p in seen] == [0, 1, 2]
+    assert any(p.valid for p in seen) and all(p.loss is None or p.loss >= 0 for p in seen)
+    loaded = checkpoint.load(tmp_path / "run", algorithm.backbone)
+    for key, value in algorithm.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[key])
+
+
+def test_training_lowers_the_loss(tmp_path):
+    """On a handful of texts, which can be learned by heart."""
+    few = replace(TRAIN_ON[0], classes={label: texts[:4] for label, texts in list(TRAIN_ON[0].classes.items())[:3]})
+    algorithm, plan = build(scope="all"), replace(PLAN, steps=40, valid_every=40)
+    progress = train(algorithm, Sampler([few], Fixed(3, 1, 2), seed=0), EPISODES, plan, tmp_path)
+    losses = [p.loss for p in progress if p.loss is not None]
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+@pytest.mark.parametrize("name", ["protonet", "maml", "reptile"])
+def test_a_resumed_run_ends_at_the_same_bits(name, tmp_path):
+    run(tmp_path / "whole", build(name))
+    run(tmp_path / "cut", build(name), stop_after=5)  # one step beyond the last save, which is lost
+    run(tmp_path / "cut", build(name), resume=True)
+    whole, cut = (load_file(tmp_path / part / STATE) for part in ("whole", "cut"))
+    assert whole.keys() == cut.keys() and all(torch.equal(whole[k], cut[k]) for k in whole)
+    cards = [json.loads((tmp_path / part / "card.json").read_text()) for part in ("whole", "cut")]
+    assert cards[0]["weights_sha256"] == cards[1]["weights_sha256"] and cards[0]["validation"] == cards[1]["validation"]
+
+
+def test_a_run_goes_on_only_as_it_began(tmp_path):
+    run(tmp_path, stop_after=4)
+    with pytest.raises(UserError, match="another plan"):
+        run(tmp_path, plan=replace(PLAN, lr=1e-3), resume=True)
+    with pytest.raises(UserError, match="another config"):
+        run(tmp_path, build(lora_rank=3), resume=True)
+    with pytest.raises(UserError, match="not empty"):
+        run(tmp_path)
+    with pytest.raises(UserError, match="no run to go on with"):
+        run(tmp_path / "nothing", resume=True)
+
+
+def test_a_checkpoint_cut_off_between_its_files_is_mended_by_resuming(tmp_path):
+    run(tmp_path, stop_after=4)
+    (tmp_path / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(UserError, match="damaged"):
+        checkpoint.load(tmp_path, tiny_backbone())
+    run(tmp_path, resume=True, stop_after=5)
+    checkpoint.load(tmp_path, tiny_backbone())
+
+
+def test_the_best_start_is_kept_not_the_last(tmp_path):
+    """A learning rate that wrecks the start: what is saved and returned is the start itself."""
+    algorithm, seen = run(tmp_path, plan=replace(PLAN, lr=30.0, warmup=0.0))
+    accuracies = {p.step: p.valid[0] for p in seen if p.valid}
+    assert seen[-1].best == max(accuracies.values()) and accuracies[seen[-1].best_step] == seen[-1].best
+    assert min(step for step, a in accuracies.items() if a == seen[-1].best) == seen[-1].best_step
+    kept = load_file(tmp_path / "weights.safetensors")
+    assert all(torch.equal(kept[name], w) for name, w in algorithm.state_dict().items())
+
+
+def test_numbers_that_are_no_longer_finite_stop_the_run(tmp_path, monkeypatch):
+    algorithm = build()
+    real, calls = type(algorithm).meta_loss, []
+
+    def breaks(self, task):
+        calls.append(1)
+        return real(self, task) * (float("nan") if len(calls) > 6 else 1)
+
+    monkeypatch.setattr(type(algorithm), "meta_loss", breaks)
+    with pytest.raises(UserError, match="outer step 4"):
+        run(tmp_path, algorithm)
+    monkeypatch.undo()
+    checkpoint.load(tmp_path, tiny_backbone())
+
+
+def test_a_time_budget_ends_the_run_whole(tmp_path):
+    _, seen = run(tmp_path, plan=replace(PLAN, steps=100000, minutes=0.02))
+    assert 0 < seen[-1].step < 100000 and seen[-1].valid
+    checkpoint.load(tmp_path, tiny_backbone())
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, monkeypatch):
+    run(tmp_path, stop_after=4)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left"):
+        run(tmp_path, resume=True)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def command(output: Path, *more: str) -> list[str]:
+    size = "--steps 8 --save-every 2 --valid-every 4 --valid-episodes 4 --n-way 3 --n-query 2 --meta-batch 2 --lr 0.01"
+    knobs = "--protonet.scope lora --protonet.last-n 1 --protonet.lora-rank 2"
+    words = f"train --source builtin:school --algorithm protonet --output {output} {size} {knobs}"
+    return [*words.split(), *more]
+
+
+def test_kill_9_loses_at_most_one_interval(tmp_path):
+    """The command as a process, killed in the middle, goes on to the bits of an uninterrupted one."""
+    assert main(command(tmp_path / "whole")) == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meta_demo", *command(tmp_path / "cut")],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    state = tmp_path / "cut" / STATE
+    while process.poll() is None and (not state.exists() or not (tmp_path / "cut" / "card.json").exists()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    load_file(state)
+    assert main(command(tmp_path / "cut", "--resume")) == 0
+    whole, cut = (load_file(tmp_path / part / STATE) for part in ("whole", "cut"))
+    assert all(torch.equal(whole[k], cut[k]) for k in whole)
+
+
+def test_two_processes_train_as_one_does(tmp_path):
+    """`accelerate launch` deals the meta-batch out; the weights after a few steps differ by rounding alone."""
+    assert main(command(tmp_path / "one")) == 0
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "meta_demo", *command(tmp_path / "two")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "META_DEMO_DEVICE": "cpu"}
+    done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (load_file(tmp_path / part / STATE) for part in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--n-way", "9"], "8 classes, fewer than 9"),
+        (["--k-shot", "13"], "13 examples and 2 queries"),
+        (["--classes", "nothing.json:train"], "check the path"),
+        (["--steps", "0"], "--steps is 0"),
+        (["--start", "/no/such/folder"], "card.json"),
+        (["--algorithm", "magic"], "magic"),
+        (
+            ["--source", "builtin:school", "--valid", "builtin:school"],
+            "keep the classes to be measured out of training",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(more, words, tmp_path, capsys):
+    assert main(command(tmp_path / "new", *more)) == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_output_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(command(tmp_path / "file" / "below")) == 2
+    assert "choose a folder you may write to" in capsys.readouterr().err
