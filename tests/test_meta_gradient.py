@@ -179,8 +179,13 @@ def test_a_meta_step_helps():
 
 @HEADS
 @EVERY_SCOPE
-def test_walking_back_equals_the_stored_graph(scope, head):
-    """MAML keeps no graph through the inner loop; the base class's meta-loss does: one gradient, for every scope."""
+@pytest.mark.parametrize("kept", [0, 1 << 26])
+def test_walking_back_equals_the_stored_graph(scope, head, kept, monkeypatch):
+    """MAML keeps no graph through the inner loop; the base class's meta-loss does: one gradient, for every scope.
+
+    `kept` bytes of fast weights: all of them, or every second step, the others made again.
+    """
+    monkeypatch.setattr("meta_demo.algorithms.walk_back.KEPT", kept)
     algorithm = build("maml", scope=scope, last_n=2, lora_rank=2, inner_steps=4, inner_lr=0.1, head_lr=0.5, head=head)
     task = make_task(BACKBONE, algorithm.boundary)
     ours = meta_gradient(algorithm, task)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 
+from meta_demo.algorithms.walk_back import leaves, walk_back
 from meta_demo.core.algorithm import Algorithm, BodyConfig, State
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.config import knob
@@ -71,8 +72,9 @@ class GradientAlgorithm(Algorithm):
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
         exact = graph and self.second_order
+        support = self.backbone.pack(support)
         body: Fast = self.body if self.adapts_body else {}
-        at = body if graph else _leaves(body)
+        at = body if graph else leaves(body)
         z = self._embed(at, support, graph)
         head = self.start_head(z if graph else z.detach(), y)
         slots: Fast = {}
@@ -80,7 +82,7 @@ class GradientAlgorithm(Algorithm):
             # z and head enter the loss as variables of their own: the inner gradient holds one fixed while it
             # differentiates by the other, although the first head was made from z.
             with torch.enable_grad():
-                inputs = (_views if exact else _leaves)({"z": z, **head} if at else head)
+                inputs = (_views if exact else leaves)({"z": z, **head} if at else head)
                 logits = linear(inputs.get("z", z), inputs)
                 loss = cross_entropy(logits, y)
             fast = {**body, **head}
@@ -94,7 +96,7 @@ class GradientAlgorithm(Algorithm):
                 yield State(fast)
                 return
             if body:
-                at = body if exact else _leaves(body)
+                at = body if exact else leaves(body)
                 z = self._embed(at, support, graph)
 
     def predict(self, state: State, x: Features) -> Tensor:
@@ -109,41 +111,6 @@ class GradientAlgorithm(Algorithm):
             return self.embed(at, x)
 
 
-def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
-    """The query loss after adaptation, with the exact meta-gradient but no graph through the inner loop -> [].
-
-    Keeps the fast weights w_0 .. w_T alone, starts from v = dL/dw_T, and walks back v <- (dw_{t+1}/dw_t)^T v, one
-    Hessian-vector product a step. For updates without memory of their own.
-    """
-    meta = list(algorithm.parameters())
-    *path, last = [state.tensors for state in algorithm.adapt(task.support, task.support_y)]
-    total = [torch.zeros_like(p) for p in meta]
-
-    def pull(outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> list[Tensor]:
-        """Gradient by the fast weights; that by the meta-parameters is added to `total`."""
-        by = grad(outputs, [*at.values(), *meta], v, allow_unused=True, materialize_grads=True)
-        torch._foreach_add_(total, by[len(at) :])
-        return list(by[: len(at)])
-
-    at = _leaves(last)
-    loss = cross_entropy(algorithm.predict(State(at), task.query), task.query_y)
-    v = pull([loss], at, None)
-    for tensors in reversed(path):
-        at = _leaves(tensors)
-        after = algorithm.step(at, task.support, task.support_y)
-        v = pull([after[name] for name in last], at, v)
-    body = algorithm.body
-    z = algorithm.embed(body, task.support)
-    start = {**body, **algorithm.start_head(z, task.support_y)}
-    pull(
-        [start[name] for name in last if start[name].requires_grad],
-        {},
-        [g for name, g in zip(last, v, strict=True) if start[name].requires_grad],
-    )
-    # A scalar of the loss's value whose gradient by each meta-parameter is the one just computed.
-    return loss.detach() + sum(((p - p.detach()) * g).sum() for p, g in zip(meta, total, strict=True))
-
-
 def _gradients(loss: Tensor, inputs: Fast, z: Tensor, at: Fast, *, exact: bool, retain: bool) -> Fast:
     """Gradient of the support loss by the head, and through z by the body's weights `at`."""
     by_input = dict(zip(inputs, grad(loss, list(inputs.values()), create_graph=exact), strict=True))
@@ -154,10 +121,6 @@ def _gradients(loss: Tensor, inputs: Fast, z: Tensor, at: Fast, *, exact: bool, 
         z, list(at.values()), by_z, create_graph=exact, retain_graph=retain, allow_unused=True, materialize_grads=True
     )
     return by_input | dict(zip(at, by_body, strict=True))
-
-
-def _leaves(tensors: Fast) -> Fast:
-    return {name: t.detach().requires_grad_() for name, t in tensors.items()}
 
 
 def _views(tensors: Fast) -> Fast:

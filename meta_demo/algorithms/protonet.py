@@ -14,7 +14,7 @@ class PrototypicalNetwork(Algorithm):
     """Nearest class mean in the embedding space, with a learned sharpness (Snell et al. 2017, eqs. 1 and 2)."""
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:  # noqa: ARG002 (always differentiable)
-        z = self.embed({}, support)
+        z = self.embed({}, self.backbone.pack(support))
         c = prototypes(z, y)
         yield State({"prototypes": c}, distance_logits(z, c, self.log_scale.exp()).detach())
 

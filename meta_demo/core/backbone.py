@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.replay import Replay
-from meta_demo.core.task import Features, Group, width_for
+from meta_demo.core.task import Features, Group, partition, width_for
 
 Ids = tuple[int, ...]
 
@@ -130,6 +130,19 @@ class Backbone:
                 hidden[ids] = row.clone()
                 self._cache.put((self._fingerprint, ids, boundary), hidden[ids], size_of(hidden[ids]))
         return self._grouped(inputs, hidden, boundary)
+
+    def pack(self, features: Features) -> Features:
+        """The same inputs in groups made for each other: each as wide as its longest input, and no more groups than pay.
+
+        For a support set, which goes through the suffix many times and always as a whole.
+        """
+        if not self._pads or not features.groups:
+            return features
+        rows = sorted(row for group in features.groups for row in group.rows())
+        groups = []
+        for chosen in partition([row.length for row in rows]):
+            groups.append(Group.of(rows[chosen], self.tokenizer.pad_token_id or 0))
+        return Features(tuple(groups), features.boundary, features.count)
 
     def forward(self, features: Features, weights: dict[str, Tensor]) -> Tensor:
         """Unit-length embeddings [B, D] of `features`, with `weights` in the place of the parameters they are named after."""
