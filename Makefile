@@ -3,7 +3,7 @@ PORT ?= 7860
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check browser benchmark clean
+.PHONY: run test check browser benchmark checkpoints clean
 
 run: .venv/run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -26,6 +26,13 @@ browser: .venv/dev
 
 benchmark: .venv/dev
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.memory
+
+# Meta-trains every shipped checkpoint again and measures what it is worth; DATA says where banking77/ and clinc150/ lie.
+checkpoints: .venv/dev
+	rm -rf checkpoints/minilm
+	checkpoints/train.sh protonet maml fomaml reptile anil finetune
+	$(BIN)/python -m benchmarks.checkpoints --data $${DATA:-../shared/data}
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

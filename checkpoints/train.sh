@@ -20,8 +20,8 @@ train() {
 }
 
 on_top() {
-  train "$@" --start "$OUT/protonet" --n-way 12 --k-shot 1 --n-query 3 --meta-batch 1 --lr 5e-4 \
-    --steps 80 --valid-every 40 --valid-episodes 150
+  train "$@" --start "$OUT/protonet" --n-way 10 --k-shot 1 --n-query 3 --meta-batch 2 --lr 1e-4 \
+    --steps 40 --valid-every 20 --valid-episodes 150
 }
 
 recipe() {

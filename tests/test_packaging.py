@@ -88,14 +88,15 @@ def test_every_environment_variable_that_is_read_is_explained() -> None:
 def test_commands_run_as_they_stand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """What adapts or lists is run; what would train for long must at least have the flags it is given."""
+    """What adapts or lists is run as it is; what would take long for one step, and what needs files of one's own by its flags."""
     (tmp_path / "meta_demo").symlink_to(ROOT / "meta_demo")
     (tmp_path / "tickets.csv").write_text(blocks("csv")[0])
     monkeypatch.chdir(tmp_path)
-    assert {arguments[0] for arguments in commands()} >= {"adapt", "algorithms", "models"}
+    assert {arguments[0] for arguments in commands()} >= {"adapt", "algorithms", "models", "train", "evaluate"}
     for arguments in commands():
-        if arguments[0] in ("adapt", "algorithms", "models", "checkpoints"):
-            assert main(arguments) == 0, capsys.readouterr().err
+        if arguments[0] != "evaluate":
+            short = ["--steps", "1", "--valid-episodes", "2", "--meta-batch", "1"] if arguments[0] == "train" else []
+            assert main([*arguments, *short]) == 0, capsys.readouterr().err
             continue
         with pytest.raises(SystemExit) as stopped:
             main([arguments[0], "--help"])
