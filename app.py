@@ -1,11 +1,13 @@
 """Starts the page. `python app.py` serves http://127.0.0.1:7860; a Hugging Face Space runs this file as it is.
 
-Environment: PORT or GRADIO_SERVER_PORT, GRADIO_SERVER_NAME.
+Environment: PORT or GRADIO_SERVER_PORT, GRADIO_SERVER_NAME, META_DEMO_ALLOW_TRAINING (0 or 1).
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from threading import Thread
 
 from meta_demo.core.loading import BUNDLED
@@ -15,6 +17,8 @@ from meta_demo.ui.page import build_app, launch_arguments
 
 
 def main() -> None:
+    # In good order, as after Ctrl-C: visitors' temporary folders go with the process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     service = Service()
     Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
     app = build_app(service)

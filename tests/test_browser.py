@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import browsing
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from browsing import SLOW, Open, adapt, answers, cards, choose, heatmap, open_tab, slide, upload, without
+from playwright.sync_api import expect
 
 from meta_demo.core.messages import catalogue, text
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SLOW = 30_000  # milliseconds: two busy cores
+browser, visit = browsing.browser, browsing.visit  # the fixtures
 STEPS_SEEN = """() => {
   window.seen = new Set();
   const look = () => {
@@ -34,82 +24,6 @@ STEPS_SEEN = """() => {
   };
   new MutationObserver(look).observe(document.querySelector('#runs'), {subtree: true, childList: true, attributes: true});
 }"""
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser: Browser, page_url: str) -> Iterator[Open]:
-    """Opens the page as a new visitor; at the end of the test no page may have logged an error."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(path: str = "", locale: str = "en-US", width: int = 1600) -> Page:
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": 1000})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("request", lambda r: complaints.append(f"asked {r.url}") if not local(r.url, page_url) else None)
-        page.goto(page_url + path)
-        expect(page.locator(".card").first).to_be_visible(timeout=SLOW)
-        expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def local(url: str, page_url: str) -> bool:
-    return url.startswith((page_url, "data:", "blob:"))
-
-
-def adapt(page: Page) -> None:
-    page.click("#start")
-    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
-    expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
-
-
-def answers(page: Page) -> dict[str, tuple[str, str]]:
-    """Each algorithm's predicted class and its probability, read off the page."""
-    rows = page.locator(".prediction").evaluate_all(
-        "all => all.map(e => [e.dataset.algorithm, e.dataset.top, e.querySelector('.answer b').textContent])"
-    )
-    return {name: (top, probability) for name, top, probability in rows}
-
-
-def choose(page: Page, field: str, option: str) -> None:
-    page.click(f"{field} input")
-    page.get_by_role("option", name=option, exact=True).click()
-
-
-def slide(page: Page, field: str, value: int) -> None:
-    page.locator(f"{field} input[type=number]").fill(str(value))
-    page.locator(f"{field} input[type=number]").press("Enter")
-
-
-def heatmap(page: Page) -> dict[str, Any]:
-    figure = "#heatmap .chart"
-    return page.eval_on_selector(figure, "e => ({z: e.data[0].z, zmin: e.data[0].zmin})")
-
-
-def upload(page: Page, path: Path) -> None:
-    page.locator("input[type=file]").set_input_files(path)
-
-
-def cards(page: Page) -> list[str]:
-    return page.locator(".card-name").evaluate_all("all => all.map(e => e.value)")
 
 
 def test_from_first_sight_to_attention(visit: Open) -> None:
@@ -220,8 +134,7 @@ def test_typing_counting_adding_removing(visit: Open) -> None:
 
 def test_a_change_after_adapting_is_announced(visit: Open) -> None:
     page = visit()
-    page.get_by_label("Fine-tuning").uncheck()
-    page.get_by_label("MAML", exact=True).uncheck()
+    without(page, "Fine-tuning", "MAML")
     page.click("#start")
     expect(page.locator(".prediction")).to_have_count(1, timeout=SLOW)
     page.locator(".card-examples").first.press_sequentially("more ")
@@ -231,7 +144,7 @@ def test_a_change_after_adapting_is_announced(visit: Open) -> None:
 
 def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     page = visit()
-    page.get_by_label("MAML", exact=True).uncheck()
+    without(page, "MAML")
     page.click("#knobs > button")
     page.click("#knobs-finetune > button")
     steps = page.locator("#knobs-finetune").get_by_label("number input for Inner steps")
@@ -260,7 +173,7 @@ def test_visitor_text_is_text_everywhere(visit: Open) -> None:
         page.locator(".card-name").nth(index).fill(f"{evil}{index}")
         page.locator(".card-examples").nth(index).fill(f"{evil} number {index}\nanother {index}")
     page.fill("#sentence textarea", f"{evil}<script>window.pwned=1</script>${{window.pwned=1}} {{{{x}}}}")
-    page.get_by_label("Fine-tuning").uncheck()
+    without(page, "Fine-tuning")
     page.click("#start")
     expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
     expect(page.locator(".answer").first).to_contain_text("<img src=x onerror=window.pwned=1><b>&amp;")
@@ -286,7 +199,11 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
         page.click("#knobs > button")
         page.click("#knobs-maml > button")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
-    seen = page.inner_text("body") + page.evaluate(
+    seen = page.inner_text("body")
+    for place in (1, 2, 0):
+        open_tab(page, place)
+        seen += page.inner_text("#tabs")
+    seen += page.evaluate(
         "[...document.querySelectorAll('[placeholder],[title],[aria-label]')]"
         ".map(e => [e.placeholder, e.title, e.ariaLabel].join('\\n')).join('\\n') + document.title"
     )
@@ -302,10 +219,16 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
 @pytest.mark.parametrize("path", ["?__theme=light", "?__theme=dark"])
 def test_a_phone_shows_everything_without_sideways_scrolling(visit: Open, path: str) -> None:
     page = visit(path, width=380)
-    page.get_by_label("Fine-tuning").uncheck()
+    without(page, "Fine-tuning")
     adapt(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
     assert page.eval_on_selector("#heatmap .chart", "e => e.getBoundingClientRect().right") <= 380
+    for place, shown in ((1, "#train-start"), (2, "#benchmark .sheet")):
+        open_tab(page, place)
+        expect(page.locator(shown).first).to_be_visible()
+        edges = page.locator(".sheet:visible").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+        assert edges and max(edges) <= 380
+    open_tab(page, 0)
     dark = page.evaluate("document.body.classList.contains('dark')")
     assert dark == path.endswith("dark")
     ink, paper = page.evaluate(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from meta_demo.core.intervals import wilson
 from meta_demo.core.messages import UserError
+from meta_demo.data.sources import Source
 from meta_demo.snapshots import NOT_TRAINED, Prediction, Snapshot
-from meta_demo.ui import plots, views
+from meta_demo.train import Plan, Progress
+from meta_demo.training import Recipe
+from meta_demo.ui import benchmark_tab, plots, training_views, views
 from meta_demo.ui.palette import CLASS_COLOURS, algorithm_names, class_colour, mark
 
 
@@ -113,3 +119,59 @@ def test_visitor_text_is_escaped_in_predictions() -> None:
     assert "<img" not in shown
     assert "&lt;img" in shown
     assert class_colour(0) in shown
+
+
+RECIPE = Recipe([], [Source("x", {"a": (), "b": (), "c": ()})], Plan(steps=40, valid_episodes=50), "maml", n_way=5)
+
+
+def outer(steps: int = 20, gain: float = 0.01) -> list[Progress]:
+    """A run validated at every tenth step, each time `gain` better per step."""
+    run = [Progress(0, 40, None, 0.0, 0.6, 0, (0.6, 0.05))]
+    for step in range(1, steps + 1):
+        valid = (0.6 + gain * step, 0.05) if step % 10 == 0 else None
+        top = step - step % 10 if gain > 0 else 0
+        run.append(Progress(step, 40, 2.0 / step, 2.0 * step, 0.6 + max(0.0, gain) * top, top, valid))
+    return run
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_training_shows_the_loss_its_mean_and_validation_with_intervals(lang: str) -> None:
+    figure = plots.training(outer(), RECIPE, lang)
+    loss, mean, valid = figure.data
+    assert len(loss.x) == len(mean.x) == 20
+    assert mean.y[-1] == pytest.approx(np.mean(loss.y[-10:]))
+    assert list(valid.x) == [0, 10, 20]
+    assert list(valid.error_y.array) == [0.05] * 3
+    assert "50" in valid.customdata[0], "an accuracy never appears without its count"
+    assert figure.layout.xaxis.range == plots.training(outer(1), RECIPE, lang).layout.xaxis.range
+    assert len(plots.training(outer(0), RECIPE, lang).data[0].x) == 0
+
+
+def test_a_training_is_told_in_words() -> None:
+    shown = training_views.progress(outer(), RECIPE, "en")
+    assert "step 20 of 40 · 2.0 s per step · about 40 s left" in shown
+    assert "80.0%</b> on 50 tasks of 3 classes <small>95 % interval 75% to 85%, at step 20" in shown
+    ended = training_views.outcome(outer(), RECIPE, "en")
+    assert "Stopped at step 20 of 40" in ended
+    assert "80.0% validation accuracy (95 % interval 75.0% to 85.0%)" in ended
+    assert "before training it was 60.0%" in ended
+    assert "No step measured better" in training_views.outcome(outer(gain=-0.01), RECIPE, "en")
+
+
+def test_benchmark_tables_are_escaped_and_broken_files_are_passed_over(tmp_path: Path) -> None:
+    evil = "<img src=x>"
+    table = {"title": {"en": evil, "zh": "标题"}, "command": "make <b>", "machine": evil, "date": "2026-08-01"}
+    table |= {"columns": ["name", "accuracy"], "rows": [[evil, "91.2 ± 0.6"], ["plain", 88.5]], "notes": [evil, "two"]}
+    (tmp_path / "a.json").write_text(json.dumps(table))
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "c.json").write_text('{"rows": 3}')
+    tables = benchmark_tab.read_tables(tmp_path)
+    assert len(tables) == 1
+    shown = benchmark_tab.page(tables, "en")
+    assert "<img" not in shown and "<b>" not in shown
+    assert '<th scope="col" class="number">accuracy</th>' in shown
+    assert '<td class="number">91.2 ± 0.6</td>' in shown and '<td class="number">88.5</td>' in shown
+    assert "标题" in benchmark_tab.page(tables, "zh")
+    assert views.empty("page.benchmark.empty", "en") in benchmark_tab.page(
+        benchmark_tab.read_tables(tmp_path / "no"), "en"
+    )

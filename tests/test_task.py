@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def test_no_other_way_to_cut_is_cheaper(lengths):
     assert [i for cut in cuts for i in range(cut.start, cut.stop)] == list(range(len(lengths)))
     inner = range(1, len(lengths))
     ways = [(0, *middle, len(lengths)) for size in range(len(lengths)) for middle in combinations(inner, size)]
-    cheapest = min(cost(lengths, [slice(a, b) for a, b in zip(way, way[1:], strict=False)]) for way in ways)
+    cheapest = min(cost(lengths, [slice(a, b) for a, b in pairwise(way)]) for way in ways)
     assert cost(lengths, cuts) == cheapest
 
 

@@ -52,23 +52,12 @@ class Train:
 
     def run(self) -> int:
         from meta_demo.processes import Processes
-        from meta_demo.train import train
 
         self._check()
         processes = Processes()
-        algorithm, tasks, valid, plan, record = self._prepare(processes)
-        track = _tracker(self.output.name, record) if self.track and processes.is_main else None
-        run = train(
-            algorithm,
-            tasks,
-            valid,
-            plan,
-            self.output,
-            resume=self.resume,
-            record=record,
-            about=_about(),
-            processes=processes,
-        )
+        training = self._prepare(processes)
+        track = _tracker(self.output.name, training.record) if self.track and processes.is_main else None
+        run = training.run(self.output, resume=self.resume, about=_about(), processes=processes)
         history = []
         for progress in _with_bar(run, self.steps, shown=processes.is_main):
             history.append(progress)
@@ -84,7 +73,7 @@ class Train:
             write_json(
                 self.json, {"output": str(self.output), "algorithm": self.algorithm, **figures, "valid": valid_rows}
             )
-            print(text("cli.train.done", folder=self.output, **figures, episodes=len(valid)))
+            print(text("cli.train.done", folder=self.output, **figures, episodes=len(training.valid)))
         return 0
 
     def _check(self) -> None:
@@ -100,52 +89,34 @@ class Train:
             raise UserError("no_source")
 
     def _prepare(self, processes: Any) -> Any:
-        """The algorithm, its training tasks and validation episodes, the plan, and what the card says of them."""
-        from meta_demo.core import checkpoint
+        """The training that the flags spell."""
         from meta_demo.core.cache import Cache
         from meta_demo.core.device import choose_device
         from meta_demo.core.loading import load_backbone
-        from meta_demo.data.sampler import VALID, Fixed, Sampler, Variable
         from meta_demo.train import Plan
+        from meta_demo.training import Recipe, prepare, split
 
-        train_on, validate_on = self._sources()
-        fixed = Fixed(self.n_way, self.k_shot, self.n_query)
-        shape = fixed if self.sampler == "fixed" else Variable(max_way=max(self.n_way, 5), n_query=self.n_query)
-        tasks = Sampler(train_on, shape, self.seed, mix=self.mix, temperature=self.temperature)
-        ways = min(5, self.n_way, *(len(s.classes) for s in validate_on))
-        validation = Sampler(validate_on, Fixed(ways, self.k_shot, self.n_query), self.seed, VALID)
-        with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
-            backbone = load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
-        algorithm = checkpoint.start(backbone, self.algorithm, None, changed_knobs(self, self.algorithm), self.seed)
-        folder = Path(self.start) if self.start not in ("none", "auto") else None
-        if self.start == "auto":
-            folder = checkpoint.shipped(self.model, self.algorithm)
-        if folder:
-            checkpoint.warm_start(algorithm, folder)
-        plan = Plan(**{name: getattr(self, name) for name in Plan.__dataclass_fields__})
-        record = {
-            "sources": [_described(s) for s in train_on],
-            "validated_on": [_described(s) for s in validate_on],
-            "tasks": {"sampler": self.sampler, **vars(shape), "mix": self.mix, "temperature": self.temperature},
-            "start": str(folder) if folder else "pretrained weights",
-        }
-        return algorithm, tasks, [validation.draw(i) for i in range(self.valid_episodes)], plan, record
+        def backbone() -> Any:
+            with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
+                return load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
+
+        shared = ("algorithm", "start", "sampler", "n_way", "k_shot", "n_query", "mix", "temperature")
+        recipe = Recipe(
+            *split(*self._sources(), self.seed),
+            Plan(**{name: getattr(self, name) for name in Plan.__dataclass_fields__}),
+            knobs=changed_knobs(self, self.algorithm),
+            **{name: getattr(self, name) for name in shared},
+        )
+        return prepare(recipe, backbone)
 
     def _sources(self) -> tuple[list[Any], list[Any]]:
-        """Sources to train and to validate on, no class and no text in both."""
-        from meta_demo.data.sources import check_apart, hold_out, load_sources
+        """Sources to train on and to validate on, as far as the latter are named."""
+        from meta_demo.data.sources import load_sources
 
         train_on = load_sources(self.source, self.classes)
-        if self.valid or self.valid_classes:
-            validate_on = load_sources(self.valid or self.source[: len(self.valid_classes)], self.valid_classes)
-        else:
-            train_on, validate_on = hold_out(train_on, self.seed)
-        check_apart(train_on, validate_on)
-        return train_on, validate_on
-
-
-def _described(source: Any) -> dict[str, Any]:
-    return {"name": source.name, "sha256": source.sha256, "classes": sorted(source.classes), "texts": source.size}
+        if not (self.valid or self.valid_classes):
+            return train_on, []
+        return train_on, load_sources(self.valid or self.source[: len(self.valid_classes)], self.valid_classes)
 
 
 def _about() -> dict[str, Any]:

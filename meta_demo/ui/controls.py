@@ -9,6 +9,7 @@ import gradio as gr
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.starts import Bases
 from meta_demo.ui.words import label
 
 SLIDER_MOST = 100  # a wider range of whole numbers is typed, not slid
@@ -16,35 +17,46 @@ SLIDER_MOST = 100  # a wider range of whole numbers is typed, not slid
 Knobs = dict[tuple[str, str], gr.components.Component]  # (algorithm, knob) -> its control
 
 
-def knob_folds(shown: tuple[str, ...]) -> tuple[Knobs, dict[str, gr.Accordion]]:
-    """A fold per algorithm with all its knobs, visible for the `shown` ones."""
+def knob_folds(shown: tuple[str, ...], bases: Bases) -> tuple[Knobs, dict[str, gr.Accordion]]:
+    """A fold per algorithm with all its knobs at their `bases`, visible for the `shown` ones."""
     knobs: Knobs = {}
     folds: dict[str, gr.Accordion] = {}
     for name in algorithm_names():
         fold = gr.Accordion(label(f"algorithm.{name}"), open=False, visible=name in shown, elem_id=f"knobs-{name}")
         with fold, gr.Row(elem_classes="knobs"):
             for k in REGISTRY[name].Config.knobs():
-                knobs[name, k.name] = knob_control(k)
+                knobs[name, k.name] = knob_control(k, bases[name][k.name])
         folds[name] = fold
     return knobs, folds
 
 
-def knob_control(k: Knob) -> gr.components.Component:
+def knob_control(k: Knob, value: Any) -> gr.components.Component:
     words: dict[str, Any] = {"label": label(f"knob.{k.name}"), "info": label(f"knob.{k.name}.help"), "min_width": 180}
     if k.choices:
-        return gr.Dropdown(list(k.choices), value=k.default, **words)
+        return gr.Dropdown(list(k.choices), value=value, **words)
     whole = isinstance(k.default, int)
     if whole and k.hi is not None and k.hi <= SLIDER_MOST:
-        return gr.Slider(k.lo or 0, k.hi, value=k.default, step=1, **words)
-    return gr.Number(k.default, step=1 if whole else None, **words)
+        return gr.Slider(k.lo or 0, k.hi, value=value, step=1, **words)
+    return gr.Number(value, step=1 if whole else None, **words)
 
 
-def changed_knobs(controls: Knobs, values: dict[Any, Any], algorithms: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """The knobs of the chosen algorithms that differ from their defaults: the others stay as a checkpoint has them."""
+def changed_knobs(
+    controls: Knobs, values: dict[Any, Any], algorithms: tuple[str, ...], bases: Bases
+) -> dict[str, dict[str, Any]]:
+    """The knobs of the chosen algorithms that the visitor changed: the others stay as the start has them."""
     changed: dict[str, dict[str, Any]] = {}
     for name in algorithms:
-        for k in REGISTRY[name].Config.knobs() if name in REGISTRY else ():
-            value = values[controls[name, k.name]]
-            if value != k.default:
-                changed.setdefault(name, {})[k.name] = value
+        for key, base in bases.get(name, {}).items():
+            value = values[controls[name, key]]
+            if value != base:
+                changed.setdefault(name, {})[key] = value
     return changed
+
+
+def follow(controls: Knobs, values: dict[Any, Any], before: Bases, after: Bases) -> dict[Any, Any]:
+    """The new values of the controls whose base changed under them; what the visitor changed stays."""
+    return {
+        control: after[name][key]
+        for (name, key), control in controls.items()
+        if after[name][key] != before[name][key] == values[control]
+    }

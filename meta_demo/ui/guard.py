@@ -11,9 +11,10 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.core.checkpoint import read_card
 from meta_demo.core.messages import UserError, text
 from meta_demo.ui import views
-from meta_demo.ui.words import request_language
+from meta_demo.ui.words import named, request_language, title
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,9 +25,23 @@ def sentence(error: Exception, lang: str) -> str:
     Neither the error's words nor its values are logged: they may be a visitor's.
     """
     if isinstance(error, UserError):
-        return error.message(lang)
+        return _fixed_knob(error, lang) if error.name == "checkpoint_knob" else error.message(lang)
     _LOG.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
     return text("page.error.unexpected", lang)
+
+
+def _fixed_knob(error: UserError, lang: str) -> str:
+    """A knob that a meta-trained start cannot do without, in the words that stand on the page."""
+    v = error.values
+    algorithm = title(read_card(v["folder"]).algorithm, lang)
+    return text(
+        "page.starts.knob",
+        lang,
+        algorithm=algorithm,
+        knob=named("knob", v["name"], lang),
+        made=v["made"],
+        value=v["value"],
+    )
 
 
 def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,10 +23,11 @@ from meta_demo.snapshots import Request, Snapshot
 from meta_demo.ui import guard, look, plots, views
 from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_sentence
 from meta_demo.ui.charts import figure_json
-from meta_demo.ui.controls import changed_knobs
+from meta_demo.ui.controls import changed_knobs, follow
 from meta_demo.ui.layout import Page
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Run
+from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import request_language, title
 
 FRAME = 0.04  # seconds: a browser draws no faster, so steps that come closer together share a frame
@@ -78,18 +79,31 @@ class Handlers:
             self.page.message: "",
         }
 
-    def choose_algorithms(self, values: Values, request: gr.Request) -> Updates:
-        chosen = values[self.page.adapt.algorithms] or []
-        folds: Updates = {
-            fold: gr.Accordion(visible=name in chosen) for name, fold in self.page.adapt.knob_folds.items()
-        }
-        return folds | self.mark_changes(values, request)
+    def turn(self, values: Values, request: gr.Request) -> Updates:
+        """The folds, boxes and untouched knobs that fit the model, the algorithms and what is switched on."""
+        page, adapt, lang = self.page, self.page.adapt, request_language(request)
+        chosen, own, model = values[adapt.algorithms] or [], values[page.own], self.model(values)
+        before: Switch = values[page.switch]
+        switch = before.turned(model, chosen, own)
+        mine = [a.recipe.algorithm for a in own if a.model == model]
+        yours = text("page.run.yours", lang)
+        boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
+        knobs = follow(adapt.knobs, values, before.bases, switch.bases)
+        updates: Updates = {fold: gr.Accordion(visible=name in chosen) for name, fold in adapt.knob_folds.items()}
+        updates |= {page.switch: switch, **knobs}
+        updates[adapt.starts] = gr.CheckboxGroup(boxes, value=switch.ticked, visible=bool(boxes))
+        return updates | self.mark_changes({**values, **knobs, page.switch: switch}, request)
+
+    def tick(self, values: Values, request: gr.Request) -> Updates:
+        """A box was ticked. Only here are the boxes read: elsewhere the browser may still send what they were before an update."""
+        switch = values[self.page.switch].heard(values[self.page.adapt.starts])
+        return self.turn({**values, self.page.switch: switch}, request)
 
     # --- adapt ---
 
     def load_model(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """The state of the chosen model: loading, then ready or why not."""
-        lang, name = request_language(request), str(values[self.page.adapt.model] or "").strip()
+        lang, name = request_language(request), self.model(values)
         place = self.page.adapt.model_status
         if not self.service.is_loaded(name):
             yield {place: views.model_status(text("page.model.loading", lang, model=name), "loading")}
@@ -163,9 +177,15 @@ class Handlers:
         page, adapt = self.page, self.page.adapt
         chosen = values[adapt.algorithms] or []
         algorithms = tuple(name for name in algorithm_names() if name in chosen)
-        knobs = changed_knobs(adapt.knobs, values, algorithms)
-        model = str(values[adapt.model] or "").strip()
-        return Request(episode_of(values[page.teach.cards]), model, algorithms, int(values[adapt.seed] or 0), knobs)
+        switch: Switch = values[page.switch]
+        knobs = changed_knobs(adapt.knobs, values, algorithms, switch.bases)
+        episode, model = episode_of(values[page.teach.cards]), self.model(values)
+        starts = switch.checkpoints(model, algorithms, values[page.own])
+        return Request(episode, model, algorithms, int(values[adapt.seed] or 0), knobs, checkpoints=starts)
+
+    def model(self, values: Values) -> str:
+        """The name of the chosen model."""
+        return str(values[self.page.adapt.model] or "").strip()
 
     # --- try ---
 

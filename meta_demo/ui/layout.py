@@ -1,4 +1,4 @@
-"""What stands where on the Playground page: components only, no events."""
+"""What stands where on the page: components only, no events. The Playground is here; the other tabs' sheets are beside their handlers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from meta_demo.ui.cards import cards_from, class_cards, first_sentence
 from meta_demo.ui.charts import chart
 from meta_demo.ui.controls import Knobs, knob_folds
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
 
 FIRST_SAMPLE = "medical-triage"  # short and small: the first Adapt is quick on any machine
 SESSION_SECONDS = 3600
+PLAYGROUND = "playground"
 TOKEN_SCRIPT = """
 element.addEventListener("click", (event) => {
   const token = event.target.closest("[data-token]");
@@ -39,6 +41,7 @@ class Adapt:
     model: gr.Dropdown
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
+    starts: gr.CheckboxGroup
     seed: gr.Number
     knobs: Knobs
     knob_folds: dict[str, gr.Accordion]
@@ -73,33 +76,45 @@ class Look:
 
 @dataclass
 class Page:
-    """Every component that an event reads or writes; `run` and `row` are the session's: what was adapted, which token looks."""
+    """Every component that an event reads or writes.
+
+    The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained;
+    `own`, the starts that the visitor trained.
+    """
 
     message: gr.HTML
+    tabs: gr.Tabs
     teach: Teach
     adapt: Adapt
     attempt: Try
     look: Look
     run: gr.State
     row: gr.State
+    switch: gr.State
+    own: gr.State
 
 
 def lay_out() -> Page:
-    """The page's components, to be called inside a gr.Blocks."""
+    """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
     gr.HTML(label("html.header"), elem_id="header")
     message = gr.HTML("", elem_id="message")
-    with gr.Row(elem_id="steps", equal_height=False):
-        with gr.Column(elem_classes="sheet", min_width=300):
-            teach = _teach()
-        with gr.Column(elem_classes="sheet", min_width=300):
-            adapt = _adapt()
-        with gr.Column(elem_classes="sheet", min_width=300):
-            attempt = _try()
-    with gr.Column(elem_classes="sheet", elem_id="look"):
-        look = _look()
+    switch = Switch().turned(BUNDLED, DEFAULT_ALGORITHMS, ())
+    with (
+        gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
+        gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
+    ):
+        with gr.Row(elem_id="steps", equal_height=False):
+            with gr.Column(elem_classes="sheet", min_width=300):
+                teach = _teach()
+            with gr.Column(elem_classes="sheet", min_width=300):
+                adapt = _adapt(switch)
+            with gr.Column(elem_classes="sheet", min_width=300):
+                attempt = _try()
+        with gr.Column(elem_classes="sheet", elem_id="look"):
+            look = _look()
     run = gr.State(None, time_to_live=SESSION_SECONDS)
     row = gr.State(None, time_to_live=SESSION_SECONDS)
-    return Page(message, teach, adapt, attempt, look, run, row)
+    return Page(message, tabs, teach, adapt, attempt, look, run, row, gr.State(switch), gr.State(()))
 
 
 def _teach() -> Teach:
@@ -116,7 +131,7 @@ def _teach() -> Teach:
     return Teach(sample, upload, cards)
 
 
-def _adapt() -> Adapt:
+def _adapt(switch: Switch) -> Adapt:
     gr.HTML(label("html.adapt"), elem_classes="heading")
     models = [(label(f"model.{m.name}"), m.name) for m in SUGGESTED]
     model = gr.Dropdown(
@@ -128,14 +143,10 @@ def _adapt() -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
-    algorithms = gr.CheckboxGroup(
-        choices, value=list(DEFAULT_ALGORITHMS), label=label("page.algorithms"), elem_id="algorithms"
-    )
-    gr.HTML(label("html.about"), elem_id="about")
+    algorithms, starts = _algorithms(switch)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
         seed = gr.Number(0, precision=0, label=label("page.seed"), info=label("page.seed.about"), elem_id="seed")
-        knobs, folds = knob_folds(DEFAULT_ALGORITHMS)
+        knobs, folds = knob_folds(DEFAULT_ALGORITHMS, switch.bases)
     with gr.Row(elem_id="buttons"):
         start = gr.Button(
             label("page.button.adapt"), variant="primary", size="lg", scale=3, min_width=120, elem_id="start"
@@ -153,7 +164,27 @@ def _adapt() -> Adapt:
     curves = chart("curves")
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
-    return Adapt(model, model_status, algorithms, seed, knobs, folds, start, stop, notice, runs, curves, summary)
+    return Adapt(
+        model, model_status, algorithms, starts, seed, knobs, folds, start, stop, notice, runs, curves, summary
+    )
+
+
+def _algorithms(switch: Switch) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
+    """Which algorithms, and which of them start meta-trained."""
+    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
+    algorithms = gr.CheckboxGroup(
+        choices, value=list(DEFAULT_ALGORITHMS), label=label("page.algorithms"), elem_id="algorithms"
+    )
+    gr.HTML(label("html.about"), elem_id="about")
+    starts = gr.CheckboxGroup(
+        [(label(f"algorithm.{name}"), name) for name in switch.shown],
+        value=switch.ticked,
+        visible=bool(switch.shown),
+        label=label("page.starts"),
+        info=label("page.starts.about"),
+        elem_id="starts",
+    )
+    return algorithms, starts
 
 
 def _try() -> Try:

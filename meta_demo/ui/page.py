@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,15 +15,17 @@ from meta_demo.data.episode import parse_episode
 from meta_demo.data.readers import MAX_FILE
 from meta_demo.service import Service
 from meta_demo.snapshots import DEFAULT_ALGORITHMS, Request
-from meta_demo.ui import theme, views
+from meta_demo.ui import benchmark_tab, theme, training_tab, views
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.guard import guarded, sentence
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 from meta_demo.ui.words import label, translations
 
 MODEL = {"concurrency_id": "model", "concurrency_limit": 2}  # whatever computes shares two places
+TRAINING = {"concurrency_id": "training", "concurrency_limit": 16}  # one trains; the others are told so at once
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -37,10 +40,18 @@ def build_app(service: Service) -> gr.Blocks:
         # First, while its name is free: a handler of the same name would take it.
         gr.api(_adapt_endpoint(service), api_name="adapt", api_description=text("page.api.about"), **MODEL)
         page = lay_out()
+        with page.tabs:
+            with gr.Tab(label("page.tab.train"), id="train"):
+                training = training_tab.lay_out()
+            with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
+                tables = benchmark_tab.lay_out()
         handlers = Handlers(service, page)
         _wire_teach(page, handlers)
         _wire_adapt(app, page, handlers)
         _wire_look(page, handlers)
+        if training:
+            _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
+        app.load(benchmark_tab.show, None, tables, **QUIET)
     return app
 
 
@@ -69,19 +80,23 @@ def launch_arguments() -> dict[str, Any]:
 
 
 def _wire_teach(page: Page, handlers: Handlers) -> None:
+    on = partial(_on, page)
     filled = {page.teach.cards, page.attempt.sentence, page.adapt.notice, page.message}
     settings = _settings(page)
-
-    def on(listen: Callable[..., Any], handler: Callable[..., Any], inputs: set[Any], outputs: set[Any]) -> None:
-        listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET)
 
     on(page.teach.sample.input, handlers.open_sample, settings | {page.teach.sample}, filled)
     on(page.teach.upload.upload, handlers.open_file, settings | {page.teach.upload}, filled | {page.teach.sample})
     on(page.teach.cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
     for control in (page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
-    folds = set(page.adapt.knob_folds.values())
-    on(page.adapt.algorithms.change, handlers.choose_algorithms, settings, folds | {page.adapt.notice})
+    for listen in (page.adapt.algorithms.change, page.adapt.model.change):
+        on(listen, handlers.turn, settings, _turned(page))
+    on(page.adapt.starts.input, handlers.tick, settings | {page.adapt.starts}, _turned(page), queue=False)
+
+
+def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> None:
+    """`handler` for an event; what it raises is said in the page's message."""
+    listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET, **how)
 
 
 def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers) -> None:
@@ -136,10 +151,30 @@ def _wire_look(page: Page, handlers: Handlers) -> None:
     look.sentence.token(guarded(page.message, handlers.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
 
 
+def _turned(page: Page) -> set[Any]:
+    """What follows the model, the algorithms and the boxes of meta-trained starts."""
+    adapt = page.adapt
+    return {page.switch, adapt.starts, adapt.notice, *adapt.knob_folds.values(), *adapt.knobs.values()}
+
+
+def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
+    on = partial(_on, page)
+    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.numbers.values(), tab.attempt, page.adapt.model}
+    shown = {tab.status, tab.chart, tab.outcome, tab.result, tab.download, tab.start, tab.stop, tab.attempt}
+
+    on(tab.upload.upload, handlers.open_file, {tab.upload}, {tab.uploaded, tab.sources})
+    on(tab.start.click, handlers.train, fields, shown, **TRAINING)
+    on(tab.stop.click, handlers.stop, {tab.attempt}, {tab.outcome, tab.stop}, queue=False)
+    adapt = page.adapt
+    changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
+    on(tab.use.click, handlers.use, _settings(page) | {tab.attempt}, _turned(page) | changed)
+
+
 def _settings(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
-    return {page.run, page.teach.cards, adapt.model, adapt.algorithms, adapt.seed, *adapt.knobs.values()}
+    chosen = {adapt.model, adapt.algorithms, adapt.seed, *adapt.knobs.values()}
+    return {page.run, page.switch, page.own, page.teach.cards, *chosen}
 
 
 def _asked(page: Page) -> set[Any]:

@@ -13,6 +13,8 @@ from meta_demo.attention import Array
 from meta_demo.core.intervals import wilson
 from meta_demo.core.messages import text
 from meta_demo.snapshots import Snapshot
+from meta_demo.train import Progress
+from meta_demo.training import Recipe
 from meta_demo.ui.palette import mark
 from meta_demo.ui.words import title
 
@@ -25,6 +27,7 @@ DIVERGING = (
     (0.5, "rgba(128,128,128,0.04)"),
     (1.0, "rgba(213,70,0,1)"),
 )
+SMOOTH = 10  # steps in the running mean of the outer loss
 PANELS = (  # key, attribute, axis suffix
     ("support_accuracy", ""),
     ("query_accuracy", "2"),
@@ -110,6 +113,60 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
         "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
         "hovermode": "closest",
         "uirevision": "curves",
+    }
+    return layout
+
+
+def training(history: Sequence[Progress], recipe: Recipe, lang: str) -> go.Figure:
+    """The outer loop: loss per step over its running mean, and validation accuracy with its interval."""
+    colour = mark(recipe.algorithm).colour
+    losses = [(p.step, p.loss) for p in history if p.loss is not None]
+    x, y = [step for step, _ in losses], [loss for _, loss in losses]
+    mean = [float(np.mean(y[max(0, i - SMOOTH + 1) : i + 1])) for i in range(len(y))]
+    shared: dict[str, Any] = {"type": "scatter", "showlegend": False, "hovertemplate": "%{x}: %{y:.3f}<extra></extra>"}
+    thin = {**shared, "x": x, "y": y, "mode": "lines+markers", "opacity": 0.45, "line": {"color": colour, "width": 1}}
+    bold = {**shared, "x": x, "y": mean, "mode": "lines", "line": {"color": colour, "width": 2.5}}
+    measured = [(p.step, *p.valid) for p in history if p.valid]
+    marks = {"color": colour, "size": [11 if step == history[-1].best_step else 7 for step, _, _ in measured]}
+    count = recipe.plan.valid_episodes
+    valid = {
+        **shared,
+        "x": [step for step, _, _ in measured],
+        "y": [accuracy for _, accuracy, _ in measured],
+        "error_y": {"type": "data", "array": [ci95 for _, _, ci95 in measured], "thickness": 1.5, "width": 4},
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": 2.5},
+        "marker": marks,
+        "customdata": [text("page.train.hover", lang, accuracy=a, ci95=c, count=count) for _, a, c in measured],
+        "hovertemplate": "%{x}: %{customdata}<extra></extra>",
+        "xaxis": "x2",
+        "yaxis": "y2",
+    }
+    lowest = min((a - c for _, a, c in measured), default=0.0)
+    small = {**thin, "marker": {"color": colour, "size": 4}}
+    return go.Figure([small, bold, valid], _training_layout(recipe, max(0.0, np.floor(lowest * 10 - 0.5) / 10), lang))
+
+
+def _training_layout(recipe: Recipe, lowest: float, lang: str) -> dict[str, Any]:
+    layout = _layout(500, 62, text("page.train.chart", lang))
+    steps = recipe.plan.steps
+    ticks = {"nticks": 8} if steps > 8 else {"dtick": 1}
+    for axis in ("", "2"):
+        layout[f"xaxis{axis}"] = {**_axis(), "range": [-0.02 * steps, steps * 1.02], "tickformat": "d", **ticks}
+    layout["xaxis2"]["title"] = {"text": text("page.train.chart.step", lang), "standoff": 4, "font": {"size": 11}}
+    count = {"episodes": recipe.plan.valid_episodes, "ways": recipe.valid_ways}
+    layout |= {
+        "yaxis": {**_axis(), "nticks": 5},
+        "yaxis2": {**_axis(), "range": [lowest, 1.02], "tickformat": ".0%", "nticks": 6},
+        "grid": {"rows": 2, "columns": 1, "pattern": "independent", "ygap": 0.24},
+        "annotations": [
+            *layout["annotations"],
+            _panel_title(text("page.train.chart.loss", lang, count=SMOOTH), ""),
+            _panel_title(text("page.train.chart.valid", lang, **count), "2"),
+        ],
+        "margin": {"l": 44, "r": 8, "t": 62, "b": 44},
+        "hovermode": "closest",
+        "uirevision": "training",
     }
     return layout
 

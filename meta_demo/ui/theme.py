@@ -86,7 +86,8 @@ class MetaTheme(gr.themes.Base):  # type: ignore[misc]  # (gradio is untyped her
 def style() -> str:
     """The style sheet, with each algorithm's colour on its choice in the list."""
     choices = "".join(
-        f"#algorithms .wrap > label:nth-of-type({place}) {{ --c: {mark(name).colour}; --glyph: '{mark(name).glyph}'; }}\n"
+        f":is(#algorithms, #train-algorithm) .wrap > label:nth-of-type({place})"
+        f" {{ --c: {mark(name).colour}; --glyph: '{mark(name).glyph}'; }}\n"
         for place, name in enumerate(algorithm_names(), 1)
     )
     return _STYLE.read_text("utf-8") + choices

@@ -11,24 +11,27 @@ from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.intervals import wilson
 from meta_demo.core.messages import LANGUAGES, catalogue, text
 from meta_demo.data.samples import sample_names
+from meta_demo.data.sources import pack_names
 from meta_demo.snapshots import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
+from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
 
 SHOWN_CLASSES = 10
-STEPS = ("teach", "adapt", "try", "look")
+STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
+HINTS = ("upload.about", "train.upload.about", "train.privacy", "train.download.about")
+EMPTY = ("run", "try", "look", "train")
 
 
 def composed() -> dict[str, dict[str, str]]:
     """Markup and titles that Gradio picks by language in the browser: key -> language -> text."""
     entries = {"html.header": _per_language(header), "html.about": _per_language(about)}
     entries |= {f"html.{s}": {lang: heading(s, lang) for lang in LANGUAGES} for s in STEPS}
-    entries |= {
-        f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in ("run", "try", "look")
-    }
-    entries["html.upload.about"] = {lang: hint("page.upload.about", lang) for lang in LANGUAGES}
-    entries |= {f"algorithm.{n}": {lang: title(n, lang) for lang in LANGUAGES} for n in algorithm_names()}
-    entries |= {f"sample.{n}": {lang: named("sample", n, lang) for lang in LANGUAGES} for n in sample_names()}
+    entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
+    entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
+    entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
+    for kind, names in (("algorithm", algorithm_names()), ("sample", sample_names()), ("pack", pack_names())):
+        entries |= {f"{kind}.{n}": {lang: named(kind, n, lang) for lang in LANGUAGES} for n in names}
     for key in {k.name for cls in REGISTRY.values() for k in cls.Config.knobs()}:
         entries[f"knob.{key}"] = {lang: named("knob", key, lang) for lang in LANGUAGES}
         entries[f"knob.{key}.help"] = {
@@ -48,7 +51,7 @@ def header(lang: str) -> str:
 
 
 def heading(step: str, lang: str) -> str:
-    number = f'<span class="number">{STEPS.index(step) + 1}</span>'
+    number = f'<span class="number">{STEPS[step]}</span>'
     return f"<h2>{number}{text(f'page.{step}', lang)}</h2><p>{text(f'page.{step}.about', lang)}</p>"
 
 
@@ -98,7 +101,9 @@ def _run_card(s: Snapshot, lang: str) -> str:
     steps = text("page.run.step", lang, step=s.step, steps=s.steps) if s.steps else text("page.run.at_once", lang)
     trained = s.checkpoint != NOT_TRAINED
     badge = text("page.run.trained" if trained else "page.run.not_trained", lang)
-    why = "" if trained else text("page.run.not_trained.about", lang)
+    if trained and is_own(s.checkpoint):
+        badge += f" · {text('page.run.yours', lang)}"
+    why = text("page.run.trained.about" if trained else "page.run.plain.about", lang)
     width = 100 * s.step / s.steps if s.steps else 100
     figures = _figure("support", round(s.support_accuracy * s.support_count), s.support_count, "", lang)
     if s.query_accuracy is not None:

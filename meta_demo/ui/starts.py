@@ -1,0 +1,74 @@
+"""Which algorithms start meta-trained: what there is to start from, what the visitor switched off, and the knobs that go with it.
+
+Plain data and pure functions; the boxes and controls that show them are in `layout.py`, their events in `handlers.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.messages import UserError
+from meta_demo.training import Attempt
+
+BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
+
+Bases = dict[str, dict[str, Any]]  # algorithm -> knob -> the value it has where the visitor changes nothing
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The boxes as they were shown last: `shown` has one each, `plain` are those switched off, whether shown or not.
+
+    `bases` are the values of untouched knobs: the starts' own, or the algorithms' defaults.
+    """
+
+    shown: tuple[str, ...] = ()
+    plain: frozenset[str] = frozenset({BASELINE})
+    bases: Bases = field(default_factory=dict)
+
+    def heard(self, ticked: Sequence[str] | None) -> Switch:
+        """What the boxes say now; an algorithm without a box stays as it was."""
+        off = set(self.shown) - set(ticked or ())
+        return replace(self, plain=(self.plain - set(self.shown)) | off)
+
+    @property
+    def ticked(self) -> list[str]:
+        return [name for name in self.shown if name not in self.plain]
+
+    def turned(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> Switch:
+        """The boxes for a model and the algorithms chosen from it."""
+        shown = tuple(name for name in sorted(chosen) if folder_of(model, name, own))
+        starts = {name: None if name in self.plain else folder_of(model, name, own) for name in REGISTRY}
+        return replace(self, shown=shown, bases={name: _base(name, folder) for name, folder in starts.items()})
+
+    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> dict[str, str]:
+        """What a request says of the chosen algorithms that have a meta-trained start."""
+        folders = {name: folder_of(model, name, own) for name in chosen}
+        return {name: "none" if name in self.plain else str(folder) for name, folder in folders.items() if folder}
+
+
+def folder_of(model: str, algorithm: str, own: Sequence[Attempt]) -> Path | None:
+    """The meta-trained start of an algorithm: the visitor's own, trained last, or the one we ship."""
+    mine = [a.folder for a in own if (a.model, a.recipe.algorithm) == (model, algorithm)]
+    return mine[-1] if mine else checkpoint.shipped(model, algorithm)
+
+
+def is_own(folder: str) -> bool:
+    """Whether a start was made by a visitor, not shipped."""
+    return not Path(folder).is_relative_to(checkpoint.SHIPPED)
+
+
+def _base(algorithm: str, folder: Path | None) -> dict[str, Any]:
+    """The knobs of a start; the defaults where there is none, or where its card cannot be read: adapting says so."""
+    values = {k.name: k.default for k in REGISTRY[algorithm].Config.knobs()}
+    if folder:
+        with suppress(UserError):
+            card = checkpoint.read_card(folder).config
+            values |= {name: card[name] for name in values if name in card}
+    return values

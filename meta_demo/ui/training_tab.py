@@ -1,0 +1,227 @@
+"""The Meta-train tab: its components, and what its events do. The training itself is `meta_demo/training.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from meta_demo.core.messages import UserError, text
+from meta_demo.data.readers import TABLES, Limits, read_rows
+from meta_demo.data.sources import Source, make_source, pack_names
+from meta_demo.service import Service
+from meta_demo.train import Plan, Progress
+from meta_demo.training import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.ui import plots, training_views, views
+from meta_demo.ui.charts import chart, figure_json
+from meta_demo.ui.handlers import Handlers, Updates, Values
+from meta_demo.ui.layout import PLAYGROUND, Page
+from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.words import label, named, request_language, title
+
+FRAME = 0.2  # seconds between two drawings of the curves
+UPLOADED = ":uploaded"  # the choice that stands for the visitor's file; no pack is called so
+FEWEST_CLASSES = 4  # two to train on and two to validate on
+ROWS = 50_000
+FIRST_ALGORITHM = "protonet"  # the quickest by far
+VALIDATIONS, EPISODES = 10, 40  # validations in a whole run, tasks in each
+NUMBERS = {  # setting -> least, most, default
+    "steps": (1, 2000, 100),
+    "n_way": (2, 20, 5),
+    "k_shot": (1, 10, 1),
+    "meta_batch": (1, 16, 4),
+    "lr": (1e-6, 1.0, 3e-4),
+}
+
+
+@dataclass
+class TrainingTab:
+    """The tab's components. Of the session: `uploaded`, the visitor's source; `attempt`, the training that ran last."""
+
+    sources: gr.CheckboxGroup
+    upload: gr.UploadButton
+    algorithm: gr.Radio
+    numbers: dict[str, gr.components.Component]
+    start: gr.Button
+    stop: gr.Button
+    status: gr.HTML
+    chart: gr.HTML
+    outcome: gr.HTML
+    result: gr.Column
+    use: gr.Button
+    download: gr.DownloadButton
+    uploaded: gr.State
+    attempt: gr.State
+
+
+def lay_out() -> TrainingTab | None:
+    """The tab's components; one sentence instead, and None, where visitors may not train."""
+    if not allowed():
+        gr.HTML(label("html.train.off"), elem_id="train-off")
+        return None
+    with gr.Row(elem_id="training", equal_height=False):
+        with gr.Column(elem_classes="sheet", scale=2, min_width=300):
+            gr.HTML(label("html.train"), elem_classes="heading")
+            sources, upload, algorithm = _choices()
+            with gr.Row(elem_classes="knobs", elem_id="train-numbers"):
+                numbers = {name: _number(name) for name in NUMBERS}
+            with gr.Row(elem_classes="buttons"):
+                words = {"size": "lg", "min_width": 120}
+                start = gr.Button(
+                    label("page.button.train"), variant="primary", scale=3, elem_id="train-start", **words
+                )
+                stop = gr.Button(label("page.button.stop"), scale=1, elem_id="train-stop", interactive=False, **words)
+            gr.HTML(label("html.train.privacy"))
+        with gr.Column(elem_classes="sheet", scale=3, min_width=300):
+            gr.HTML(label("html.watch"), elem_classes="heading")
+            status = gr.HTML(label("html.train.empty"), elem_id="train-status")
+            figure = chart("train-chart")
+            outcome = gr.HTML("", elem_id="train-outcome")
+            with gr.Column(visible=False, elem_id="train-result") as result:
+                with gr.Row(elem_classes="buttons"):
+                    use = gr.Button(label("page.train.use"), variant="primary", elem_id="train-use", **words)
+                    download = gr.DownloadButton(label("page.train.download"), elem_id="train-download", **words)
+                gr.HTML(label("html.train.download.about"))
+    states = (gr.State(None), gr.State(None))
+    return TrainingTab(
+        sources, upload, algorithm, numbers, start, stop, status, figure, outcome, result, use, download, *states
+    )
+
+
+def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
+    """What to draw tasks from, and what to train."""
+    packs = [(label(f"pack.{name}"), name) for name in pack_names()]
+    sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
+    upload = gr.UploadButton(
+        label("page.train.upload"), file_types=[*TABLES], file_count="single", size="md", elem_id="train-upload"
+    )
+    gr.HTML(label("html.train.upload.about"))
+    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
+    algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
+    return sources, upload, algorithm
+
+
+def _number(name: str) -> gr.components.Component:
+    lo, hi, default = NUMBERS[name]
+    words: dict[str, Any] = {"label": label(f"page.train.{name}"), "info": label(f"page.train.{name}.about")}
+    words |= {"elem_id": f"train-{name}", "min_width": 150}
+    if name in ("steps", "lr"):
+        return gr.Number(default, **words)
+    return gr.Slider(lo, hi, value=default, step=1, **words)
+
+
+class TrainingHandlers:
+    def __init__(self, service: Service, page: Page, tab: TrainingTab, playground: Handlers) -> None:
+        self.service, self.page, self.tab, self.playground = service, page, tab, playground
+
+    def open_file(self, values: Values, request: gr.Request) -> Updates:
+        """The visitor's rows as one more source, and the only one chosen; the file is read once and deleted."""
+        tab, lang, path = self.tab, request_language(request), Path(values[self.tab.upload])
+        try:
+            source = make_source(path.name, read_rows(path, limits=Limits(rows=ROWS)))
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        if len(source.classes) < FEWEST_CLASSES:
+            raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
+        mine = text("page.train.uploaded", lang, file=path.name, classes=len(source.classes), texts=source.size)
+        packs = [(named("pack", name, lang), name) for name in pack_names()]
+        chosen = gr.CheckboxGroup([*packs, (mine, UPLOADED)], value=[UPLOADED])
+        return {tab.uploaded: source, tab.sources: chosen, self.page.message: ""}
+
+    def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """Runs the outer loop and shows every step. Where it cannot start, what was trained before stays."""
+        tab, page, lang = self.tab, self.page, request_language(request)
+        recipe = self._recipe(values, lang)
+        attempt, model = Attempt(recipe, self.playground.model(values)), self.playground.model(values)
+        running = {tab.start: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
+        idle = {tab.start: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
+        yield {tab.attempt: attempt, tab.status: training_views.waiting(recipe, lang), page.message: "", **running}
+        history: list[Progress] = []
+        ended = ""
+        try:
+            for _ in _frames(attempt.run(lambda: self.service.backbone(model)), history):
+                yield self._drawn(history, recipe, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
+        except Exception as error:
+            if not history or not isinstance(error, UserError) or error.name != "outer_diverged":
+                yield {tab.attempt: values[tab.attempt], tab.status: "", **idle}
+                raise
+            ended = views.alert(
+                text("page.train.diverged", lang, step=history[-1].step + 1, best=history[-1].best_step)
+            )
+        yield self._drawn(history, recipe, lang) | {
+            tab.outcome: ended + training_views.outcome(history, recipe, lang),
+            **idle,
+        }
+        yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=attempt.archive())}
+
+    def _drawn(self, history: list[Progress], recipe: Recipe, lang: str) -> Updates:
+        return {
+            self.tab.status: training_views.progress(history, recipe, lang),
+            self.tab.chart: figure_json(plots.training(history, recipe, lang)),
+        }
+
+    def stop(self, values: Values, request: gr.Request) -> Updates:
+        """The training ends by itself after the step it is in."""
+        if values[self.tab.attempt]:
+            values[self.tab.attempt].stop()
+        said = views.notice(text("page.train.stopping", request_language(request)))
+        return {self.tab.outcome: said, self.tab.stop: gr.Button(interactive=False)}
+
+    def use(self, values: Values, request: gr.Request) -> Updates:
+        """The trained start becomes the one its algorithm has in the Playground, which opens."""
+        page, adapt, lang = self.page, self.page.adapt, request_language(request)
+        attempt: Attempt = values[self.tab.attempt]
+        name = attempt.recipe.algorithm
+        chosen = sorted({*(values[adapt.algorithms] or []), name})
+        own = (*(a for a in values[page.own] if a is not attempt), attempt)
+        switch = replace(values[page.switch], plain=values[page.switch].plain - {name})
+        changed = {page.own: own, adapt.algorithms: chosen, adapt.model: attempt.model}
+        turned = self.playground.turn({**values, **changed, page.switch: switch}, request)
+        said = views.notice(text("page.train.in_use", lang, algorithm=title(name, lang)))
+        return {adapt.notice: said} | turned | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
+
+    def _recipe(self, values: Values, lang: str) -> Recipe:
+        """What the tab spells; raises UserError."""
+        tab = self.tab
+        chosen = values[tab.sources] or []
+        packs, uploaded = [name for name in chosen if name != UPLOADED], values[tab.uploaded]
+        sources: list[Source] = [load_packs(packs)] if packs else []
+        if UPLOADED in chosen and uploaded:
+            sources.append(uploaded)
+        if not sources:
+            raise UserError("train_no_source")
+        n = {name: _checked(name, values[control], lang) for name, control in tab.numbers.items()}
+        every = ceil(n["steps"] / VALIDATIONS)
+        often = {"save_every": every, "valid_every": every, "valid_episodes": EPISODES}
+        plan = Plan(steps=int(n["steps"]), meta_batch=int(n["meta_batch"]), lr=n["lr"], **often)
+        train_on, held_out = split(sources, (), plan.seed)
+        algorithm, n_way, k_shot = str(values[tab.algorithm]), int(n["n_way"]), int(n["k_shot"])
+        return Recipe(train_on, held_out, plan, algorithm, n_way=n_way, k_shot=k_shot)
+
+
+def _frames(run: Iterator[Progress], history: list[Progress]) -> Iterator[None]:
+    """Fills `history`; yields when it should be drawn, at most once a FRAME: steps that come faster share one."""
+    shown = -FRAME
+    for progress in run:
+        history.append(progress)
+        if time.monotonic() - shown >= FRAME:
+            yield
+            shown = time.monotonic()
+
+
+def _checked(name: str, value: Any, lang: str) -> float:
+    """The number in a field; raises UserError when it is missing or out of bounds."""
+    lo, hi, default = NUMBERS[name]
+    whole = isinstance(default, int)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not lo <= value <= hi or (whole and value % 1):
+        words = {"name": text(f"page.train.{name}", lang), "value": value, "lo": lo, "hi": hi}
+        raise UserError("knob_range_whole" if whole else "knob_range", **words)
+    return float(value)

@@ -1,0 +1,74 @@
+"""The Meta-train tab as markup: how far the outer loop is, and what came of it. Pure functions; every visitor string is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meta_demo.core.messages import text
+from meta_demo.train import Progress
+from meta_demo.training import Recipe
+from meta_demo.ui.palette import mark
+from meta_demo.ui.views import notice, swatch
+from meta_demo.ui.words import title
+
+
+def waiting(recipe: Recipe, lang: str) -> str:
+    """Before the first figure is there."""
+    return notice(text("page.train.measuring", lang, episodes=recipe.plan.valid_episodes, ways=recipe.valid_ways))
+
+
+def progress(history: Sequence[Progress], recipe: Recipe, lang: str) -> str:
+    """Step, rate, remaining time, loss and the best validation so far."""
+    last = history[-1]
+    where = [text("page.run.step", lang, step=last.step, steps=last.steps)]
+    if last.step:
+        where.append(text("page.train.rate", lang, seconds=last.seconds / last.step))
+    if 0 < last.step < last.steps:
+        unit = "minutes" if last.remaining > 90 else "seconds"
+        where.append(text(f"page.train.{unit}_left", lang, minutes=last.remaining / 60, seconds=last.remaining))
+    loss = next((p.loss for p in reversed(history) if p.loss is not None), None)
+    figures = _figure("loss", f"{loss:.3f}", "", lang) if loss is not None else ""
+    accuracy, low, high = best(history)
+    about = text("page.train.on", lang, episodes=recipe.plan.valid_episodes, ways=recipe.valid_ways)
+    small = f"{text('page.run.interval', lang, low=low, high=high)}, {text('page.train.at', lang, step=last.best_step)}"
+    figures += _figure("valid", f"{accuracy:.1%}", f"{about} <small>{small}</small>", lang)
+    return (
+        f'<section class="run training" data-step="{last.step}" style="--c:{mark(recipe.algorithm).colour}">'
+        f"<header>{swatch(recipe.algorithm)}<strong>{title(recipe.algorithm, lang)}</strong>"
+        f'<span class="where">{" · ".join(where)}</span></header>'
+        f'<div class="bar"><i style="width:{100 * last.step / last.steps:.1f}%"></i></div>'
+        f'<div class="figures">{figures}</div></section>'
+    )
+
+
+def outcome(history: Sequence[Progress], recipe: Recipe, lang: str) -> str:
+    """What came of it, in plain sentences: against the start it set out from, on the same tasks."""
+    last, (accuracy, low, high) = history[-1], best(history)
+    first, first_low, first_high = _interval(history[0])
+    values: dict[str, float] = {
+        "episodes": recipe.plan.valid_episodes,
+        "ways": recipe.valid_ways,
+        "step": last.best_step,
+    }
+    values |= {"first": first, "first_low": first_low, "first_high": first_high}
+    key = "page.train.outcome" if last.best_step else "page.train.outcome.none"
+    lines = [text(key, lang, accuracy=accuracy, low=low, high=high, **values)]
+    if last.best_step:
+        lines.append(text("page.run.overlap", lang))
+    if last.step < last.steps:
+        lines.insert(0, text("page.train.stopped", lang, step=last.step, steps=last.steps))
+    return f'<ul class="summary">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
+
+
+def best(history: Sequence[Progress]) -> tuple[float, float, float]:
+    """Accuracy of the best validation so far, with its 95 % interval."""
+    return _interval(max((p for p in history if p.valid), key=lambda p: p.valid[0] if p.valid else -1.0))
+
+
+def _interval(measured: Progress) -> tuple[float, float, float]:
+    accuracy, ci95 = measured.valid or (measured.best, 0.0)
+    return accuracy, max(0.0, accuracy - ci95), min(1.0, accuracy + ci95)
+
+
+def _figure(kind: str, value: str, about: str, lang: str) -> str:
+    return f'<span class="figure {kind}"><em>{text(f"page.train.{kind}", lang)}</em> <b>{value}</b> {about}</span>'

@@ -1,0 +1,107 @@
+"""What the browser tests share: a visitor with a browser, and what visitors do. At the end no page may have logged an error."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SLOW = 30_000  # milliseconds: two busy cores
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, page_url: str) -> Iterator[Open]:
+    """Opens the page as a new visitor; at the end of the test no page may have logged an error."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(path: str = "", locale: str = "en-US", width: int = 1600) -> Page:
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("request", lambda r: complaints.append(f"asked {r.url}") if not local(r.url, page_url) else None)
+        page.goto(page_url + path)
+        expect(page.locator(".card").first).to_be_visible(timeout=SLOW)
+        expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def local(url: str, page_url: str) -> bool:
+    return url.startswith((page_url, "data:", "blob:"))
+
+
+def adapt(page: Page) -> None:
+    page.click("#start")
+    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
+
+
+def answers(page: Page) -> dict[str, tuple[str, str]]:
+    """Each algorithm's predicted class and its probability, read off the page."""
+    rows = page.locator(".prediction").evaluate_all(
+        "all => all.map(e => [e.dataset.algorithm, e.dataset.top, e.querySelector('.answer b').textContent])"
+    )
+    return {name: (top, probability) for name, top, probability in rows}
+
+
+def choose(page: Page, field: str, option: str) -> None:
+    page.click(f"{field} input")
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def slide(page: Page, field: str, value: int) -> None:
+    page.locator(f"{field} input[type=number]").fill(str(value))
+    page.locator(f"{field} input[type=number]").press("Enter")
+
+
+def heatmap(page: Page) -> dict[str, Any]:
+    figure = "#heatmap .chart"
+    return page.eval_on_selector(figure, "e => ({z: e.data[0].z, zmin: e.data[0].zmin})")
+
+
+def upload(page: Page, path: Path, button: str = "#upload") -> None:
+    page.locator(f":has(> {button}) > input[type=file]").set_input_files(path)
+
+
+def without(page: Page, *algorithms: str) -> None:
+    """Leaves algorithms out, by their titles."""
+    for title in algorithms:
+        page.locator("#algorithms").get_by_label(title, exact=True).uncheck()
+
+
+def open_tab(page: Page, place: int) -> None:
+    page.locator("#tabs").get_by_role("tab").nth(place).click()
+
+
+def cards(page: Page) -> list[str]:
+    return page.locator(".card-name").evaluate_all("all => all.map(e => e.value)")

@@ -1,0 +1,131 @@
+"""The tabs beside the Playground, in a real browser: training a start, using it, and switching it off again."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import browsing
+from browsing import SLOW, Open, open_tab, upload, without
+from playwright.sync_api import Page, expect
+
+from meta_demo.core.messages import text
+from meta_demo.data.sources import pack_names
+
+browser, visit = browsing.browser, browsing.visit  # the fixtures
+
+
+def prepare(page: Page, steps: int) -> None:
+    """The Meta-train tab, set to the smallest tasks of a single pack."""
+    open_tab(page, 1)
+    expect(page.locator("#train-start")).to_be_visible()
+    for title in pack_names()[:-1]:
+        page.locator("#train-sources").get_by_label(text(f"pack.{title}"), exact=True).uncheck()
+    for name, value in (("steps", steps), ("n_way", 2), ("meta_batch", 1)):
+        field = page.locator(f"#train-{name} input[type=number]")
+        field.fill(str(value))
+        field.press("Tab")
+
+
+def expect_alert(page: Page, said: str) -> None:
+    expect(page.locator("#message [role=alert]")).to_contain_text(said, timeout=SLOW)
+
+
+def adapt(page: Page) -> None:
+    page.click("#start")
+    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
+
+
+def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    without(page, "Fine-tuning", "MAML", "Prototypical networks")
+    prepare(page, steps=3)
+    page.click("#train-start")
+    expect(page.locator("#train-use")).to_be_visible(timeout=2 * SLOW)
+    assert page.locator(".training").get_attribute("data-step") == "3"
+    assert re.search(r"\d%\s+on 40 tasks of 2 classes.*95 % interval", page.inner_text(".training"))
+    assert "before training it was" in page.inner_text("#train-outcome") or "No step" in page.inner_text(
+        "#train-outcome"
+    )
+    points = page.eval_on_selector("#train-chart .chart", "e => e.data.map(t => t.x.length)")
+    assert points == [3, 3, 4], "loss, its running mean, validation"
+    with page.expect_download() as download:
+        page.click("#train-download")
+    download.value.save_as(tmp_path / "it.zip")
+    with zipfile.ZipFile(tmp_path / "it.zip") as archive:
+        assert sorted(archive.namelist()) == ["protonet/card.json", "protonet/weights.safetensors"]
+
+    page.click("#train-use")
+    expect(page.locator("#start")).to_be_visible()
+    expect(page.locator("#algorithms").get_by_label("Prototypical networks")).to_be_checked()
+    mine = page.locator("#starts").get_by_label("Prototypical networks · your run")
+    expect(mine).to_be_checked()
+    expect(page.locator("#notice")).to_contain_text("press Adapt")
+    adapt(page)
+    badge = page.locator(".run[data-algorithm=protonet] .badge")
+    expect(badge).to_have_text("meta-trained · your run")
+    mine.uncheck()
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed"))
+    page.click("#start")
+    expect(badge).to_have_text(text("page.run.not_trained"), timeout=SLOW)
+
+    mine.check()
+    page.click("#knobs > button")
+    page.click("#knobs-protonet > button")
+    rank = page.locator("#knobs-protonet").get_by_label("number input for LoRA rank")
+    rank.fill("8")
+    rank.press("Enter")
+    page.click("#start")
+    expect_alert(page, "Prototypical networks was made with “LoRA rank” at 16")
+    assert rank.input_value() == "8"
+    assert badge.inner_text() == text("page.run.not_trained"), "the last adaptation is still there"
+
+
+def test_stop_halfway_while_another_visitor_waits(visit: Open) -> None:
+    page, other = visit(), visit()
+    prepare(page, steps=500)
+    page.click("#train-start")
+    page.wait_for_function("document.querySelector('.training')?.dataset.step >= 2", timeout=2 * SLOW)
+    expect(page.locator(".training .where")).to_contain_text("left")
+    prepare(other, steps=3)
+    other.click("#train-start")
+    expect_alert(other, text("error.training_busy"))
+    expect(other.locator("#train-start")).to_be_enabled()
+    page.click("#train-stop")
+    expect(page.locator("#train-outcome .summary")).to_contain_text("Stopped at step", timeout=SLOW)
+    expect(page.locator("#train-use")).to_be_visible()
+    expect(page.locator("#train-start")).to_be_enabled()
+    assert int(page.locator(".training").get_attribute("data-step") or 0) < 500
+
+
+def test_what_cannot_be_trained_is_said_in_a_sentence(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    prepare(page, steps=3)
+    few = tmp_path / "few<b>.csv"
+    few.write_text("text,label\n" + "".join(f"sentence {i},class {i % 2}\n" for i in range(20)))
+    upload(page, few, "#train-upload")
+    expect_alert(page, "has 2 classes, too few")
+    table = tmp_path / "mine<b>.csv"
+    table.write_text("text,label\n" + "".join(f"sentence {i},class {i % 5}\n" for i in range(20)))
+    upload(page, table, "#train-upload")
+    expect(page.locator("#train-sources")).to_contain_text("· 5 classes, 20 texts")
+    assert page.locator("#train-sources b").count() == 0
+    page.click("#train-start")
+    expect_alert(page, "has 4 texts, and 1 examples and 5 queries need more")
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.locator("#train-sources").get_by_label("· 5 classes").uncheck()
+    page.click("#train-start")
+    expect_alert(page, text("error.train_no_source"))
+    page.locator("#train-lr input").fill("7")
+    page.locator("#train-sources").get_by_label("Sport").check()
+    page.click("#train-start")
+    expect_alert(page, "The knob “Outer learning rate” is 7")
+
+
+def test_the_benchmark_tab_shows_tables_or_says_that_there_are_none(visit: Open) -> None:
+    page = visit()
+    open_tab(page, 2)
+    expect(page.locator("#benchmark .sheet").first).to_be_visible()
+    tables = page.locator("#benchmark table").count()
+    assert tables or text("page.benchmark.empty") in page.inner_text("#benchmark")

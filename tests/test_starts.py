@@ -1,0 +1,89 @@
+"""The switch of meta-trained starts: which boxes there are, what a request says, and the knobs that go with a start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.backbone import Backbone
+from meta_demo.core.messages import UserError
+from meta_demo.ui import guard
+from meta_demo.ui.controls import changed_knobs, follow
+from meta_demo.ui.starts import Switch, is_own
+
+CHOSEN = ("finetune", "maml", "protonet")
+
+
+@pytest.fixture
+def shipped(tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Starts of MAML and fine-tuning are shipped for the model "tiny"; MAML's was made with other knobs."""
+    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
+    for name, knobs in (("maml", {"inner_steps": 7, "inner_lr": 0.01, "last_n": 2}), ("finetune", {})):
+        cls = REGISTRY[name]
+        checkpoint.save(cls(tiny, cls.Config.from_dict(knobs)), tmp_path / "tiny" / name)
+    return tmp_path
+
+
+def own(folder: Path, algorithm: str = "protonet", model: str = "tiny") -> Any:
+    return SimpleNamespace(folder=folder, model=model, recipe=SimpleNamespace(algorithm=algorithm))
+
+
+def test_every_start_is_on_except_the_baselines(shipped: Path) -> None:
+    switch = Switch().turned("tiny", CHOSEN, ())
+    assert switch.shown == ("finetune", "maml")
+    assert switch.ticked == ["maml"]
+    assert switch.checkpoints("tiny", CHOSEN, ()) == {"finetune": "none", "maml": str(shipped / "tiny" / "maml")}
+    assert Switch().turned("another", CHOSEN, ()).shown == ()
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_box_remembers_what_it_said_while_its_algorithm_was_left_out() -> None:
+    off = Switch().turned("tiny", CHOSEN, ()).heard(["finetune"])
+    assert off.ticked == ["finetune"]
+    gone = off.turned("tiny", ("protonet",), ()).heard([])
+    assert gone.shown == ()
+    assert gone.turned("tiny", CHOSEN, ()).ticked == ["finetune"]
+
+
+def test_the_visitors_own_start_comes_first(shipped: Path, tmp_path: Path) -> None:
+    runs = (own(tmp_path / "a"), own(tmp_path / "b"), own(tmp_path / "c", model="another"))
+    switch = Switch().turned("tiny", CHOSEN, runs)
+    assert switch.shown == CHOSEN
+    assert switch.checkpoints("tiny", CHOSEN, runs)["protonet"] == str(tmp_path / "b")
+    assert not is_own(str(shipped / "tiny" / "maml"))
+    assert is_own("/tmp/elsewhere/maml")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_untouched_knobs_follow_the_start_and_touched_ones_stay() -> None:
+    before = Switch(plain=frozenset(CHOSEN)).turned("tiny", CHOSEN, ())
+    controls: Any = {(name, key): f"{name}.{key}" for name, base in before.bases.items() for key in base}
+    values = {control: before.bases[name][key] for (name, key), control in controls.items()}
+    values["maml.inner_lr"] = 0.5
+    after = before.heard(["maml"]).turned("tiny", CHOSEN, ())
+    moved = follow(controls, values, before.bases, after.bases)
+    assert moved == {"maml.inner_steps": 7, "maml.last_n": 2}
+    assert changed_knobs(controls, values | moved, CHOSEN, after.bases) == {"maml": {"inner_lr": 0.5}}
+    assert follow(controls, values | moved, after.bases, before.bases) == {"maml.inner_steps": 5, "maml.last_n": 3}
+
+
+def test_a_damaged_card_leaves_the_defaults(shipped: Path) -> None:
+    (shipped / "tiny" / "maml" / checkpoint.CARD).write_text("{")
+    switch = Switch().turned("tiny", CHOSEN, ())
+    assert switch.shown == ("finetune", "maml")
+    assert switch.bases["maml"]["inner_steps"] == 5
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "“Layers from the top” at 2"), ("zh", "“自顶部起的层数”为 2")])
+def test_a_knob_that_the_start_cannot_do_without_is_named_as_on_the_page(
+    shipped: Path, tiny: Backbone, lang: str, said: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        checkpoint.load(shipped / "tiny" / "maml", tiny, {"last_n": 3})
+    sentence = guard.sentence(caught.value, lang)
+    assert said in sentence and "MAML" in sentence and str(shipped) not in sentence

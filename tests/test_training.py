@@ -1,0 +1,108 @@
+"""A visitor's training: one at a time, stopped between steps, with a folder that is there as long as it is."""
+
+from __future__ import annotations
+
+import gc
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from meta_demo.core import checkpoint
+from meta_demo.core.backbone import Backbone
+from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Example
+from meta_demo.data.sources import BUILTIN, Source, make_source, pack_names
+from meta_demo.service import Service
+from meta_demo.train import Plan
+from meta_demo.training import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.ui.page import build_app
+
+
+def source(name: str, classes: int, texts: int = 8) -> Source:
+    return make_source(
+        name, (Example(f"{name} {i} of {c}", f"class {c}") for c in range(classes) for i in range(texts))
+    )
+
+
+def recipe(steps: int = 3, n_way: int = 3) -> Recipe:
+    train_on, validate_on = split([source("words", 8)], (), 0)
+    plan = Plan(steps=steps, meta_batch=1, save_every=1, valid_every=1, valid_episodes=4)
+    return Recipe(train_on, validate_on, plan, "protonet", n_way=n_way)
+
+
+def test_the_best_start_is_kept_and_packed(tiny: Backbone, tmp_path: Path) -> None:
+    attempt = Attempt(recipe(), "tiny")
+    progress = list(attempt.run(lambda: tiny))
+    assert [p.step for p in progress] == [0, 1, 2, 3]
+    card = checkpoint.read_card(attempt.folder)
+    assert card.steps == progress[-1].best_step and card.trained_steps == 3  # type: ignore[attr-defined]
+    checkpoint.load(attempt.folder, tiny)
+    with zipfile.ZipFile(attempt.archive()) as archive:
+        archive.extractall(tmp_path)
+    checkpoint.load(tmp_path / "protonet", tiny)
+
+
+def test_stopping_measures_and_keeps_what_was_reached(tiny: Backbone) -> None:
+    attempt = Attempt(recipe(steps=100), "tiny")
+    run = attempt.run(lambda: tiny)
+    seen = [next(run).step, next(run).step]
+    attempt.stop()
+    seen += [p.step for p in run]
+    assert seen == [0, 1]
+    card = json.loads((attempt.folder / checkpoint.CARD).read_text())
+    assert card["trained_steps"] == 1
+    assert [row["step"] for row in card["validation"]] == [0, 1]
+
+
+def test_one_training_at_a_time(tiny: Backbone) -> None:
+    first = Attempt(recipe(), "tiny").run(lambda: tiny)
+    next(first)
+    with pytest.raises(UserError, match="Another training"):
+        next(Attempt(recipe(), "tiny").run(lambda: tiny))
+    first.close()
+    assert len(list(Attempt(recipe(), "tiny").run(lambda: tiny))) == 4
+
+
+def test_a_training_that_cannot_start_leaves_the_seat_free(tiny: Backbone) -> None:
+    with pytest.raises(UserError, match="fewer than 9 ways"):
+        next(Attempt(recipe(n_way=9), "tiny").run(lambda: tiny))
+    next(Attempt(recipe(), "tiny").run(lambda: tiny))
+
+
+def test_the_folder_goes_with_the_attempt(tiny: Backbone) -> None:
+    attempt = Attempt(recipe(), "tiny")
+    list(attempt.run(lambda: tiny))
+    folder = attempt.folder.parent
+    assert folder.is_dir()
+    del attempt
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_packs_are_one_source() -> None:
+    assert load_packs(pack_names()).name == BUILTIN
+    two = load_packs(pack_names()[:2])
+    assert len(two.classes) == 20
+    assert {label.split("/")[0] for label in two.classes} == set(pack_names()[:2])
+
+
+@pytest.mark.parametrize(
+    ("setting", "space", "expected"),
+    [(None, None, True), (None, "me/demo", False), ("1", "me/demo", True), ("0", None, False)],
+)
+def test_who_may_train(monkeypatch: pytest.MonkeyPatch, setting: str | None, space: str | None, expected: bool) -> None:
+    for name, value in (("META_DEMO_ALLOW_TRAINING", setting), ("SPACE_ID", space)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert allowed() is expected
+
+
+@pytest.mark.parametrize("setting", ["0", "1"])
+def test_the_tab_has_controls_or_a_sentence(monkeypatch: pytest.MonkeyPatch, service: Service, setting: str) -> None:
+    monkeypatch.setenv("META_DEMO_ALLOW_TRAINING", setting)
+    ids = {getattr(block, "elem_id", None) for block in build_app(service).blocks.values()}
+    assert ("train-start" in ids) == (setting == "1")
+    assert ("train-off" in ids) == (setting == "0")
