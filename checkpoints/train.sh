@@ -23,9 +23,9 @@ train() {
 recipe() {
   local tasks="--n-way 16 --k-shot 1 --n-query 4"
   case $1 in
-    protonet) train protonet --protonet.scale 10 $tasks --meta-batch 2 --lr 7e-4 --steps 250 --valid-every 50 --valid-episodes 200 ;;
-    reptile) train reptile $tasks --meta-batch 1 --lr 3e-4 --steps 120 --valid-every 60 --valid-episodes 100 ;;
-    *) train "$1" $tasks --meta-batch 1 --lr 1e-3 --steps 120 --valid-every 60 --valid-episodes 100 ;;
+    protonet) train protonet --protonet.scale 10 $tasks --meta-batch 2 --lr 7e-4 --steps 250 --valid-every 125 --valid-episodes 60 ;;
+    reptile) train reptile $tasks --meta-batch 1 --lr 3e-4 --steps 80 --valid-every 80 --valid-episodes 40 ;;
+    *) train "$1" $tasks --meta-batch 1 --lr 1e-3 --steps 80 --valid-every 80 --valid-episodes 40 ;;
   esac
 }
 

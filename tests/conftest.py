@@ -67,9 +67,11 @@ SUPPORT = [
 QUERY = [("I paid two times", 0), ("still waiting for the package", 1), ("cannot log in any more", 2)]
 
 
-def tiny_backbone(architecture: str = "bert", dtype: torch.dtype = torch.float64, seed: int = 0) -> Backbone:
-    """A random encoder of three layers over the bundled tokenizer."""
-    config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture])
+def tiny_backbone(
+    architecture: str = "bert", dtype: torch.dtype = torch.float64, seed: int = 0, **sizes: int
+) -> Backbone:
+    """A random encoder of three layers, unless `sizes` say otherwise, over the bundled tokenizer."""
+    config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture] | sizes)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, attn_implementation="eager").to(dtype)

@@ -18,6 +18,7 @@ LAYER = 2 * P * TOKENS + 4 * D * SQUARES  # one layer forward on the support set
 QUERY_LAYER = 2 * P * 4 + 4 * D * 16
 # Backwards through two layers: to all weights, to all that was read except by the lowest three maps, through attention.
 TWO_BACK = 2 * (2 * P) * TOKENS + 2 * (2 * P - 3 * D * D) * TOKENS + 2 * 8 * D * SQUARES
+TOP = {"scope": "last_n", "last_n": 2}
 
 
 def test_sizes(tiny: Backbone) -> None:
@@ -27,10 +28,10 @@ def test_sizes(tiny: Backbone) -> None:
 @pytest.mark.parametrize(
     ("name", "knobs", "expected"),
     [
-        ("protonet", {}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
-        ("anil", {"inner_steps": 7}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
-        ("maml", {"inner_steps": 0}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
-        ("maml", {"inner_steps": 4}, (LAYER, 5 * 2 * LAYER + 4 * TWO_BACK, 3 * QUERY_LAYER)),
+        ("protonet", TOP, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
+        ("anil", TOP | {"inner_steps": 7}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
+        ("maml", TOP | {"inner_steps": 0}, (LAYER, 2 * LAYER, 3 * QUERY_LAYER)),
+        ("maml", TOP | {"inner_steps": 4}, (LAYER, 5 * 2 * LAYER + 4 * TWO_BACK, 3 * QUERY_LAYER)),
         ("finetune", {"inner_steps": 1, "scope": "head"}, (3 * LAYER, 0, 3 * QUERY_LAYER)),
     ],
 )
@@ -64,7 +65,7 @@ def test_the_tasks_are_as_they_are_called(shots: int) -> None:
 
 
 def test_every_algorithm_has_a_row(tiny_of: type) -> None:
-    backbone = tiny_of()
+    backbone = tiny_of(num_hidden_layers=4)
     rate, rows = measure(backbone, 1)
     assert rate > 0
     assert [(row["k_shot"], row["algorithm"]) for row in rows] == [

@@ -71,7 +71,7 @@ def test_threads_neither_disturb_each_other_nor_the_weights():
     requests = [
         replace(REQUEST, algorithms=(name,), seed=seed) for seed in range(4) for name in ("maml", "finetune", "anil")
     ]
-    alone = [figures(fresh.adapt_stream(r)) for r in requests[:3]] * 4
+    alone = [figures(fresh.adapt_stream(r)) for r in requests]
     lone_prediction = fresh.predict(requests[0], ["late parcel"])[0].probabilities.tobytes()
     with ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(lambda r=r: figures(fresh.adapt_stream(r))) for r in requests]
@@ -83,7 +83,7 @@ def test_threads_neither_disturb_each_other_nor_the_weights():
 
 
 def test_seeds_count_where_chance_does(service):
-    lora = replace(REQUEST, algorithms=("maml",), knobs={"maml": {"scope": "lora"}})
+    lora = replace(REQUEST, algorithms=("maml",), knobs={"maml": {"scope": "lora"}}, checkpoint="none")
     one, again, other = (figures(service.adapt_stream(replace(lora, seed=seed))) for seed in (0, 0, 1))
     assert one == again != other
 
@@ -157,7 +157,7 @@ def test_attention_changes_where_the_body_adapts(service):
         np.testing.assert_allclose(after.sum(-1), 1, rtol=1e-5)
         body_moves = name in ("maml", "fomaml", "reptile", "finetune")
         assert (np.abs(after[-1] - before[-1]).max() > 1e-4) == body_moves
-        assert np.array_equal(after[:4], before[:4])  # the frozen prefix
+        assert np.array_equal(after[:3], before[:3])  # the frozen prefix
         start, _ = service.attention(REQUEST, name, "a second payment", 0)
         assert np.array_equal(start, before)
 
