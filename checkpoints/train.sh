@@ -25,6 +25,7 @@ recipe() {
   case $1 in
     protonet) train protonet --protonet.scale 10 $tasks --meta-batch 2 --lr 7e-4 --steps 250 --valid-every 125 --valid-episodes 60 ;;
     reptile) train reptile $tasks --meta-batch 1 --lr 3e-4 --steps 80 --valid-every 80 --valid-episodes 40 ;;
+    finetune) train finetune $tasks --meta-batch 1 --lr 1e-3 --steps 40 --valid-every 40 --valid-episodes 40 ;;
     *) train "$1" $tasks --meta-batch 1 --lr 1e-3 --steps 80 --valid-every 80 --valid-episodes 40 ;;
   esac
 }
