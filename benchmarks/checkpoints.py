@@ -40,7 +40,24 @@ RESULTS = ROOT / "benchmarks" / "results" / "checkpoints.json"
 README = ROOT / "checkpoints" / "README.md"
 BEGIN, END = "<!-- table -->", "<!-- /table -->"
 PACKS = "held-out packs"
-COLUMNS = ["algorithm", "tasks from", "shots", "tasks", "plain", "meta-trained", "difference in points"]
+COLUMNS = {
+    "algorithm": "算法",
+    "tasks from": "任务来源",
+    "shots": "每类示例数",
+    "tasks": "任务数",
+    "plain": "纯预训练起点",
+    "meta-trained": "元训练起点",
+    "difference in points": "差值（百分点）",
+}
+TITLE = {
+    "en": "Meta-trained starts against plain pretrained weights, 5-way, on the same tasks",
+    "zh": "元训练起点与纯预训练权重的比较：5 类，相同任务",
+}
+NOTES = {
+    "en": "Accuracy on 25 queries a task, with the 95 % interval over tasks; differences are paired. Neither class names nor "
+    "unlabelled queries are used.",
+    "zh": "每个任务 25 条查询上的准确率，附任务间的 95% 区间；差值为配对比较。不使用类别名称，也不使用无标签的查询。",
+}
 
 
 @dataclass
@@ -124,18 +141,17 @@ def _percent(mean: float, half: float) -> str:
 
 def _write(rows: list[list[Any]]) -> None:
     content = {
-        "title": "Meta-trained starts against plain pretrained weights, 5-way, on the same tasks",
+        "title": TITLE,
         "command": "python -m benchmarks.checkpoints",
         "machine": f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
         "date": datetime.now(UTC).date().isoformat(),
-        "columns": COLUMNS,
+        "columns": [{"en": en, "zh": zh} for en, zh in COLUMNS.items()],
         "rows": rows,
-        "notes": "Accuracy on 25 queries a task, with the 95 % interval over tasks; differences are paired. Neither class names nor "
-        "unlabelled queries are used.",
+        "notes": NOTES,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    lines = [f"| {' | '.join(map(str, row))} |" for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
+    lines = [f"| {' | '.join(map(str, row))} |" for row in (list(COLUMNS), ["---"] * len(COLUMNS), *rows)]
     text = README.read_text(encoding="utf-8")
     head, tail = text.split(BEGIN)[0], text.split(END)[1]
     README.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}", encoding="utf-8")

@@ -205,6 +205,7 @@ def test_algorithms_and_models_list_what_there_is(run: Run, tmp_path: Path) -> N
 
 def test_divergence_names_its_step_and_keeps_the_last_good_state(run: Run, task: Path, tmp_path: Path) -> None:
     knobs = ("--maml.inner-lr", "1e6", "--maml.head-lr", "1e6", "--maml.inner-steps", "20")
+    knobs = (*knobs, "--maml.scope", "last_n", "--checkpoint", "none")
     ended = run("adapt", task, "--algorithms", "maml,protonet", *knobs, "--json", tmp_path / "out.json")
     report = loaded(tmp_path / "out.json")
     check_contract(report, ["card", "transfer"], ["maml", "protonet"], 2)

@@ -99,9 +99,8 @@ def test_stopping_between_steps(service):
 
 
 def test_divergence_is_caught_named_and_survived(service):
-    request = replace(
-        REQUEST, algorithms=("maml",), knobs={"maml": {"inner_lr": 1e6, "head_lr": 1e6, "inner_steps": 20}}
-    )
+    wild = {"scope": "last_n", "inner_lr": 1e6, "head_lr": 1e6, "inner_steps": 20}
+    request = replace(REQUEST, algorithms=("maml",), knobs={"maml": wild}, checkpoint="none")
     snapshots = list(service.adapt_stream(request))
     bad, good = snapshots[-1], snapshots[-2]
     assert bad.error is not None and bad.last
