@@ -118,15 +118,19 @@ def _row(
     backbone: Backbone, name: str, where: str, shots: int, tasks: Sequence[Episode], known: dict[Any, list[float]]
 ) -> list[Any]:
     folder = checkpoint.SHIPPED / BUNDLED / name
-    config = checkpoint.read_card(folder).config
+    card = checkpoint.read_card(folder)
     cls = get_algorithm(name)
-    # Algorithms that differ in their meta-gradient alone adapt alike from equal starts: one plain run serves them all.
-    key = (getattr(cls, "update", None), cls.adapts_body, json.dumps(config), where, shots)
-    if key not in known:
-        known[key] = _accuracies(checkpoint.start(backbone, name, None, config, 0), tasks)
-    trained = _accuracies(checkpoint.start(backbone, name, folder, {}, 0), tasks)
-    cells = [_percent(*mean_interval(values)) for values in (known[key], trained)]
-    difference, half = paired(trained, known[key])
+
+    def accuracies(weights: Path | None, digest: str) -> list[float]:
+        # Algorithms that differ in their meta-gradient alone adapt alike from equal starts: one run serves them all.
+        key = (getattr(cls, "update", None), cls.adapts_body, json.dumps(card.config), digest, where, shots)
+        if key not in known:
+            known[key] = _accuracies(checkpoint.start(backbone, name, weights, card.config, 0), tasks)
+        return known[key]
+
+    plain, trained = accuracies(None, ""), accuracies(folder, card.weights_sha256)
+    cells = [_percent(*mean_interval(values)) for values in (plain, trained)]
+    difference, half = paired(trained, plain)
     return [name, where, shots, len(tasks), *cells, f"{difference * 100:+.1f} ± {half * 100:.1f}"]
 
 
