@@ -18,7 +18,7 @@ from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
 
-FIRST_SAMPLE = "medical-triage"  # short and small: the first Adapt is quick on any machine
+FIRST_SAMPLE = "travel-planning"  # small, so that the first Adapt is quick, and easy to judge for anybody
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
 TOKEN_SCRIPT = """
