@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.utils import validate_repo_id
 from torch import nn
 
 from meta_demo.core.backbone import Backbone
@@ -59,6 +60,10 @@ def load_backbone(name: str, device: torch.device, cache: Cache, dtype: torch.dt
     if name == BUNDLED:
         _check_bundled(Path(source) / "model.safetensors")
     try:
+        if not Path(source).is_dir():
+            validate_repo_id(
+                source
+            )  # a folder that is not there cannot be a Hub id: no use in asking the Hub, again and again
         model, tokenizer, extras = _load(source, dtype)
     except (OSError, ValueError, KeyError, ImportError) as error:
         if isinstance(error, UserError):
