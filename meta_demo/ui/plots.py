@@ -229,11 +229,14 @@ def _heatmap_layout(labels: list[str], name: tuple[str, str], lang: str) -> dict
         "zeroline": False,
     }
     font = {"size": max(6, min(12, round(15 - size / 8)))}
+    room = 36 + round(
+        0.6 * font["size"] * max(map(len, labels))
+    )  # for the longest token and the axis's name left of it
     layout = _layout(min(800, max(450, 240 + 19 * size)), 112, *name)
     layout |= {
         "xaxis": {**ticks, "tickangle": -60, "tickfont": font, "title": _small(text("page.look.looked_at", lang))},
         "yaxis": {**ticks, "autorange": "reversed", "tickfont": font, "title": _small(text("page.look.looks", lang))},
-        "margin": {"l": 76, "r": 8, "t": 112, "b": 84},
+        "margin": {"l": min(140, max(76, room)), "r": 8, "t": 112, "b": 84},
     }
     return layout
 
