@@ -51,9 +51,14 @@ class Evaluate:
         check_number("--episodes", self.episodes, 2)
         check_number("--n-query", self.n_query, 1)
         processes = Processes()
-        results = []
-        for where, episodes in self._tasks():
-            rows = [self._measure(name, spec, episodes, where, processes) for name, spec in self._contestants()]
+        results: list[dict[str, Any]] = []
+        backbone = None
+        for where, episodes, sources in self._tasks():
+            contestants = [(name, self._start(name, spec, sources)) for name, spec in self._contestants()]
+            backbone = backbone or self._backbone(processes)
+            rows = [
+                {**self._measure(name, folder, episodes, backbone, processes), **where} for name, folder in contestants
+            ]
             results += rows
             if processes.is_main:
                 _print(rows, where, len(episodes))
@@ -75,62 +80,55 @@ class Evaluate:
         return list(product(names, split_names(self.checkpoint)))
 
     def _tasks(self) -> Any:
-        """(what they are, the episodes) for every size asked for."""
+        """(what they are, the episodes, the sources they were drawn from) for every size asked for."""
         from meta_demo.data.sampler import TEST, Fixed, Sampler
         from meta_demo.data.sources import is_episodes, load_sources, read_episodes
 
         if is_episodes(self.source):
-            yield {"n_way": None, "k_shot": None, "n_query": None}, read_episodes(Path(self.source))
+            yield {"n_way": None, "k_shot": None, "n_query": None}, read_episodes(Path(self.source)), []
             return
         sources = load_sources([self.source], self.classes)
-        self._sources = sources
         for n_way, k_shot in product(whole_numbers("--n-way", self.n_way), whole_numbers("--k-shot", self.k_shot)):
             check_number("--n-way", n_way, 2)
             sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST)
             where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
-            yield where, [sampler.draw(i) for i in range(self.episodes)]
+            yield where, [sampler.draw(i) for i in range(self.episodes)], sources
 
-    def _measure(self, name: str, spec: str, episodes: Any, where: dict[str, Any], processes: Any) -> dict[str, Any]:
-        from tqdm import tqdm
-
+    def _start(self, name: str, spec: str, sources: Sequence[Any]) -> Path | None:
+        """The checkpoint of a contestant; raises UserError when it was trained on a class that is to be measured."""
         from meta_demo.core import checkpoint
         from meta_demo.core.algorithm import get_algorithm
-        from meta_demo.evaluate import evaluate, summary
-        from meta_demo.snapshots import NOT_TRAINED
 
         get_algorithm(name)
         folder = checkpoint.resolve(spec, self.model, name)
-        if folder and not self.seen_classes:
-            self._check_unseen(folder)
-        backbone = self._backbone(processes)
+        trained = getattr(checkpoint.read_card(folder), "sources", []) if folder and not self.seen_classes else []
+        for source, other in product(sources, trained):
+            both = sorted(set(source.classes) & set(other["classes"]))
+            if both and other["name"] == source.name:
+                raise UserError("seen_class", folder=folder, label=both[0], count=len(both), source=source.name)
+        return folder
+
+    def _measure(self, name: str, folder: Path | None, episodes: Any, backbone: Any, processes: Any) -> dict[str, Any]:
+        from tqdm import tqdm
+
+        from meta_demo.core import checkpoint
+        from meta_demo.evaluate import evaluate, summary
+        from meta_demo.snapshots import NOT_TRAINED
+
         algorithm = checkpoint.start(backbone, name, folder, changed_knobs(self, name), self.seed).requires_grad_(False)
         run = evaluate(algorithm, episodes, curve=self.curve, processes=processes)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))
         scores = processes.gather(list(tqdm(run, name, total=mine, disable=not shown, unit="episode", leave=False)))
-        return {"algorithm": name, "checkpoint": str(folder or NOT_TRAINED), **where, **summary(scores)}
+        return {"algorithm": name, "checkpoint": str(folder or NOT_TRAINED), **summary(scores)}
 
     def _backbone(self, processes: Any) -> Any:
-        """The model, loaded once."""
         from meta_demo.core.cache import Cache
         from meta_demo.core.device import choose_device
         from meta_demo.core.loading import load_backbone
 
-        if not hasattr(self, "_loaded"):
-            with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
-                self._loaded = load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
-        return self._loaded
-
-    def _check_unseen(self, folder: Path) -> None:
-        """Raises UserError when a class to be measured is one the checkpoint was trained on."""
-        from meta_demo.core import checkpoint
-
-        trained = getattr(checkpoint.read_card(folder), "sources", [])
-        for source in getattr(self, "_sources", []):
-            for other in trained:
-                both = sorted(set(source.classes) & set(other["classes"]))
-                if both and other["name"] == source.name:
-                    raise UserError("seen_class", folder=folder, label=both[0], count=len(both), source=source.name)
+        with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
+            return load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
 
 
 def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
