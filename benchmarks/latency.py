@@ -65,7 +65,7 @@ def task_texts(shots: int) -> Texts:
     labels = episode.labels[:N_WAY]
 
     def first(rows: Sequence[Any], count: int) -> list[str]:
-        return [text for label in labels for text in [row.text for row in rows if row.label == label][:count]]
+        return [text for label in labels for text in [row.content for row in rows if row.label == label][:count]]
 
     texts = Texts(shots, first(episode.support, shots), first(episode.query, N_QUERY // N_WAY))
     if (len(texts.support), len(texts.query)) != (N_WAY * shots, N_QUERY):

@@ -47,7 +47,7 @@ def evaluate(
     Whatever the frozen part of the model computes, it computes once per text, in large batches.
     """
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
-    texts = {row.text: None for episode in share for row in (*episode.support, *episode.query)}
+    texts = {row.content: None for episode in share for row in (*episode.support, *episode.query)}
     ordered = sorted(texts, key=len)
     for start in range(0, len(ordered), CHUNK):
         algorithm.features(ordered[start : start + CHUNK])

@@ -21,6 +21,7 @@ from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm, State, get_algorithm
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.content import Content
 from meta_demo.core.device import choose_device, whole_setting
 from meta_demo.core.heads import cross_entropy, one_hot
 from meta_demo.core.loading import load_backbone
@@ -54,7 +55,7 @@ class _Trajectory:
 class _Query:
     """Texts to predict, and the labels of those that have one."""
 
-    texts: Sequence[str]
+    texts: Sequence[Content]
     labelled: list[int]
     y: Tensor  # [len(labelled), N]
 
@@ -91,7 +92,7 @@ class Service:
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: inputs that were cut."""
         backbone = self.backbone(request.model)
-        texts = [e.text for e in (*request.episode.support, *request.episode.query)]
+        texts = [e.content for e in (*request.episode.support, *request.episode.query)]
         return [note for text in texts if (note := truncation(backbone, text))]
 
     @torch.no_grad()
@@ -158,7 +159,7 @@ class Service:
         folder = checkpoint.resolve(spec, request.model, cls.name)
         algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
         started = time.perf_counter()
-        x = algorithm.features([e.text for e in support])
+        x = algorithm.features([e.content for e in support])
         seconds = time.perf_counter() - started
         labels = request.episode.labels
         y = one_hot([labels.index(e.label or "") for e in support], len(labels), algorithm.log_scale)
@@ -170,7 +171,7 @@ class Service:
         labels, query = request.episode.labels, request.episode.query
         labelled = [i for i, example in enumerate(query) if example.label is not None]
         y = one_hot([labels.index(query[i].label or "") for i in labelled], len(labels), job.y)
-        return _Query([e.text for e in query], labelled, y)
+        return _Query([e.content for e in query], labelled, y)
 
     def _snapshots(self, job: _Job, query: _Query) -> Iterator[Snapshot]:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
@@ -214,12 +215,12 @@ class Service:
         return known
 
 
-def truncation(backbone: Backbone, text: str) -> Note | None:
-    """A note when `text` has more tokens than the model reads."""
-    encoded = backbone.encode(text)
+def truncation(backbone: Backbone, content: Content) -> Note | None:
+    """A note when `content` has more tokens than the model reads."""
+    encoded = backbone.encode(content)
     if not encoded.dropped:
         return None
-    values = (("text", text[:40]), ("kept", len(encoded.ids)), ("tokens", len(encoded.ids) + encoded.dropped))
+    values = (("text", str(content)[:40]), ("kept", len(encoded.ids)), ("tokens", len(encoded.ids) + encoded.dropped))
     return Note("truncated", values)
 
 

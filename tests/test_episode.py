@@ -209,5 +209,8 @@ def test_a_checked_episode_passes_its_check_unchanged(support: list[Example], qu
     assert make_episode(episode.support, episode.query) == episode
     assert len(episode.query) == len(query)
     assert len(episode.labels) >= 2
-    as_json = {part: [vars(row) for row in getattr(episode, part)] for part in ("support", "query")}
+    as_json = {
+        part: [{"text": row.content, "label": row.label} for row in getattr(episode, part)]
+        for part in ("support", "query")
+    }
     assert parse_episode(as_json) == episode

@@ -44,7 +44,7 @@ def test_whole_outputs_equal_replaying_the_suffix(name):
     with torch.no_grad():
         for p in algorithm.parameters():
             p.add_(0.05)
-    texts = [row.text for row in EPISODES[0].support]
+    texts = [row.content for row in EPISODES[0].support]
     whole = algorithm.features(texts)
     assert whole.boundary == algorithm.backbone.n_layers
     suffix = algorithm.backbone.features(texts, algorithm.boundary)

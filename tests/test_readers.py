@@ -83,7 +83,7 @@ def test_every_table_has_a_writer_here() -> None:
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_table_is_rows_and_a_support_set(suffix: str) -> None:
-    data = WRITERS[suffix]([HEADER, *([row.text, row.label or ""] for row in ROWS)])
+    data = WRITERS[suffix]([HEADER, *([row.content, row.label or ""] for row in ROWS)])
     assert read(read_rows, data, suffix) == ROWS
     assert read(read_episode, data, suffix.upper()) == EPISODE
 
@@ -120,8 +120,8 @@ def test_blank_rows_are_dropped_but_a_class_is_not_lost_in_silence(suffix: str) 
 @example([("=1+1", "+1"), ("_x0041_", "-"), ("#N/A", "'"), ("\u2028 a", "😀"), ("1e5", "007")], ".xlsx")
 def test_any_clean_text_survives_the_way_through_a_file(pairs: list[tuple[str, str]], suffix: str) -> None:
     rows = [Example(clean(text), clean(label)) for text, label in pairs]
-    rows = [row for row in rows if row.text and row.label] or [Example("x", "a")]
-    data = WRITERS[suffix]([HEADER, *([row.text, row.label or ""] for row in rows)])
+    rows = [row for row in rows if row.content and row.label] or [Example("x", "a")]
+    data = WRITERS[suffix]([HEADER, *([row.content, row.label or ""] for row in rows)])
     assert read(read_rows, data, suffix) == rows
 
 
@@ -144,7 +144,10 @@ def test_line_separators_inside_json_strings_split_nothing() -> None:
 
 
 def test_a_task_file() -> None:
-    task = {"support": [vars(row) for row in ROWS], "query": [{"text": "q", "label": "b"}]}
+    task = {
+        "support": [{"text": row.content, "label": row.label} for row in ROWS],
+        "query": [{"text": "q", "label": "b"}],
+    }
     expected = Episode(tuple(ROWS), (Example("q", "b"),))
     assert read(read_episode, b"\xef\xbb\xbf" + json.dumps(task).encode(), ".json") == expected
 

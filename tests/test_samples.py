@@ -29,7 +29,7 @@ def test_sample(name: str) -> None:
 @pytest.mark.parametrize("name", sample_names())
 def test_no_query_is_a_support_example_or_asked_twice(name: str) -> None:
     episode = load_sample(name)
-    sentences = [row.text.casefold() for row in (*episode.support, *episode.query)]
+    sentences = [row.content.casefold() for row in (*episode.support, *episode.query)]
     assert [text for text, count in Counter(sentences).items() if count > 1] == []
 
 

@@ -147,7 +147,7 @@ def test_queries_without_labels(service):
 def test_prediction_leans_on_the_right_example(service):
     (prediction,) = service.predict(replace(REQUEST, algorithms=("protonet",)), ["I forgot my password"])
     assert prediction.probabilities.argmax() == 2
-    assert EPISODE.support[int(prediction.similarity.argmax())].text == "I forgot my password"
+    assert EPISODE.support[int(prediction.similarity.argmax())].content == "I forgot my password"
 
 
 def test_attention_changes_where_the_body_adapts(service):

@@ -118,7 +118,7 @@ def test_a_task_is_fair_whatever_the_index(index, fixed):
     """No text twice, support and query apart, every class with both, and the sizes that were asked for."""
     shape = Fixed(4, 3, 2) if fixed else Variable(max_way=6, max_support=20, n_query=4)
     episode = Sampler([source()], shape, seed=1).draw(index)
-    texts = [row.text for row in (*episode.support, *episode.query)]
+    texts = [row.content for row in (*episode.support, *episode.query)]
     assert len(texts) == len(set(texts))
     shots, queries = (Counter(row.label for row in rows) for rows in (episode.support, episode.query))
     assert shots.keys() == queries.keys()
@@ -143,7 +143,7 @@ def test_task_i_depends_on_seed_stream_and_i_alone():
 def test_mixtures(mix, expected):
     sampler = Sampler([source(5, name="small"), source(20, name="large")], Fixed(2), mix=mix, temperature=2.0)
     assert sampler.weights() == pytest.approx(expected)
-    drawn = [sampler.draw(i).support[0].text.startswith("small") for i in range(400)]
+    drawn = [sampler.draw(i).support[0].content.startswith("small") for i in range(400)]
     assert np.mean(drawn) == pytest.approx(expected[0], abs=0.1)
 
 

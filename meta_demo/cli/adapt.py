@@ -14,6 +14,7 @@ from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_s
 from meta_demo.core.intervals import wilson
 from meta_demo.core.loading import BUNDLED
 from meta_demo.core.messages import text
+from meta_demo.data.episode import shorten
 from meta_demo.data.readers import read_episode
 
 
@@ -65,4 +66,6 @@ def _print_report(report: dict[str, Any], query: Sequence[Any]) -> None:
             low, high = wilson(last["query_accuracy"], count)
             print(text("cli.accuracy", accuracy=last["query_accuracy"], low=low, high=high, count=count))
         for example, prediction in zip(query, result["predictions"], strict=True):
-            print(f"  {prediction['label']:<24} {max(prediction['probabilities'].values()):6.1%}  {example.text[:80]}")
+            print(
+                f"  {prediction['label']:<24} {max(prediction['probabilities'].values()):6.1%}  {shorten(example.content, 80)}"
+            )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from meta_demo.core import scopes
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.config import Config, knob
+from meta_demo.core.content import Content
 from meta_demo.core.heads import cross_entropy
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import Features, Task
@@ -68,7 +69,7 @@ class Algorithm(nn.Module, ABC):
         """The model's parameters after adaptation: those of `tensors`, and the start's where `tensors` has none."""
         return {name: tensors.get(name, w) for name, w in self.body.items()}
 
-    def features(self, texts: Sequence[str]) -> Features:
+    def features(self, texts: Sequence[Content]) -> Features:
         """What `adapt` and `predict` take: `texts` after the frozen prefix, or, where neither a task nor a meta-gradient
         changes the body, after all of it."""
         if self.adapts_body or (torch.is_grad_enabled() and self.log_scale.requires_grad):

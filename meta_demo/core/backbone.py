@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.content import Content
 from meta_demo.core.replay import Replay
 from meta_demo.core.task import Features, Group, partition, width_for
 
@@ -84,7 +85,7 @@ class Backbone:
     def parameter(self, name: str) -> Tensor:
         return self._parameters[name]
 
-    def encode(self, text: str) -> Encoded:
+    def encode(self, text: Content) -> Encoded:
         """Token ids of `text` with the model's special tokens, cut to `max_tokens`."""
         whole = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]
         if len(whole) <= self.max_tokens:
@@ -93,12 +94,12 @@ class Backbone:
         return Encoded(tuple(cut), len(whole) - len(cut))
 
     @torch.no_grad()
-    def features(self, texts: Sequence[str], boundary: int) -> Features:
+    def features(self, texts: Sequence[Content], boundary: int) -> Features:
         """Hidden states after the first `boundary` layers, each input computed once, from the highest layer already cached."""
         return self._prefix([self.encode(text).ids for text in texts], boundary)
 
     @torch.no_grad()
-    def outputs(self, texts: Sequence[str], boundary: int, weights: dict[str, Tensor], key: Hashable) -> Features:
+    def outputs(self, texts: Sequence[Content], boundary: int, weights: dict[str, Tensor], key: Hashable) -> Features:
         """Hidden states after all layers, those above `boundary` under `weights`; each input computed once per `key`."""
         inputs = [self.encode(text).ids for text in texts]
         found = {ids: self._cache.get((self._fingerprint, key, ids)) for ids in inputs}

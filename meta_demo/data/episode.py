@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from meta_demo.core.content import Content, identity
 from meta_demo.core.messages import UserError
 
 MAX_CLASSES = 50
@@ -26,9 +27,9 @@ NOT_TEXT = "\ufeff\ufffe\uffff"  # byte order marks and noncharacters, which XML
 
 @dataclass(frozen=True)
 class Example:
-    """One sentence, and its class where that is known."""
+    """One sentence or picture, and its class where that is known."""
 
-    text: str
+    content: Content
     label: str | None = None
 
 
@@ -55,9 +56,9 @@ def clean(text: str) -> str:
     return result if any(unicodedata.category(c) not in ("Cf", "Zs") for c in result) else ""
 
 
-def shorten(text: str, width: int = 60) -> str:
-    """`text` cleaned and cut to `width` characters, for use in a message."""
-    text = clean(text)
+def shorten(content: Content, width: int = 60) -> str:
+    """What `content` says, cleaned and cut to `width` characters, for use in a message."""
+    text = clean(str(content))
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
@@ -72,10 +73,10 @@ def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> E
     if len(query) > MAX_QUERY:
         raise UserError("too_many_queries", count=len(query), limit=MAX_QUERY)
     given = Episode(tuple(_cleaned(row) for row in support), tuple(_cleaned(row) for row in query))
-    episode = Episode(tuple(dict.fromkeys(row for row in given.support if row.text)), given.query)
+    episode = Episode(tuple(dict.fromkeys(row for row in given.support if row.content)), given.query)
     for row in episode.support:
         if row.label is None:
-            raise UserError("example_no_label", text=shorten(row.text))
+            raise UserError("example_no_label", text=shorten(row.content))
     _check_names(given.labels)
     _check_classes(given.labels, episode.labels)
     _check_contradictions(episode.support)
@@ -163,7 +164,8 @@ def _as_json(value: Any) -> str:
 
 
 def _cleaned(row: Example) -> Example:
-    return Example(clean(row.text), clean(row.label or "") or None)
+    content = clean(row.content) if isinstance(row.content, str) else row.content
+    return Example(content, clean(row.label or "") or None)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -192,20 +194,20 @@ def _check_classes(named: Sequence[str], shown: Sequence[str]) -> None:
 
 def _check_contradictions(support: Sequence[Example]) -> None:
     """Refuse one sentence, whatever its capitals, under two labels."""
-    seen: dict[str, str | None] = {}
+    seen: dict[Hashable, str | None] = {}
     for row in support:
-        other = seen.setdefault(row.text.casefold(), row.label)
+        other = seen.setdefault(identity(row.content), row.label)
         if other != row.label:
             labels = {"label": shorten(other or ""), "other": shorten(row.label or "")}
-            raise UserError("two_labels", text=shorten(row.text), **labels)
+            raise UserError("two_labels", text=shorten(row.content), **labels)
 
 
 def _check_query(episode: Episode) -> None:
     """Refuse a blank query, and one whose label no support example has."""
     known = {None, *episode.labels}
     for index, row in enumerate(episode.query):
-        if not row.text:
+        if not row.content:
             raise UserError("blank_query", where=f"query[{index}]")
         if row.label not in known:
             names = shorten(", ".join(episode.labels), 200)
-            raise UserError("query_label", text=shorten(row.text), label=shorten(row.label or ""), labels=names)
+            raise UserError("query_label", text=shorten(row.content), label=shorten(row.label or ""), labels=names)

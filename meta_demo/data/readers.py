@@ -45,7 +45,7 @@ class Limits:
 
 def read_rows(path: Path, labels_required: bool = True, limits: Limits = Limits()) -> list[Example]:
     """The rows of a table that have a text, cleaned; without a label only if `labels_required` is false."""
-    return [row for row in _rows(path, labels_required, limits) if row.text]
+    return [row for row in _rows(path, labels_required, limits) if row.content]
 
 
 def read_episode(path: Path) -> Episode:
@@ -82,7 +82,7 @@ def _rows(path: Path, labels_required: bool, limits: Limits) -> list[Example]:
             rows.append(Example(text, label or None))
         if len(rows) > limits.rows:
             raise UserError("too_many_rows", file=path.name, limit=limits.rows)
-    if not any(row.text for row in rows):
+    if not any(row.content for row in rows):
         raise UserError("no_rows", file=path.name)
     return rows
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from meta_demo.core.content import Content, identity
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, shorten
 from meta_demo.data.readers import Limits, parse_lines, read_bytes, read_json, read_rows, read_text
@@ -29,7 +30,7 @@ class Source:
     """Classes with their texts, no text twice; `dropped` counts the rows left out because another says the same."""
 
     name: str
-    classes: dict[str, tuple[str, ...]]
+    classes: dict[str, tuple[Content, ...]]
     dropped: int = 0
 
     @cached_property
@@ -51,12 +52,12 @@ class Source:
 
 def make_source(name: str, rows: Iterable[Example]) -> Source:
     """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes."""
-    classes: dict[str, dict[str, str]] = {}  # label -> casefolded text -> text
+    classes: dict[str, dict[Hashable, Content]] = {}  # label -> identity -> content
     count = 0
     for row in rows:
         count += 1
-        classes.setdefault(row.label or "", {}).setdefault(row.text.casefold(), row.text)
-    places: dict[str, int] = {}
+        classes.setdefault(row.label or "", {}).setdefault(identity(row.content), row.content)
+    places: dict[Hashable, int] = {}
     for texts in classes.values():
         for key in texts:
             places[key] = places.get(key, 0) + 1
@@ -129,12 +130,12 @@ def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[S
 
 def check_apart(train: Sequence[Source], held_out: Sequence[Source]) -> None:
     """Raises UserError when a held-out text is also in a training class: what is measured must never have been trained on."""
-    seen = {text.casefold(): label for s in train for label, texts in s.classes.items() for text in texts}
+    seen = {identity(text): label for s in train for label, texts in s.classes.items() for text in texts}
     for source in held_out:
         for label, texts in source.classes.items():
             for text in texts:
-                if text.casefold() in seen:
-                    values = {"text": shorten(text), "label": shorten(label), "trained": shorten(seen[text.casefold()])}
+                if identity(text) in seen:
+                    values = {"text": shorten(text), "label": shorten(label), "trained": shorten(seen[identity(text)])}
                     raise UserError("leakage", source=source.name, **values)
 
 
@@ -142,12 +143,12 @@ def read_episodes(path: Path) -> list[Episode]:
     """The tasks of an episodes file (.jsonl, one task object a line); refuses a query that is also an example."""
     episodes = []
     for number, episode in parse_lines(path, LIMITS):
-        support = {row.text.casefold() for row in episode.support}
+        support = {identity(row.content) for row in episode.support}
         for row in episode.query:
-            if row.text.casefold() in support:
-                raise UserError("episode_leak", file=path.name, line=number, text=shorten(row.text))
+            if identity(row.content) in support:
+                raise UserError("episode_leak", file=path.name, line=number, text=shorten(row.content))
             if row.label is None:
-                raise UserError("episode_unlabelled", file=path.name, line=number, text=shorten(row.text))
+                raise UserError("episode_unlabelled", file=path.name, line=number, text=shorten(row.content))
         if not episode.query:
             raise UserError("episode_no_query", file=path.name, line=number)
         episodes.append(episode)

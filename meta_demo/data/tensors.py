@@ -11,8 +11,8 @@ from meta_demo.data.episode import Episode
 def to_task(algorithm: Algorithm, episode: Episode) -> Task:
     """Features of an episode whose queries are all labelled, at the algorithm's boundary, with one-hot labels."""
     labels = {label: i for i, label in enumerate(episode.labels)}
-    support = algorithm.features([row.text for row in episode.support])
-    query = algorithm.features([row.text for row in episode.query])
+    support = algorithm.features([row.content for row in episode.support])
+    query = algorithm.features([row.content for row in episode.query])
     y = [
         one_hot([labels[row.label or ""] for row in rows], len(labels), algorithm.log_scale)
         for rows in (episode.support, episode.query)

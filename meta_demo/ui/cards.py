@@ -48,8 +48,8 @@ def cards_from(episode: Episode) -> Cards:
     return [
         {
             "name": label,
-            "examples": "\n".join(e.text for e in episode.support if e.label == label),
-            "held_out": "\n".join(e.text for e in episode.query if e.label == label),
+            "examples": "\n".join(str(e.content) for e in episode.support if e.label == label),
+            "held_out": "\n".join(str(e.content) for e in episode.query if e.label == label),
             "colour": index,
         }
         for index, label in enumerate(episode.labels)
@@ -74,7 +74,7 @@ def colours_of(cards: Any) -> dict[str, int]:
 
 def first_sentence(episode: Episode) -> str:
     """Something to try: the first query, unlabelled ones before labelled ones."""
-    return next((e.text for e in sorted(episode.query, key=lambda e: e.label is not None)), "")
+    return next((str(e.content) for e in sorted(episode.query, key=lambda e: e.label is not None)), "")
 
 
 def _row(card: dict[str, Any]) -> dict[str, str]:

@@ -200,7 +200,7 @@ class Handlers:
             return {page.attempt.predictions: views.empty("page.try.blank", lang)}
         found = self.service.predict(run.request, [sentence], _step(values, page))
         episode = run.request.episode
-        support = [(e.text, e.label or "") for e in episode.support]
+        support = [(str(e.content), e.label or "") for e in episode.support]
         shown = views.predictions(found, episode.labels, run.colours, support, run.steps, lang)
         return {page.attempt.predictions: shown}
 

@@ -1,0 +1,57 @@
+"""What a visitor shows the model: a sentence, or a picture in memory. Reading files into these is `data`'s work."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CHANNELS = {"L": 1, "RGB": 3}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture's pixels, row by row: `mode` L (one byte each) or RGB (three). Two pictures are equal when their pixels are.
+
+    `name` is what messages call it.
+    """
+
+    width: int
+    height: int
+    mode: str
+    pixels: bytes = field(repr=False)
+    name: str = field(default="", compare=False)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __str__(self) -> str:
+        return self.name or f"{self.width} × {self.height}"
+
+    @classmethod
+    def of(cls, image: Image, name: str = "") -> Picture:
+        """Of a PIL image of mode L or RGB."""
+        return cls(*image.size, image.mode, image.tobytes(), name)
+
+    def image(self) -> Image:
+        """As a PIL image of its mode."""
+        from PIL import Image
+
+        return Image.frombytes(self.mode, (self.width, self.height), self.pixels)
+
+    def array(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """[height, width, channels], read-only."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, CHANNELS[self.mode])
+
+
+Content = str | Picture
+
+
+def identity(content: Content) -> Hashable:
+    """What makes two inputs the same example: a sentence whatever its capitals, a picture by its pixels."""
+    return content.casefold() if isinstance(content, str) else content
