@@ -94,7 +94,7 @@ def time_phases(algorithm: Algorithm, texts: Texts) -> dict[str, float]:
 def measure(backbone: Backbone, rounds: int) -> tuple[float, list[dict[str, Any]]]:
     """The machine's rate in operations per second, and a row for every task and algorithm."""
     tasks = {shots: task_texts(shots) for shots in SHOTS}
-    lengths = {text: len(backbone.encode(text).ids) for texts in tasks.values() for text in texts.support + texts.query}
+    lengths = {text: backbone.encode(text).length for texts in tasks.values() for text in texts.support + texts.query}
     algorithms = {name: cls(backbone, cls.Config()).requires_grad_(False) for name, cls in REGISTRY.items()}
     rate = Rate(backbone, sum(lengths[text] for text in tasks[max(SHOTS)].support))
     seconds: dict[tuple[int, str], list[dict[str, float]]] = defaultdict(list)

@@ -220,7 +220,7 @@ def truncation(backbone: Backbone, content: Content) -> Note | None:
     encoded = backbone.encode(content)
     if not encoded.dropped:
         return None
-    values = (("text", str(content)[:40]), ("kept", len(encoded.ids)), ("tokens", len(encoded.ids) + encoded.dropped))
+    values = (("text", str(content)[:40]), ("kept", encoded.length), ("tokens", encoded.length + encoded.dropped))
     return Note("truncated", values)
 
 

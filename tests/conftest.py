@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.heads import one_hot
+from meta_demo.core.inputs import TextInputs
 from meta_demo.core.loading import bundled_folder, load_backbone
 from meta_demo.core.task import Task
 from meta_demo.service import Service
@@ -76,7 +77,8 @@ def tiny_backbone(
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, attn_implementation="eager").to(dtype)
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
-    return Backbone(model, tokenizer, f"tiny-{architecture}", max_tokens=48, pooling="mean", cache=Cache(1 << 26))
+    inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
+    return Backbone(model, inputs, f"tiny-{architecture}", cache=Cache(1 << 26))
 
 
 def make_task(

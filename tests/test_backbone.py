@@ -15,7 +15,7 @@ TEXTS = ["hello", "a somewhat longer sentence about late parcels", "and one of a
 
 def reference(backbone, text: str) -> torch.Tensor:
     """The unit mean-pooled embedding as transformers' own forward gives it, one text alone and unpadded."""
-    ids = torch.tensor([backbone.tokenizer(text)["input_ids"]])
+    ids = torch.tensor([backbone.inputs.tokenizer(text)["input_ids"]])
     hidden = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
     return torch.nn.functional.normalize(hidden[0].mean(0), dim=0)
 
@@ -33,7 +33,7 @@ def test_any_boundary_equals_the_whole_model(architecture):
 def test_attention_is_transformers_own(architecture):
     backbone = tiny_backbone(architecture)
     maps = backbone.attentions(TEXTS[1], {})
-    ids = torch.tensor([backbone.tokenizer(TEXTS[1])["input_ids"]])
+    ids = torch.tensor([backbone.inputs.tokenizer(TEXTS[1])["input_ids"]])
     own = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True).attentions
     assert maps.shape == (backbone.n_layers, backbone.n_heads, ids.shape[1], ids.shape[1])
     assert torch.equal(maps, torch.stack([layer[0] for layer in own]))
@@ -79,9 +79,9 @@ def test_each_input_is_computed_once(tiny_of, monkeypatch):
     ran: list[int] = []
     original = backbone._replay.run
 
-    def counting(ids, *rest):
-        ran.append(len(ids))
-        return original(ids, *rest)
+    def counting(inputs, *rest):
+        ran.append(len(inputs["input_ids"]))
+        return original(inputs, *rest)
 
     monkeypatch.setattr(backbone._replay, "run", counting)
     backbone.features(TEXTS, 2)
@@ -100,9 +100,9 @@ def test_little_is_padding(minilm):
 
 def test_long_input_is_cut(minilm):
     encoded = minilm.encode("word " * 5000)
-    assert len(encoded.ids) == minilm.max_tokens == 256
+    assert len(encoded.key) == minilm.inputs.max_tokens == 256
     assert encoded.dropped == 5002 - 256
-    assert encoded.ids[-1] == minilm.tokenizer.sep_token_id
+    assert encoded.key[-1] == minilm.inputs.tokenizer.sep_token_id
 
 
 @pytest.mark.parametrize("text", ["", "  ", "🎉🎉", "中文句子", "שלום עולם", "<script>alert(1)</script>", "\u200b"])
@@ -114,7 +114,7 @@ def test_any_text_has_an_embedding(minilm, text):
 def test_a_saved_folder_loads(tmp_path, tiny_of):
     backbone = tiny_of("bert", torch.float32)
     backbone.model.save_pretrained(tmp_path)
-    backbone.tokenizer.save_pretrained(tmp_path)
+    backbone.inputs.tokenizer.save_pretrained(tmp_path)
     loaded = load_backbone(str(tmp_path), torch.device("cpu"), Cache(1 << 20))
     torch.testing.assert_close(
         loaded.forward(loaded.features(TEXTS, 1), {}), backbone.forward(backbone.features(TEXTS, 1), {})
@@ -136,7 +136,7 @@ def test_models_that_cannot_be_had(tmp_path, monkeypatch):
 def test_too_large_a_model_is_refused(tmp_path, tiny_of, monkeypatch):
     backbone = tiny_of("bert", torch.float32)
     backbone.model.save_pretrained(tmp_path)
-    backbone.tokenizer.save_pretrained(tmp_path)
+    backbone.inputs.tokenizer.save_pretrained(tmp_path)
     monkeypatch.setenv("META_DEMO_MAX_PARAMETERS", "1000")
     with pytest.raises(UserError, match="million"):
         load_backbone(str(tmp_path), torch.device("cpu"), Cache(0))

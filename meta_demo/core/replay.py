@@ -88,27 +88,30 @@ class Replay:
         self._idle: dict[tuple[int, int], LifoQueue[nn.Module]] = {}
         self._lock = Lock()
 
-    def probe(self, ids: Tensor, mask: Tensor) -> None:
+    def probe(self, inputs: dict[str, Tensor]) -> None:
         """Learn from one real run what this architecture's layers return."""
         seen: list[int] = []
         hook = self.layers[0].register_forward_hook(
             lambda _m, _a, output: seen.append(len(output) if isinstance(output, tuple) else 0)
         )
-        self.model(input_ids=ids, attention_mask=mask)
+        self.model(**inputs)
         hook.remove()
         if not seen:
             raise UserError("model_layers", model=type(self.model).__name__)
         self.arity = seen[0]
 
     def run(
-        self, ids: Tensor, mask: Tensor, hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
+        self, inputs: dict[str, Tensor], hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
     ) -> Tensor:
-        """Hidden states [b, W, D] before layer `start` (None for start 0) -> after layer `stop - 1`; all layers: the model's output."""
+        """Hidden states [b, W, D] before layer `start` (None for start 0) -> after layer `stop - 1`; all layers: the model's output.
+
+        `inputs` are the keyword arguments of the model's own `forward`.
+        """
         with self._shell(start, stop) as shell:
             if start:
                 _layers(shell, self.path)[start - 1].hidden = hidden
             try:
-                output = functional_call(shell, weights, (), {"input_ids": ids, "attention_mask": mask})
+                output = functional_call(shell, weights, (), inputs)
             except _Reached as reached:
                 return reached.hidden
             finally:
@@ -117,11 +120,10 @@ class Replay:
         last: Tensor = output.last_hidden_state
         return last
 
-    def attentions(self, ids: Tensor, mask: Tensor, weights: dict[str, Tensor]) -> Tensor:
-        """Attention weights of every layer and head, transformers' own: [layers, heads, W, W] of one input [1, W]."""
+    def attentions(self, inputs: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:
+        """Attention weights of every layer and head, transformers' own: [layers, heads, W, W] of one input."""
         with self._shell(0, len(self.layers)) as shell:
-            inputs = {"input_ids": ids, "attention_mask": mask, "output_attentions": True}
-            maps = functional_call(shell, weights, (), inputs).attentions
+            maps = functional_call(shell, weights, (), {**inputs, "output_attentions": True}).attentions
         if len(maps) != len(self.layers):
             raise UserError("no_attentions", model=type(self.model).__name__, found=len(maps), layers=len(self.layers))
         return torch.stack([layer[0] for layer in maps])

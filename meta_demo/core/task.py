@@ -23,15 +23,15 @@ def width_for(length: int) -> int:
 
 @dataclass(frozen=True)
 class Group:
-    """Inputs of one width W: their places in the list, token ids, mask, and hidden states at the boundary."""
+    """Inputs of one width W: their places in the list, the model's first tensor, mask, and hidden states at the boundary."""
 
     index: Tensor  # [b]
-    ids: Tensor  # [b, W]
+    first: Tensor  # token ids [b, W], or pixels [b, channels, height, width]
     mask: Tensor  # [b, W], 1 where there is a token
-    hidden: Tensor | None  # [b, W, D]; None at boundary 0, where the model embeds the ids itself
+    hidden: Tensor | None  # [b, W, D]; None at boundary 0, where the model embeds the first tensor itself
 
     def rows(self) -> list[Row]:
-        """The inputs one by one, without their padding."""
+        """Texts one by one, without their padding."""
         lengths = self.mask.sum(1).tolist()
         hidden = (
             [None] * len(lengths) if self.hidden is None else [h[:n] for h, n in zip(self.hidden, lengths, strict=True)]
@@ -41,7 +41,7 @@ class Group:
             for row in zip(
                 lengths,
                 self.index.tolist(),
-                [i[:n] for i, n in zip(self.ids, lengths, strict=True)],
+                [i[:n] for i, n in zip(self.first, lengths, strict=True)],
                 hidden,
                 strict=True,
             )

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from meta_demo import attention
+from meta_demo.core.inputs import TextInputs
 from meta_demo.core.messages import text
 from meta_demo.data.episode import Episode, clean
 from meta_demo.data.readers import read_episode
@@ -228,7 +229,8 @@ class Handlers:
         head = int(values[page.look.head] or 0) if int(values[page.look.head] or 0) <= heads else 0
         before, after = (attention.reduce_heads(m, layer - 1, head - 1 if head else None) for m in maps)
         backbone = self.service.backbone(run.request.model)
-        tokens = attention.tokenize(backbone.tokenizer, sentence, maps[0].shape[-1])
+        assert isinstance(backbone.inputs, TextInputs)
+        tokens = attention.tokenize(backbone.inputs.tokenizer, sentence, maps[0].shape[-1])
         return self._drawn(values, run, sentence, tokens, (before, after), (layer, head), lang)
 
     def _drawn(

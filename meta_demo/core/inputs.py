@@ -1,0 +1,142 @@
+"""How what a visitor shows becomes a model's first tensors, and its last ones an embedding: where text and pictures differ.
+
+Here: tokenizers and picture processors, widths, masks, pooling. Not here: running layers (`replay.py`), caching (`backbone.py`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.content import Content, Picture
+from meta_demo.core.messages import UserError
+from meta_demo.core.task import width_for
+
+Key = tuple[int, ...] | Picture  # token ids, or the picture itself: equal keys are equal inputs
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An input as its model reads it: its key, its length in tokens, and the number of tokens that did not fit."""
+
+    key: Key
+    length: int
+    dropped: int = 0
+
+
+class Inputs(ABC):
+    """One modality of one model."""
+
+    modality: ClassVar[str]
+    example: ClassVar[Content]  # any input: what a new model is tried on
+    pads: bool = False  # whether a batch may hold inputs of different lengths
+    pad: int = 0  # the token that fills the shorter ones up
+
+    @abstractmethod
+    def encode(self, content: Content) -> Encoded:
+        """Raises UserError when `content` is of the other modality."""
+
+    @abstractmethod
+    def width(self, length: int) -> int:
+        """Of the batch that an input of `length` tokens goes into."""
+
+    @abstractmethod
+    def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
+        """First tensor [b, ...] and mask [b, width] of inputs that go into one batch."""
+
+    @abstractmethod
+    def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """What the model's `forward` is called with."""
+
+    @abstractmethod
+    def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Last hidden states [b, W, D] -> embeddings [b, D]."""
+
+
+class TextInputs(Inputs):
+    """Sentences, by a tokenizer; `pooling` is the mean over tokens or the first token, `cls`."""
+
+    modality = "text"
+    example = "a"
+
+    def __init__(self, tokenizer: Any, *, max_tokens: int, pooling: str) -> None:
+        self.tokenizer, self.max_tokens, self.pooling = tokenizer, max_tokens, pooling
+        self.pads = True
+        self.pad = tokenizer.pad_token_id or 0
+
+    def encode(self, content: Content) -> Encoded:
+        """Token ids with the model's special tokens, cut to `max_tokens`."""
+        if isinstance(content, Picture):
+            raise UserError("wants_text", picture=content)
+        whole = self.tokenizer(content, truncation=False, verbose=False)["input_ids"]
+        if len(whole) <= self.max_tokens:
+            return Encoded(tuple(whole), len(whole))
+        cut = self.tokenizer(content, truncation=True, max_length=self.max_tokens)["input_ids"]
+        return Encoded(tuple(cut), len(cut), len(whole) - len(cut))
+
+    def width(self, length: int) -> int:
+        return min(width_for(length), max(self.max_tokens, length)) if self.pads else length
+
+    def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
+        ids = [[*key, *[self.pad] * (width - len(key))] for key in keys if not isinstance(key, Picture)]
+        mask = [[1] * len(key) + [0] * (width - len(key)) for key in keys]
+        return torch.tensor(ids), torch.tensor(mask)
+
+    def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        return {"input_ids": first, "attention_mask": mask}
+
+    def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        weight = mask.to(hidden.dtype)[:, :, None]
+        return (hidden * weight).sum(1) / weight.sum(1)
+
+
+class PictureInputs(Inputs):
+    """Pictures, by a model's own processor: each becomes `tokens` tokens, `prefix` of them for no patch (such as CLS).
+
+    `grid` is rows and columns of patches, None where tokens are no grid of patches. `pooling`: cls, or the mean over patches.
+    """
+
+    modality = "picture"
+    example = Picture(8, 8, "L", bytes(64))
+
+    def __init__(
+        self, processor: Any, *, tokens: int, grid: tuple[int, int] | None, pooling: str, cache: Cache
+    ) -> None:
+        self.processor, self.tokens, self.grid, self.pooling = processor, tokens, grid, pooling
+        self._cache, self._kept_under = cache, id(processor)
+        self.prefix = tokens - grid[0] * grid[1] if grid else 0
+
+    def encode(self, content: Content) -> Encoded:
+        if isinstance(content, str):
+            raise UserError("wants_picture", text=content[:40])
+        return Encoded(content, self.tokens)
+
+    def width(self, length: int) -> int:
+        return length
+
+    def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
+        pictures = [key for key in keys if isinstance(key, Picture)]
+        known: dict[Picture, Tensor | None] = {p: self._cache.get((self._kept_under, p)) for p in pictures}
+        missing = [p for p, pixels in known.items() if pixels is None]
+        if missing:
+            images = [p.image().convert("RGB") for p in missing]
+            made: Tensor = self.processor(images=images, return_tensors="pt")["pixel_values"]
+            for picture, pixels in zip(missing, made, strict=True):
+                known[picture] = pixels.clone()
+                self._cache.put((self._kept_under, picture), known[picture], size_of(pixels))
+        rows = [pixels for p in pictures if (pixels := known[p]) is not None]
+        return torch.stack(rows), torch.ones(len(rows), width, dtype=torch.long)
+
+    def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 (no picture is padded)
+        return {"pixel_values": first}
+
+    def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        return hidden[:, 0] if self.pooling == "cls" else hidden[:, self.prefix :].mean(1)
