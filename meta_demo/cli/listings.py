@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from meta_demo.cli.flags import Json, write_json
@@ -29,7 +29,7 @@ class Models:
     json: Json = None
 
     def run(self) -> int:
-        rows = [{"name": m.name, "parameters": m.parameters, "bundled": m.bundled} for m in SUGGESTED]
+        rows = [asdict(m) for m in SUGGESTED]
         write_json(self.json, {"models": rows})
         for row in rows:
             print(f"{row['name']:<60} {row['parameters']:>7}  {text('cli.bundled' if row['bundled'] else 'cli.hub')}")

@@ -49,7 +49,6 @@ SUGGESTED = (
     ModelInfo("distilbert/distilroberta-base", "82 M"),
     ModelInfo("google-bert/bert-base-uncased", "110 M"),
     ModelInfo("answerdotai/ModernBERT-base", "149 M"),
-    ModelInfo(BUNDLED_PICTURES, "1.3 M", "picture", bundled=True),
     ModelInfo("facebook/dinov2-small", "22 M", "picture"),
     ModelInfo("WinKawaks/vit-small-patch16-224", "22 M", "picture"),
     ModelInfo("facebook/deit-tiny-patch16-224", "5.7 M", "picture"),

@@ -133,7 +133,7 @@ def _teach() -> Teach:
 
 def _adapt(switch: Switch) -> Adapt:
     gr.HTML(label("html.adapt"), elem_classes="heading")
-    models = [(label(f"model.{m.name}"), m.name) for m in SUGGESTED]
+    models = [(label(f"model.{m.name}"), m.name) for m in SUGGESTED if m.modality == "text"]
     model = gr.Dropdown(
         models,
         value=BUNDLED,

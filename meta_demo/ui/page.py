@@ -63,6 +63,7 @@ def launch_arguments() -> dict[str, Any]:
             for lang in LANGUAGES
         }
         for m in SUGGESTED
+        if m.modality == "text"
     }
     return {
         "theme": theme.MetaTheme(),
