@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meta_demo.core.messages import UserError
-from meta_demo.data import readers
+from meta_demo.data import files, readers
 from meta_demo.data.episode import Episode, Example, clean
 from meta_demo.data.readers import read_episode, read_rows
 
@@ -238,7 +238,7 @@ def test_paths_that_are_no_file(reader: Callable[[Path], Any], tmp_path: Path) -
 def test_a_big_file_is_refused_by_its_size(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"big{suffix}"
     with path.open("wb") as file:
-        file.truncate(readers.MAX_FILE + 1)
+        file.truncate(files.MAX_FILE + 1)
     with pytest.raises(UserError) as caught:
         read_episode(path)
     assert caught.value.name == "file_too_big"

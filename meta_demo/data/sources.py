@@ -18,7 +18,8 @@ import numpy as np
 from meta_demo.core.content import Content, identity
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, shorten
-from meta_demo.data.readers import Limits, parse_lines, read_bytes, read_json, read_rows, read_text
+from meta_demo.data.files import Limits, read_bytes, read_json, read_text
+from meta_demo.data.readers import parse_lines, read_rows
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, HUB, SPLIT = "builtin", "hub:", ":"

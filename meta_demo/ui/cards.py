@@ -13,7 +13,7 @@ import gradio as gr
 
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.episode import MAX_CLASSES, Episode, Example, clean, episode_from_cards
-from meta_demo.data.readers import MAX_FILE
+from meta_demo.data.files import MAX_FILE
 from meta_demo.ui.palette import CLASS_COLOURS
 
 _WORDS = ("name", "examples", "held_out", "count", "classes", "measured", "add", "remove", "clear")

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from meta_demo.core.loading import SUGGESTED
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.episode import parse_episode
-from meta_demo.data.readers import MAX_FILE
+from meta_demo.data.files import MAX_FILE
 from meta_demo.service import Service
 from meta_demo.snapshots import DEFAULT_ALGORITHMS, Request
 from meta_demo.ui import benchmark_tab, theme, training_tab, views

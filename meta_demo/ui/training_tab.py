@@ -13,7 +13,8 @@ from typing import Any
 import gradio as gr
 
 from meta_demo.core.messages import UserError, text
-from meta_demo.data.readers import TABLES, Limits, read_rows
+from meta_demo.data.files import Limits
+from meta_demo.data.readers import TABLES, read_rows
 from meta_demo.data.sources import Source, make_source, pack_names
 from meta_demo.service import Service
 from meta_demo.train import Plan, Progress
