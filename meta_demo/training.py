@@ -25,6 +25,7 @@ from meta_demo.core.backbone import Backbone
 from meta_demo.core.device import whole_setting
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example
+from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler, Shape, Variable
 from meta_demo.data.sources import BUILTIN, Source, check_apart, hold_out, load_source, make_source, pack_names
 from meta_demo.processes import Processes
@@ -174,4 +175,5 @@ class _Stoppable(Processes):
 
 
 def _described(source: Source) -> dict[str, Any]:
-    return {"name": source.name, "sha256": source.sha256, "classes": sorted(source.classes), "texts": source.size}
+    classes = {label: fingerprint(contents) for label, contents in sorted(source.classes.items())}
+    return {"name": source.name, "sha256": source.sha256, "classes": classes, "texts": source.size}

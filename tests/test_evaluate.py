@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from conftest import tiny_backbone
 from meta_demo.cli import main
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.content import Picture
+from meta_demo.data.fingerprints import fingerprint, recognised
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import load_source
 from meta_demo.data.tensors import to_task
@@ -107,12 +110,34 @@ def test_the_command_writes_the_contract(tmp_path):
 
 def test_classes_that_were_trained_on_are_refused(tmp_path, capsys, minilm):
     cls = REGISTRY["protonet"]
-    trained = {"name": SOURCE.name, "sha256": SOURCE.sha256, "classes": sorted(SOURCE.classes)[:2]}
+    label = sorted(SOURCE.classes)[0]
+    trained = {"name": SOURCE.name, "classes": {label: fingerprint(SOURCE.classes[label])}}
     checkpoint.save(cls(minilm, cls.Config(scope="head")), tmp_path / "made", sources=[trained])
-    words = f"evaluate builtin:sport --episodes 2 --n-query 2 --algorithms protonet --checkpoint {tmp_path / 'made'}"
-    assert main(words.split()) == 2
-    assert sorted(SOURCE.classes)[0] in capsys.readouterr().err
-    assert main([*words.split(), "--seen-classes"]) == 0
+    words = f"--episodes 2 --n-query 2 --algorithms protonet --checkpoint {tmp_path / 'made'}"
+    renamed = tmp_path / "renamed.jsonl"
+    rows = [{"text": t.upper(), "label": name[::-1]} for name, texts in SOURCE.classes.items() for t in texts]
+    renamed.write_text("\n".join(map(json.dumps, rows)))
+    episodes = tmp_path / "episodes.jsonl"
+    tasks = [[[vars(row) for row in side] for side in (e.support, e.query)] for e in EPISODES]
+    spelled = [[[{"text": row["content"], "label": row["label"]} for row in side] for side in task] for task in tasks]
+    episodes.write_text("\n".join(json.dumps({"support": s, "query": q}) for s, q in spelled))
+    for where in ("builtin:sport", renamed, episodes):
+        assert main(["evaluate", str(where), *words.split()]) == 2
+        assert f"“{label}”" in capsys.readouterr().err
+    assert main(["evaluate", "builtin:sport", *words.split(), "--seen-classes"]) == 0
+
+
+def test_a_class_is_recognised_by_most_of_it_and_not_by_a_sentence_in_common():
+    texts = [f"sentence {i}" for i in range(200)]
+    known = {"trained": fingerprint(texts)}
+    assert len(known["trained"]) == 128 and known["trained"] == fingerprint(texts[::-1])
+    assert recognised(known, [t.title() for t in texts]) == ["trained"]
+    assert recognised(known, [*texts[:120], *(f"other {i}" for i in range(1000))]) == ["trained"]
+    assert recognised(known, [*texts[:3], *(f"other {i}" for i in range(1000))]) == []
+    assert recognised({"empty": fingerprint([])}, texts) == []
+    white, black = (Picture(2, 1, "L", bytes([shade] * 2), name=str(shade)) for shade in (255, 0))
+    assert recognised({"white": fingerprint([white])}, [replace(white, name="w.png")]) == ["white"]
+    assert recognised({"white": fingerprint([white])}, [black, "text"]) == []
 
 
 @pytest.mark.parametrize(

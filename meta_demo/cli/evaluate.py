@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from pathlib import Path
@@ -53,8 +53,8 @@ class Evaluate:
         processes = Processes()
         results: list[dict[str, Any]] = []
         backbone = None
-        for where, episodes, sources in self._tasks():
-            contestants = [(name, self._start(name, spec, sources)) for name, spec in self._contestants()]
+        for where, episodes, contents in self._tasks():
+            contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
             backbone = backbone or self._backbone(processes)
             rows = [
                 {**self._measure(name, folder, episodes, backbone, processes), **where} for name, folder in contestants
@@ -80,32 +80,39 @@ class Evaluate:
         return list(product(names, split_names(self.checkpoint)))
 
     def _tasks(self) -> Any:
-        """(what they are, the episodes, the sources they were drawn from) for every size asked for."""
+        """(what they are, the episodes, everything they are drawn from) for every size asked for."""
         from meta_demo.data.sampler import TEST, Fixed, Sampler
         from meta_demo.data.sources import is_episodes, load_sources, read_episodes
 
         if is_episodes(self.source):
-            yield {"n_way": None, "k_shot": None, "n_query": None}, read_episodes(Path(self.source)), []
+            given = read_episodes(Path(self.source))
+            yield (
+                {"n_way": None, "k_shot": None, "n_query": None},
+                given,
+                [row.content for e in given for row in (*e.support, *e.query)],
+            )
             return
         sources = load_sources([self.source], self.classes)
+        contents = [content for source in sources for those in source.classes.values() for content in those]
         for n_way, k_shot in product(whole_numbers("--n-way", self.n_way), whole_numbers("--k-shot", self.k_shot)):
             check_number("--n-way", n_way, 2)
             sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST)
             where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
-            yield where, [sampler.draw(i) for i in range(self.episodes)], sources
+            yield where, [sampler.draw(i) for i in range(self.episodes)], contents
 
-    def _start(self, name: str, spec: str, sources: Sequence[Any]) -> Path | None:
-        """The checkpoint of a contestant; raises UserError when it was trained on a class that is to be measured."""
+    def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
+        """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
         from meta_demo.core import checkpoint
         from meta_demo.core.algorithm import get_algorithm
+        from meta_demo.data.fingerprints import recognised
 
         get_algorithm(name)
         folder = checkpoint.resolve(spec, self.model, name)
         trained = getattr(checkpoint.read_card(folder), "sources", []) if folder and not self.seen_classes else []
-        for source, other in product(sources, trained):
-            both = sorted(set(source.classes) & set(other["classes"]))
-            if both and other["name"] == source.name:
-                raise UserError("seen_class", folder=folder, label=both[0], count=len(both), source=source.name)
+        for source in trained:
+            both = recognised(source["classes"], contents)
+            if both:
+                raise UserError("seen_class", folder=folder, label=both[0], count=len(both), source=source["name"])
         return folder
 
     def _measure(self, name: str, folder: Path | None, episodes: Any, backbone: Any, processes: Any) -> dict[str, Any]:
