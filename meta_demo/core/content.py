@@ -52,6 +52,11 @@ class Picture:
 Content = str | Picture
 
 
+def is_blank(content: Content) -> bool:
+    """Whether nothing is there: no character, or a picture that is white all over, as a pad is before anybody drew on it."""
+    return not content if isinstance(content, str) else content.pixels.count(255) == len(content.pixels)
+
+
 def identity(content: Content) -> Hashable:
     """What makes two inputs the same example: a sentence whatever its capitals, a picture by its pixels."""
     return content.casefold() if isinstance(content, str) else content
