@@ -136,6 +136,21 @@ def test_task_i_depends_on_seed_stream_and_i_alone():
     assert Sampler([source()], Fixed(), 5, TRAIN).draw(0) != Sampler([source()], Fixed(), 5, TEST).draw(0)
 
 
+def test_tasks_within_one_group():
+    rows = [Example(f"{a}{c}{i}", f"{a}/{c}") for a in ("greek", "latin") for c in range(6) for i in range(4)]
+    alphabets = make_source("alphabets", [*rows, *(Example(f"one {i}", "alone") for i in range(4))])
+    assert {name: len(labels) for name, labels in alphabets.groups.items()} == {"greek": 6, "latin": 6, "": 1}
+
+    def groups(within: float) -> list[int]:
+        sampler = Sampler([alphabets], Fixed(5, 1, 1), within=within)
+        return [len({label.rpartition("/")[0] for label in sampler.draw(i).labels}) for i in range(60)]
+
+    assert set(groups(1.0)) == {1}
+    assert 15 < sum(count == 1 for count in groups(0.5)) < 45
+    with pytest.raises(UserError, match="the largest has 6"):
+        Sampler([alphabets], Fixed(7, 1, 1), within=1.0)
+
+
 @pytest.mark.parametrize(
     ("mix", "expected"),
     [("uniform", [0.5, 0.5]), ("size", [0.2, 0.8]), ("temperature", [1 / 3, 2 / 3])],

@@ -29,8 +29,12 @@ class Shape(ABC):
         """Raises UserError when `source` has too few classes or texts, and says what would fit."""
 
     @abstractmethod
-    def sizes(self, source: Source, rng: np.random.Generator) -> list[tuple[str, int, int]]:
-        """The classes of one task, each with its numbers of support and query examples."""
+    def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
+        """Some of `labels`, the classes of one task, each with its numbers of support and query examples."""
+
+    @abstractmethod
+    def fits(self, labels: Sequence[str]) -> bool:
+        """Whether so many classes are enough for a task."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class Fixed(Shape):
             values = {"label": shorten(label), "count": len(texts), "k_shot": self.k_shot, "n_query": self.n_query}
             raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - self.n_query), **values)
 
-    def sizes(self, source: Source, rng: np.random.Generator) -> list[tuple[str, int, int]]:
-        labels = list(source.classes)
+    def fits(self, labels: Sequence[str]) -> bool:
+        return len(labels) >= self.n_way
+
+    def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:  # noqa: ARG002
         return [(labels[i], self.k_shot, self.n_query) for i in rng.choice(len(labels), self.n_way, replace=False)]
 
 
@@ -67,8 +73,10 @@ class Variable(Shape):
         if len(texts) < 2:
             raise UserError("few_texts", source=source.name, label=shorten(label), count=1, k_shot=1, n_query=1, fits=0)
 
-    def sizes(self, source: Source, rng: np.random.Generator) -> list[tuple[str, int, int]]:
-        labels = list(source.classes)
+    def fits(self, labels: Sequence[str]) -> bool:
+        return len(labels) >= 2
+
+    def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         top = min(self.max_way, len(labels))
         n_way = int(rng.integers(min(5, top), top + 1))
         chosen = [labels[i] for i in rng.choice(len(labels), n_way, replace=False)]
@@ -85,7 +93,10 @@ class Variable(Shape):
 
 @dataclass(frozen=True)
 class Sampler:
-    """Task i of a mixture of sources. `mix`: a source's chance is uniform, its size, or its size to the power 1/temperature."""
+    """Task i of a mixture of sources. `mix`: a source's chance is uniform, its size, or its size to the power 1/temperature.
+
+    `within` is the chance that all classes of a task come from one group, where a source has groups that are large enough.
+    """
 
     sources: Sequence[Source]
     shape: Shape
@@ -93,10 +104,14 @@ class Sampler:
     stream: int = TRAIN
     mix: str = "uniform"
     temperature: float = 2.0
+    within: float = 0.0
 
     def __post_init__(self) -> None:
         for source in self.sources:
             self.shape.check(source)
+            if self.within == 1 and not self._groups(source):
+                largest = max(map(len, source.groups.values()))
+                raise UserError("few_in_group", source=source.name, count=largest)
 
     def weights(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The chance of each source."""
@@ -109,12 +124,20 @@ class Sampler:
         rng = np.random.default_rng([self.seed, self.stream, index])
         source = self.sources[rng.choice(len(self.sources), p=self.weights())]
         support, query = [], []
-        for label, shots, queries in self.shape.sizes(source, rng):
+        for label, shots, queries in self.shape.sizes(source, self._labels(source, rng), rng):
             texts = source.classes[label]
             picked = [texts[i] for i in rng.choice(len(texts), shots + queries, replace=False)]
             support += [Example(text, label) for text in picked[:shots]]
             query += [Example(text, label) for text in picked[shots:]]
         return Episode(tuple(support), tuple(query))
+
+    def _labels(self, source: Source, rng: np.random.Generator) -> Sequence[str]:
+        """The classes that a task is drawn from: all, or one group's."""
+        groups = self._groups(source) if self.within and rng.random() < self.within else []
+        return groups[rng.integers(len(groups))] if groups else list(source.classes)
+
+    def _groups(self, source: Source) -> list[list[str]]:
+        return [labels for labels in source.groups.values() if self.shape.fits(labels)]
 
 
 def _check_ways(source: Source, n_way: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,20 +28,32 @@ LIMITS = Limits(rows=2_000_000, bytes=1_000_000_000)
 
 @dataclass(frozen=True)
 class Source:
-    """Classes with their texts, no text twice; `dropped` counts the rows left out because another says the same."""
+    """Classes with their texts or pictures, none twice; `dropped` counts those left out because another is the same.
+
+    The part of a label before its last `/` is its group: a pack, an alphabet.
+    """
 
     name: str
-    classes: dict[str, tuple[Content, ...]]
+    classes: Mapping[str, Sequence[Content]]
     dropped: int = 0
 
     @cached_property
     def sha256(self) -> str:
         """Identity of the content, whatever the file is called."""
-        return hashlib.sha256(json.dumps(self.classes, sort_keys=True).encode()).hexdigest()
+        said = {label: [_said(content) for content in contents] for label, contents in self.classes.items()}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def size(self) -> int:
         return sum(map(len, self.classes.values()))
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """The labels of each group."""
+        found: dict[str, list[str]] = {}
+        for label in self.classes:
+            found.setdefault(label.rpartition("/")[0], []).append(label)
+        return found
 
     def only(self, labels: Sequence[str], split: str) -> Source:
         """The classes listed in `split`; raises UserError when one of them is not here."""
@@ -49,6 +61,13 @@ class Source:
             if label not in self.classes:
                 raise UserError("split_label", split=split, label=shorten(label), source=self.name)
         return replace(self, classes={label: self.classes[label] for label in labels})
+
+
+def _said(content: Content) -> str:
+    """A text itself, a picture's size and the hash of its pixels."""
+    if isinstance(content, str):
+        return content
+    return f"{content.width} x {content.height} {content.mode} {hashlib.sha256(content.pixels).hexdigest()}"
 
 
 def make_source(name: str, rows: Iterable[Example]) -> Source:
