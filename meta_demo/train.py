@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ class Plan:
     weight_decay: float = 0.01
     warmup: float = 0.05  # part of the steps
     clip: float = 1.0  # norm of the meta-gradient
+    ema: float = (
+        0.0  # decay of the weights' running mean, which is what is validated and kept; 0: the weights themselves
+    )
+    bf16: bool = False  # matrix products of the meta-gradient in bfloat16
     save_every: int = 50
     valid_every: int = 50
     valid_episodes: int = 100
@@ -84,6 +89,7 @@ class _Run:
     seconds: float = 0.0
     best: float = -1.0
     best_step: int = 0
+    mean: dict[str, Tensor] = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     valid: list[tuple[int, float, float]] = field(default_factory=list)
@@ -120,6 +126,7 @@ def train(
             algorithm, run, output, identity, about or {}, group
         )  # the checkpoint may have been cut off between its two files
     else:
+        run.mean = _copy(algorithm)
         yield _validated(algorithm, run, valid, plan, group)
         _save(algorithm, run, output, identity, about or {}, group)
     while run.step < plan.steps and not group.agree(_time_is_up(plan, started)):
@@ -147,7 +154,9 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     total = torch.zeros((), dtype=parameters[0].dtype, device=parameters[0].device)
     first = run.step * plan.meta_batch
     for index in group.mine(range(first, first + plan.meta_batch)):
-        loss = algorithm.meta_loss(to_task(algorithm, tasks.draw(index))) / plan.meta_batch
+        task = to_task(algorithm, tasks.draw(index))
+        with torch.autocast(total.device.type, torch.bfloat16, enabled=plan.bf16):
+            loss = algorithm.meta_loss(task) / plan.meta_batch
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     for p in parameters:
@@ -160,18 +169,34 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     for settings in run.optimizer.param_groups:
         settings["lr"] = plan.rate(run.step)
     run.optimizer.step()
+    for name, w in algorithm.state_dict().items():
+        run.mean[name].lerp_(w, 1 - plan.ema)
     return float(total)
 
 
 def _validated(algorithm: Algorithm, run: _Run, valid: Sequence[Episode], plan: Plan, group: Processes) -> Progress:
-    """Accuracy on the validation tasks; the best start so far, the earlier one of equals, is kept."""
-    scores = group.gather([score.accuracy for score in evaluate(algorithm, valid, processes=group)])
+    """Accuracy of the running mean on the validation tasks; the best start so far, the earlier one of equals, is kept."""
+    with _holding(algorithm, run.mean):
+        scores = group.gather([score.accuracy for score in evaluate(algorithm, valid, processes=group)])
     accuracy, ci95 = mean_interval(scores)
     run.valid.append((run.step, accuracy, ci95))
     if accuracy > run.best:
         run.best, run.best_step = accuracy, run.step
-        run.best_weights = {name: w.detach().clone() for name, w in algorithm.state_dict().items()}
+        run.best_weights = {name: w.clone() for name, w in run.mean.items()}
     return Progress(run.step, plan.steps, None, run.seconds, run.best, run.best_step, (accuracy, ci95))
+
+
+def _copy(algorithm: Algorithm) -> dict[str, Tensor]:
+    return {name: w.detach().clone() for name, w in algorithm.state_dict().items()}
+
+
+@contextmanager
+def _holding(algorithm: Algorithm, weights: dict[str, Tensor]) -> Iterator[None]:
+    """`algorithm` with other weights for a while."""
+    own = _copy(algorithm)
+    algorithm.load_state_dict(weights)
+    yield
+    algorithm.load_state_dict(own)
 
 
 def _time_is_up(plan: Plan, started: float) -> bool:
@@ -193,19 +218,18 @@ def _save(
     if not group.is_main:
         return
     tensors = {f"now.{name}": w.detach() for name, w in algorithm.state_dict().items()}
+    tensors |= {f"mean.{name}": w for name, w in run.mean.items()}
     tensors |= {f"best.{name}": w for name, w in run.best_weights.items()}
     for i, slots in run.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{i}.{name}": slot for name, slot in slots.items()}
     facts: dict[str, Any] = {"losses": run.losses, "valid": run.valid}
     facts |= {"step": run.step, "seconds": run.seconds, "best": run.best, "best_step": run.best_step}
     write_tensors(output / STATE, tensors, {"identity": json.dumps(identity), "facts": json.dumps(facts)})
-    now = {name: w.detach().clone() for name, w in algorithm.state_dict().items()}
-    algorithm.load_state_dict(run.best_weights)
     known = {"steps": run.best_step, "trained_steps": run.step, "minutes": round(run.seconds / 60, 1)}
     rows = [{"step": step, "accuracy": accuracy, "ci95": ci95} for step, accuracy, ci95 in run.valid]
     record = {name: value for name, value in identity.items() if name not in ("algorithm", "config", "backbone_hash")}
-    checkpoint.save(algorithm, output, **record, **known, **about, validation=rows)
-    algorithm.load_state_dict(now)
+    with _holding(algorithm, run.best_weights):
+        checkpoint.save(algorithm, output, **record, **known, **about, validation=rows)
 
 
 def _restore(algorithm: Algorithm, run: _Run, output: Path, identity: dict[str, Any]) -> None:
@@ -220,12 +244,12 @@ def _restore(algorithm: Algorithm, run: _Run, output: Path, identity: dict[str, 
     for name in identity.keys() | before.keys():
         if identity.get(name) != before.get(name):
             raise UserError("resume_differs", folder=output, name=name)
-    parts: dict[str, dict[str, Tensor]] = {"now": {}, "best": {}, "adam": {}}
+    parts: dict[str, dict[str, Tensor]] = {"now": {}, "mean": {}, "best": {}, "adam": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         parts[part][rest] = tensor
     algorithm.load_state_dict(parts["now"])
-    run.best_weights = parts["best"]
+    run.mean, run.best_weights = parts["mean"], parts["best"]
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in parts["adam"].items():
         index, _, slot = name.partition(".")

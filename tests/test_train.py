@@ -31,10 +31,10 @@ EPISODES = [Sampler(VALID_ON, Fixed(2, 1, 2), 0, VALID).draw(i) for i in range(4
 KNOBS = {"scope": "lora", "last_n": 2, "lora_rank": 2, "inner_steps": 2}
 
 
-def build(name: str = "protonet", **knobs):
+def build(name: str = "protonet", dtype: torch.dtype = torch.float64, **knobs):
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
-    return cls(tiny_backbone(), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known}))
+    return cls(tiny_backbone(dtype=dtype), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known}))
 
 
 def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, **options):
@@ -67,15 +67,35 @@ def test_training_lowers_the_loss(tmp_path):
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
 
-@pytest.mark.parametrize("name", ["protonet", "maml", "reptile"])
-def test_a_resumed_run_ends_at_the_same_bits(name, tmp_path):
-    run(tmp_path / "whole", build(name))
-    run(tmp_path / "cut", build(name), stop_after=5)  # one step beyond the last save, which is lost
-    run(tmp_path / "cut", build(name), resume=True)
+@pytest.mark.parametrize(("name", "plan"), [("protonet", replace(PLAN, ema=0.5)), ("maml", PLAN), ("reptile", PLAN)])
+def test_a_resumed_run_ends_at_the_same_bits(name, plan, tmp_path):
+    run(tmp_path / "whole", build(name), plan)
+    run(tmp_path / "cut", build(name), plan, stop_after=5)  # one step beyond the last save, which is lost
+    run(tmp_path / "cut", build(name), plan, resume=True)
     whole, cut = (load_file(tmp_path / part / STATE) for part in ("whole", "cut"))
     assert whole.keys() == cut.keys() and all(torch.equal(whole[k], cut[k]) for k in whole)
     cards = [json.loads((tmp_path / part / "card.json").read_text()) for part in ("whole", "cut")]
     assert cards[0]["weights_sha256"] == cards[1]["weights_sha256"] and cards[0]["validation"] == cards[1]["validation"]
+
+
+def test_the_running_mean_is_what_is_kept(tmp_path):
+    """mean <- d mean + (1 - d) weights after every step, from the start on."""
+    weights = [run(tmp_path / str(n), plan=replace(PLAN, steps=2), stop_after=n)[0].state_dict() for n in range(3)]
+    run(tmp_path / "mean", plan=replace(PLAN, steps=2, ema=0.75))
+    kept = load_file(tmp_path / "mean" / STATE)
+    for name, start in weights[0].items():
+        mean = 0.75 * (0.75 * start + 0.25 * weights[1][name]) + 0.25 * weights[2][name]
+        torch.testing.assert_close(kept[f"mean.{name}"], mean)
+
+
+def test_bfloat16_follows_the_same_path(tmp_path):
+    """The meta-gradient differs by the rounding of bfloat16, and the weights stay in their own precision."""
+    losses = []
+    for bf16 in (False, True):
+        algorithm = build(dtype=torch.float32)
+        losses.append([p.loss for p in run(tmp_path / str(bf16), algorithm, replace(PLAN, bf16=bf16))[1] if p.loss])
+        assert all(w.dtype == torch.float32 for w in algorithm.parameters())
+    assert losses[0] == pytest.approx(losses[1], rel=0.02) and losses[0] != losses[1]
 
 
 def test_a_run_goes_on_only_as_it_began(tmp_path):

@@ -43,6 +43,8 @@ class Train:
     weight_decay: Annotated[float, arg(help=text("cli.train.weight_decay"))] = 0.01
     warmup: Annotated[float, arg(help=text("cli.train.warmup"))] = 0.05
     clip: Annotated[float, arg(help=text("cli.train.clip"))] = 1.0
+    ema: Annotated[float, arg(help=text("cli.train.ema"))] = 0.0
+    bf16: Annotated[bool, arg(help=text("cli.train.bf16"))] = False
     save_every: Annotated[int, arg(help=text("cli.train.save_every"))] = 50
     valid_every: Annotated[int, arg(help=text("cli.train.valid_every"))] = 50
     valid_episodes: Annotated[int, arg(help=text("cli.train.valid_episodes"))] = 100
@@ -83,6 +85,8 @@ class Train:
         numbers = {"--temperature": 0.1, "--lr": 0.0, "--weight-decay": 0.0, "--warmup": 0.0, "--clip": 1e-6}
         for flag, lo in {**whole, **numbers}.items():
             check_number(flag, getattr(self, flag.removeprefix("--").replace("-", "_")), lo)
+        if not 0 <= self.ema < 1:
+            raise UserError("knob_range", name="--ema", value=self.ema, lo=0, hi=0.9999)
         if self.minutes is not None:
             check_number("--minutes", self.minutes, 0)
         if not self.source:

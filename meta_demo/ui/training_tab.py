@@ -200,8 +200,8 @@ class TrainingHandlers:
             raise UserError("train_no_source")
         n = {name: _checked(name, values[control], lang) for name, control in tab.numbers.items()}
         every = ceil(n["steps"] / VALIDATIONS)
-        often = {"save_every": every, "valid_every": every, "valid_episodes": EPISODES}
-        plan = Plan(steps=int(n["steps"]), meta_batch=int(n["meta_batch"]), lr=n["lr"], **often)
+        how: dict[str, Any] = {"meta_batch": int(n["meta_batch"]), "lr": n["lr"], "valid_episodes": EPISODES}
+        plan = Plan(steps=int(n["steps"]), save_every=every, valid_every=every, **how)
         train_on, held_out = split(sources, (), plan.seed)
         algorithm, n_way, k_shot = str(values[tab.algorithm]), int(n["n_way"]), int(n["k_shot"])
         return Recipe(train_on, held_out, plan, algorithm, n_way=n_way, k_shot=k_shot)
