@@ -244,7 +244,7 @@ def test_bad_arguments(run: Run, task: Path, case: str) -> None:
         (["magic"], "magic"),
         (["adapt"], "PATH"),
         (["adapt", "/no/such/task.json"], "no file “/no/such/task.json”: check the path"),
-        (["adapt", "."], "is a folder"),
+        (["adapt", "."], "has no pictures"),
         (["algorithms", "--json", "/no/such/out.json"], "could not be written"),
     ],
 )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_demo.core.messages import UserError
-from meta_demo.data.episode import Episode, Example, clean, episode_from_cards, make_episode, parse_episode, shorten
+from meta_demo.data.episode import Episode, Example, clean, episode_from_cards, make_episode, shorten
+from meta_demo.data.tasks import parse_episode
 
 QUICK = settings(max_examples=60, deadline=None)
 PAIR = [Example("a one", "a"), Example("b one", "b")]
@@ -154,7 +155,7 @@ def test_no_cards() -> None:
 
 
 def test_parse_ignores_what_it_does_not_know() -> None:
-    support = [{"text": "one", "label": "a", "image": "x.png", "id": 3}, {"text": "two", "label": "b"}]
+    support = [{"text": "one", "label": "a", "id": 3}, {"text": "two", "label": "b"}]
     expected = tuple(rows(("one", "a"), ("two", "b")))
     assert parse_episode({"support": support, "title": "t"}) == Episode(expected)
     query = [{"text": "q"}, {"text": "r", "label": "b"}, {"text": "s", "label": None}]
@@ -177,8 +178,10 @@ def test_parse_ignores_what_it_does_not_know() -> None:
         ({"support": [{"text": True, "label": "a"}]}, "task_not_text", ["support[0].text", "true"]),
         ({"support": [{"label": "a"}]}, "task_missing", ["support[0].text"]),
         ({"support": [{"text": "x"}]}, "task_missing", ["support[0].label"]),
-        ({"support": [{"image": "cat.png", "label": "a"}]}, "task_picture", ["support[0]"]),
-        ({"support": [], "query": [{"text": "x"}, {"image": "cat.png"}]}, "task_picture", ["query[1]"]),
+        ({"support": [{"image": "cat.png", "label": "a"}]}, "picture_url", ["support[0].image", "cat.png"]),
+        ({"support": [], "query": [{"text": "x"}, {"image": "/etc/passwd"}]}, "picture_url", ["query[1].image"]),
+        ({"support": [{"image": None, "label": "a"}]}, "task_not_text", ["support[0].image", "null"]),
+        ({"support": [{"image": "", "text": "", "label": "a"}]}, "task_both", ["support[0]"]),
         ({"support": []}, "no_support", []),
     ],
 )

@@ -146,7 +146,7 @@ def test_a_class_is_recognised_by_most_of_it_and_not_by_a_sentence_in_common():
         (["--k-shot", "0"], "--k-shot is “0”"),
         (["--k-shot", "1,"], "whole numbers"),
         (["--n-way", "11"], "10 classes, fewer than 11"),
-        (["--k-shot", "20"], "has 14 texts"),
+        (["--k-shot", "20"], "has 14 examples"),
         (["--episodes", "1"], "--episodes is 1"),
         (["--algorithms", "magic"], "magic"),
         (["--checkpoint", "/no/such"], "card.json"),

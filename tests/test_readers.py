@@ -182,7 +182,7 @@ REFUSED: list[tuple[str, bytes, str, list[str]]] = [
     (".tsv", b"text\tclass\nx\ta\n", "no_column", ["“label”", "text, class"]),
     (".xlsx", xlsx_bytes([["text", None, "class"], ["x", "", "a"]]), "no_column", ["“label”", "class"]),
     (".jsonl", b'{"text": "x", "label": "a"}\n{"text": "y"}', "no_column", ["2", "“label”"]),
-    (".jsonl", b'{"image": "x.png", "label": "a"}', "task_picture", ["file.jsonl"]),
+    (".jsonl", b'{"image": "x.png", "label": "a"}', "table_image", ["file.jsonl"]),
     (".jsonl", b'\n["x", "a"]\n', "line_not_object", ["2"]),
     (".jsonl", b'{"text": "x", "label": "a"}\n{"text": "y" "b"}', "broken_json", ["2", "14"]),
     (".jsonl", b'{"text": {"a": 1}, "label": "a"}', "cell_not_text", ["1"]),
@@ -227,7 +227,8 @@ def test_the_row_limit_itself_is_allowed() -> None:
 def test_paths_that_are_no_file(reader: Callable[[Path], Any], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(GOOD)
     (tmp_path / "folder.csv").mkdir()
-    cases = {"b.csv": "no_file", "a.csv/b.csv": "no_file", "folder.csv": "is_folder", ".": "is_folder"}
+    cases = {"b.csv": "no_file", "a.csv/b.csv": "no_file", "folder.csv": "is_folder"}
+    cases["."] = "no_pictures" if reader is read_episode else "is_folder"
     for name, error in (cases | {"x" * 300 + ".csv": "file_locked"}).items():
         with pytest.raises(UserError) as caught:
             reader(tmp_path / name)

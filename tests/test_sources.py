@@ -168,7 +168,7 @@ def test_too_few_classes_or_texts_say_which_and_what_would_fit():
     uneven = make_source(
         "s", [*(Example(f"{i} {c}", c) for c in "ab" for i in range(9)), Example("one", "c"), Example("two", "c")]
     )
-    with pytest.raises(UserError, match=r"“c” in s has 2 texts.*at most 1 "):
+    with pytest.raises(UserError, match=r"“c” in s has 2 examples.*at most 1 "):
         Sampler([uneven], Fixed(2, 5, 1))
 
 

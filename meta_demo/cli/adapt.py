@@ -12,16 +12,17 @@ from tyro.conf import Positional, arg
 
 from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_seed, quiet, split_names, write_json
 from meta_demo.core.intervals import wilson
-from meta_demo.core.loading import BUNDLED
+from meta_demo.core.loading import DEFAULT
 from meta_demo.core.messages import text
 from meta_demo.data.episode import shorten
 from meta_demo.data.readers import read_episode
+from meta_demo.data.tasks import pictures_beside
 
 
 @dataclass
 class Adapt:
     task: Positional[Annotated[Path, arg(help=text("cli.adapt.task"))]]
-    model: Model = BUNDLED
+    model: Model = None
     algorithms: Names = "maml,protonet,finetune"
     seed: Seed = 0
     checkpoint: Annotated[str, arg(help=text("cli.adapt.checkpoint"))] = "auto"
@@ -34,9 +35,11 @@ class Adapt:
         check_seed(self.seed)
         names = split_names(self.algorithms)
         knobs = {name: changed for name in names if (changed := changed_knobs(self, name))}
-        request = Request(read_episode(self.task), self.model, names, self.seed, knobs, self.checkpoint)
+        episode = read_episode(self.task, pictures_beside(self.task.parent))
+        model = self.model or DEFAULT[episode.modality]
+        request = Request(episode, model, names, self.seed, knobs, self.checkpoint)
         service = Service()
-        with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
+        with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
             notes = service.notes(request)
         for note in notes:
             print(text("cli.note", message=note.message()), file=sys.stderr)

@@ -24,7 +24,7 @@ from meta_demo.cli.flags import (
     whole_numbers,
     write_json,
 )
-from meta_demo.core.loading import BUNDLED
+from meta_demo.core.loading import DEFAULT
 from meta_demo.core.messages import UserError, text
 
 
@@ -32,7 +32,7 @@ from meta_demo.core.messages import UserError, text
 class Evaluate:
     source: Positional[Annotated[str, arg(help=text("cli.evaluate.source"))]]
     classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.classes"))] = field(default_factory=list)
-    model: Model = BUNDLED
+    model: Model = None
     algorithms: Names = "maml,protonet,finetune"
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
     n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
@@ -54,6 +54,7 @@ class Evaluate:
         results: list[dict[str, Any]] = []
         backbone = None
         for where, episodes, contents in self._tasks():
+            self.model = self.model or DEFAULT[episodes[0].modality]
             contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
             backbone = backbone or self._backbone(processes)
             rows = [
@@ -107,7 +108,7 @@ class Evaluate:
         from meta_demo.data.fingerprints import recognised
 
         get_algorithm(name)
-        folder = checkpoint.resolve(spec, self.model, name)
+        folder = checkpoint.resolve(spec, str(self.model), name)
         trained = getattr(checkpoint.read_card(folder), "sources", []) if folder and not self.seen_classes else []
         for source in trained:
             both = recognised(source["classes"], contents)
@@ -134,8 +135,8 @@ class Evaluate:
         from meta_demo.core.device import choose_device
         from meta_demo.core.loading import load_backbone
 
-        with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
-            return load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
+        with quiet(bars=self.model not in DEFAULT.values() and sys.stderr.isatty()):
+            return load_backbone(str(self.model), processes.device or choose_device(), Cache(4 << 30))
 
 
 def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

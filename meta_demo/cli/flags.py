@@ -19,7 +19,7 @@ from meta_demo.core.messages import UserError, text
 from meta_demo.snapshots import MAX_SEED
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
-Model = Annotated[str, arg(help=text("cli.adapt.model"))]
+Model = Annotated[str | None, arg(metavar="NAME", help=text("cli.adapt.model"))]  # None: the bundled one
 Names = Annotated[str, arg(help=text("cli.adapt.algorithms"))]
 Seed = Annotated[int, arg(help=text("cli.adapt.seed"))]
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import UseAppendAction, arg
 
 from meta_demo.cli.flags import Json, Model, Seed, changed_knobs, check_number, check_seed, quiet, write_json
-from meta_demo.core.loading import BUNDLED
+from meta_demo.core.loading import DEFAULT
 from meta_demo.core.messages import UserError, text
 
 
@@ -29,7 +29,7 @@ class Train:
     mix: Annotated[Literal["uniform", "size", "temperature"], arg(help=text("cli.train.mix"))] = "uniform"
     temperature: Annotated[float, arg(help=text("cli.train.temperature"))] = 2.0
     algorithm: Annotated[str, arg(help=text("cli.train.algorithm"))] = "maml"
-    model: Model = BUNDLED
+    model: Model = None
     start: Annotated[str, arg(help=text("cli.train.start"))] = "none"
     sampler: Annotated[Literal["fixed", "variable"], arg(help=text("cli.train.sampler"))] = "fixed"
     n_way: Annotated[int, arg(help=text("cli.train.n_way"))] = 5
@@ -100,13 +100,16 @@ class Train:
         from meta_demo.train import Plan
         from meta_demo.training import Recipe, prepare, split
 
+        train_on, valid_on = self._sources()
+        model = self.model or DEFAULT[train_on[0].modality]
+
         def backbone() -> Any:
-            with quiet(bars=self.model != BUNDLED and sys.stderr.isatty()):
-                return load_backbone(self.model, processes.device or choose_device(), Cache(4 << 30))
+            with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
+                return load_backbone(model, processes.device or choose_device(), Cache(4 << 30))
 
         shared = ("algorithm", "start", "sampler", "n_way", "k_shot", "n_query", "mix", "temperature")
         recipe = Recipe(
-            *split(*self._sources(), self.seed),
+            *split(train_on, valid_on, self.seed),
             Plan(**{name: getattr(self, name) for name in Plan.__dataclass_fields__}),
             knobs=changed_knobs(self, self.algorithm),
             **{name: getattr(self, name) for name in shared},

@@ -1,21 +1,16 @@
 """An episode - the labelled examples of one task and its queries - and the one check that every episode passes.
 
-Here: from JSON or from the page's cards to a clean `Episode`, or a `UserError` that says what to mend.
-Not here: files (`readers.py`), features and tensors (`core`), truncating long sentences (the model does that).
+Here: from rows or from the page's cards to a clean `Episode`, or a `UserError` that says what to mend.
+Not here: JSON (`tasks.py`), files (`readers.py`), features and tensors (`core`), truncating long sentences (the model does that).
 """
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
-
-from meta_demo.core.content import Content, identity
+from meta_demo.core.content import Content, Picture, identity, is_blank
 from meta_demo.core.messages import UserError
 
 MAX_CLASSES = 50
@@ -45,6 +40,11 @@ class Episode:
         """The classes, in order of first appearance in the support set."""
         return tuple(dict.fromkeys(row.label for row in self.support if row.label is not None))
 
+    @property
+    def modality(self) -> str:
+        """text or picture: never both."""
+        return "picture" if any(isinstance(row.content, Picture) for row in self.support) else "text"
+
 
 def clean(text: str) -> str:
     """NFC, without control characters, each run of whitespace one space; "" when nothing visible is left.
@@ -65,15 +65,12 @@ def shorten(content: Content, width: int = 60) -> str:
 def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> Episode:
     """The check that every episode passes, wherever it comes from: cleaned rows, or a UserError.
 
-    Blank support rows and exact repeats within a class are dropped. Queries stay one for one, so that answers line
-    up with questions; a blank one is refused.
+    Support rows that are blank, a pad without ink among them, and exact repeats within a class are dropped. Queries stay one
+    for one, so that answers line up with questions; a blank one is refused.
     """
-    if len(support) > MAX_SUPPORT:
-        raise UserError("too_many_support", count=len(support), limit=MAX_SUPPORT)
-    if len(query) > MAX_QUERY:
-        raise UserError("too_many_queries", count=len(query), limit=MAX_QUERY)
+    check_counts(len(support), len(query))
     given = Episode(tuple(_cleaned(row) for row in support), tuple(_cleaned(row) for row in query))
-    episode = Episode(tuple(dict.fromkeys(row for row in given.support if row.content)), given.query)
+    episode = Episode(tuple(dict.fromkeys(row for row in given.support if not is_blank(row.content))), given.query)
     for row in episode.support:
         if row.label is None:
             raise UserError("example_no_label", text=shorten(row.content))
@@ -81,7 +78,16 @@ def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> E
     _check_classes(given.labels, episode.labels)
     _check_contradictions(episode.support)
     _check_query(episode)
+    _check_modality(episode)
     return episode
+
+
+def check_counts(support: int, query: int) -> None:
+    """Refuse more examples than a task may have."""
+    if support > MAX_SUPPORT:
+        raise UserError("too_many_support", count=support, limit=MAX_SUPPORT)
+    if query > MAX_QUERY:
+        raise UserError("too_many_queries", count=query, limit=MAX_QUERY)
 
 
 def episode_from_cards(cards: list[dict[str, str]], query: Sequence[Example] = ()) -> Episode:
@@ -99,68 +105,6 @@ def episode_from_cards(cards: list[dict[str, str]], query: Sequence[Example] = (
             names.add(name)
             support += [Example(line, name) for line in lines or [""]]  # no line at all: the check names the class
     return make_episode(support, query)
-
-
-def parse_episode(raw: Any) -> Episode:
-    """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?}`."""
-    try:
-        task = _Task.model_validate(raw)
-    except ValidationError as error:
-        raise _first_problem(error) from None
-    return make_episode(
-        [Example(row.text, row.label) for row in task.support],
-        [Example(row.text, row.label) for row in task.query],
-    )
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(strict=True)
-    text: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_picture(cls, row: Any) -> Any:
-        if isinstance(row, dict) and "image" in row and "text" not in row:
-            raise PydanticCustomError("picture", "a picture in place of text")
-        return row
-
-
-class _SupportRow(_Row):
-    label: str
-
-
-class _QueryRow(_Row):
-    label: str | None = None
-
-
-class _Task(BaseModel):
-    model_config = ConfigDict(strict=True)
-    support: Annotated[list[_SupportRow], FailFast()]
-    query: Annotated[list[_QueryRow], FailFast()] = []
-
-
-def _first_problem(error: ValidationError) -> UserError:
-    """The first thing wrong with a task object, as `support[3].label` and a remedy."""
-    first = error.errors(include_url=False)[0]
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "task"
-    match first["type"]:
-        case "missing":
-            return UserError("task_missing", where=where)
-        case "picture":
-            return UserError("task_picture", where=where)
-        case "list_type":
-            return UserError("task_not_list", where=where, value=_as_json(first["input"]))
-        case "string_type" | "string_unicode":
-            return UserError("task_not_text", where=where, value=_as_json(first["input"]))
-        case _:
-            return UserError("task_not_object", where=where, value=_as_json(first["input"]))
-
-
-def _as_json(value: Any) -> str:
-    try:
-        return shorten(json.dumps(value, ensure_ascii=False))
-    except (TypeError, ValueError, RecursionError):  # not JSON, a number of many thousand digits, nested too deeply
-        return type(value).__name__
 
 
 def _cleaned(row: Example) -> Example:
@@ -206,8 +150,17 @@ def _check_query(episode: Episode) -> None:
     """Refuse a blank query, and one whose label no support example has."""
     known = {None, *episode.labels}
     for index, row in enumerate(episode.query):
-        if not row.content:
+        if is_blank(row.content):
             raise UserError("blank_query", where=f"query[{index}]")
         if row.label not in known:
             names = shorten(", ".join(episode.labels), 200)
             raise UserError("query_label", text=shorten(row.content), label=shorten(row.label or ""), labels=names)
+
+
+def _check_modality(episode: Episode) -> None:
+    """Refuse sentences and pictures in one task."""
+    rows = (*episode.support, *episode.query)
+    picture = next((row.content for row in rows if isinstance(row.content, Picture)), None)
+    said = next((row.content for row in rows if isinstance(row.content, str)), None)
+    if picture is not None and said is not None:
+        raise UserError("task_mixed", text=shorten(said), picture=shorten(picture))

@@ -28,6 +28,7 @@ class Limits:
 
     rows: int = MAX_ROWS
     bytes: int = MAX_FILE
+    memory: int = 300 * MB  # of its pictures, read
 
 
 UPLOAD = Limits()

@@ -11,16 +11,17 @@ import binascii
 import io
 import re
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from meta_demo.core.content import Picture
+from meta_demo.core.content import Content, Picture
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import shorten
-from meta_demo.data.files import MAX_FILE, MB, read_bytes
+from meta_demo.data.files import MAX_FILE, MB, Limits, read_bytes
 
 MAX_SIDE = 512  # pixels that are kept of the longer side: more than encoders look at
 MAX_PIXELS = 50_000_000  # of a picture as it arrives; a telephone's has 12 to 50 million
@@ -63,6 +64,16 @@ def read_data_url(url: str, name: str) -> Picture:
     except (binascii.Error, ValueError):
         raise UserError("picture_url", where=name, value=shorten(url)) from None
     return read_picture(data, name)
+
+
+def bounded(contents: Iterable[Content], limits: Limits) -> Iterator[Content]:
+    """`contents`, for as long as their pictures keep within the memory that `limits` give them."""
+    taken = 0
+    for content in contents:
+        taken += len(content) if isinstance(content, Picture) else 0
+        if taken > limits.memory:
+            raise UserError("pictures_memory", limit=limits.memory // MB)
+        yield content
 
 
 def picture_of(image: Image.Image, name: str = "") -> Picture:

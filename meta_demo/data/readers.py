@@ -1,4 +1,4 @@
-"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text and label) and the .json task file.
+"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text and label), the .json task file, class folders.
 
 Here: from a path to rows or an `Episode`, or a `UserError` of one sentence that says how to mend the file.
 Not here: what makes a good episode (`episode.py`), sampling tasks from many rows.
@@ -18,8 +18,11 @@ from typing import Any
 import openpyxl
 
 from meta_demo.core.messages import UserError
-from meta_demo.data.episode import Episode, Example, clean, make_episode, parse_episode, shorten
+from meta_demo.data.episode import Episode, Example, clean, make_episode, shorten
 from meta_demo.data.files import MB, UPLOAD, Limits, read_bytes, read_json, read_text
+from meta_demo.data.folders import ZIP, read_class_folders
+from meta_demo.data.pictures import read_data_url
+from meta_demo.data.tasks import ReadImage, parse_episode, pictures_beside
 
 MAX_UNZIPPED = 200 * MB
 MAX_SHEET = 1_048_576  # rows, Excel's own limit: openpyxl would fill the gap before a row numbered in the billions
@@ -34,21 +37,27 @@ def read_rows(path: Path, labels_required: bool = True, limits: Limits = UPLOAD)
     return [row for row in _rows(path, labels_required, limits) if row.content]
 
 
-def read_episode(path: Path) -> Episode:
-    """The episode in a task file (.json), or one with a table as its support set and no query."""
-    if path.suffix.lower() in TABLES:
+def read_episode(path: Path, read: ReadImage = read_data_url) -> Episode:
+    """The episode in a task file (.json), or one with a table, a folder of class folders, or a zip of it as its support set.
+
+    `read` reads a task file's pictures; see `parse_episode`.
+    """
+    kind = path.suffix.lower()
+    if kind in TABLES:
         return make_episode(_rows(path, labels_required=True, limits=UPLOAD))
-    text = read_text(read_bytes(path, (".json", *TABLES)), path.name)
-    return parse_episode(read_json(text, path.name))
+    if kind == ZIP or path.is_dir():
+        return make_episode(read_class_folders(path, UPLOAD))
+    text = read_text(read_bytes(path, EPISODE_FILES), path.name)
+    return parse_episode(read_json(text, path.name), read)
 
 
 def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
     """Line number and episode of each line of a .jsonl file of task objects."""
-    data = read_bytes(path, (".jsonl",), limits.bytes)
+    data, read = read_bytes(path, (".jsonl",), limits.bytes), pictures_beside(path.parent)
     for number, line in enumerate(read_text(data, path.name).split("\n"), 1):
         if line.strip():
             try:
-                yield number, parse_episode(read_json(line, path.name, number))
+                yield number, parse_episode(read_json(line, path.name, number), read)
             except UserError as error:
                 raise UserError("episode_line", file=path.name, line=number, problem=error) from error
 
@@ -75,7 +84,7 @@ def _rows(path: Path, labels_required: bool, limits: Limits) -> list[Example]:
 
 def _no_column(column: str, cells: dict[str, Any], file: str, row: int) -> UserError:
     if column == "text" and "image" in cells:
-        return UserError("task_picture", where=file)
+        return UserError("table_image", file=file)
     return UserError("no_column", file=file, row=row, column=column, found=shorten(", ".join(cells), 200))
 
 
@@ -161,3 +170,4 @@ TABLES: dict[str, Callable[[bytes, str], Records]] = {
     ".jsonl": _jsonl,
     ".xlsx": _xlsx,
 }
+EPISODE_FILES = (".json", *TABLES, ZIP)  # what `read_episode` reads, folders aside

@@ -1,4 +1,4 @@
-"""Sources of many tasks: built-in packs, files of text,label rows, and `hub:` data sets, as classes with their texts.
+"""Sources of many tasks - built-in packs, files, class folders, `hub:` data sets - as classes with their texts or pictures.
 
 Here: from a name to a clean `Source`, and keeping the classes of a split. Not here: drawing tasks (`sampler.py`).
 """
@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from meta_demo.core.content import Content, identity
+from meta_demo.core.content import Content, Picture, identity
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, shorten
-from meta_demo.data.files import Limits, read_bytes, read_json, read_text
+from meta_demo.data.files import MB, Limits, read_bytes, read_json, read_text
+from meta_demo.data.folders import ZIP, read_class_folders
+from meta_demo.data.pictures import bounded, read_picture
 from meta_demo.data.readers import parse_lines, read_rows
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, HUB, SPLIT = "builtin", "hub:", ":"
-LIMITS = Limits(rows=2_000_000, bytes=1_000_000_000)
+LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,13 @@ class Source:
         """Identity of the content, whatever the file is called."""
         said = {label: [_said(content) for content in contents] for label, contents in self.classes.items()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def modality(self) -> str:
+        """text or picture."""
+        return (
+            "picture" if any(isinstance(c, Picture) for those in self.classes.values() for c in those[:1]) else "text"
+        )
 
     @property
     def size(self) -> int:
@@ -92,7 +101,7 @@ def pack_names() -> list[str]:
 
 
 def load_source(spec: str) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, a table of text,label rows, or `hub:<dataset id>`.
+    """The source called `spec`: `builtin`, `builtin:<pack>`, a table, a folder or zip of class folders, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
@@ -105,7 +114,8 @@ def load_source(spec: str) -> Source:
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    return make_source(name, read_rows(path, limits=LIMITS))
+    folders = path.is_dir() or path.suffix.lower() == ZIP
+    return make_source(name, read_class_folders(path, LIMITS) if folders else read_rows(path, limits=LIMITS))
 
 
 def load_split(spec: str) -> list[str]:
@@ -197,25 +207,37 @@ def _pack(name: str) -> Iterator[Example]:
 
 def _hub(dataset: str) -> Iterator[Example]:
     """The training split of a data set on the Hugging Face Hub, or of a local folder of data files."""
-    from datasets import load_dataset
+    from datasets import Image, load_dataset
 
     try:
         rows: Any = load_dataset(dataset, split="train")
     except Exception as error:  # the library raises two dozen kinds: no network, no such data set, no such split ...
         raise UserError("hub_unavailable", dataset=dataset, reason=shorten(str(error), 120)) from error
-    text, label = _columns(dataset, rows)
+    content, label = _columns(dataset, rows)
     names = getattr(rows.features[label], "names", None)
-    for sentence, value in zip(rows[text], rows[label], strict=True):
-        cleaned = clean(str(sentence or ""))
-        if cleaned and value is not None and value != -1:
-            yield Example(cleaned, clean(names[value] if names else str(value)))
+    if isinstance(rows.features[content], Image):
+        rows = rows.cast_column(content, Image(decode=False))
+    for said, value in zip(bounded(map(_hub_content, rows[content]), LIMITS), rows[label], strict=True):
+        if said and value is not None and value != -1:
+            yield Example(said, clean(names[value] if names else str(value)))
+
+
+def _hub_content(cell: Any) -> Content:
+    """A text, or the picture in `{"bytes", "path"}`."""
+    if not isinstance(cell, dict):
+        return clean(str(cell or ""))
+    path = Path(cell.get("path") or "")
+    return read_picture(cell.get("bytes") or path, path.name)
 
 
 def _columns(dataset: str, rows: Any) -> tuple[str, str]:
-    """The columns that hold the texts and the classes, by the names in use on the Hub."""
+    """The columns that hold the contents and the classes, by the names in use on the Hub."""
     columns = list(rows.column_names)
-    text = next((c for c in ("text", "sentence", "utterance", "question", "content") if c in columns), None)
-    label = next((c for c in ("label_text", "label", "intent", "category", "labels") if c in columns), None)
-    if text is None or label is None:
+    contents = ("text", "sentence", "utterance", "question", "content", "image", "img")
+    content = next((c for c in contents if c in columns), None)
+    label = next(
+        (c for c in ("label_text", "label", "intent", "category", "labels", "fine_label") if c in columns), None
+    )
+    if content is None or label is None:
         raise UserError("hub_columns", dataset=dataset, found=shorten(", ".join(columns)))
-    return text, label
+    return content, label

@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from meta_demo.core.loading import SUGGESTED
+from meta_demo.core.loading import DEFAULT, SUGGESTED
 from meta_demo.core.messages import LANGUAGES, text
-from meta_demo.data.episode import parse_episode
 from meta_demo.data.files import MAX_FILE
+from meta_demo.data.tasks import parse_episode
 from meta_demo.service import Service
 from meta_demo.snapshots import DEFAULT_ALGORITHMS, Request
 from meta_demo.ui import benchmark_tab, theme, training_tab, views
@@ -203,22 +203,25 @@ def _adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
 
     def adapt(
         task: dict[str, Any],
-        model: str = "minilm",
+        model: str | None = None,
         algorithms: list[str] = list(DEFAULT_ALGORITHMS),  # noqa: B006  (Gradio shows it as the default; never changed)
         seed: int = 0,
     ) -> dict[str, Any]:
         """Adapt algorithms to a task.
 
         Parameters:
-            task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}
-            model: minilm, a Hugging Face Hub id or a folder
+            task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}; a picture is
+                {"image": "data:image/png;base64,..."} in place of text
+            model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
             algorithms: names of algorithms
             seed: equal seeds give equal results
         Returns:
             {"model", "device", "labels", "results"}
         """
         try:
-            report, _ = service.report(Request(parse_episode(task), model, tuple(algorithms), seed))
+            episode = parse_episode(task)
+            request = Request(episode, model or DEFAULT[episode.modality], tuple(algorithms), seed)
+            report, _ = service.report(request)
         except Exception as error:
             raise gr.Error(sentence(error, "en"), print_exception=False) from error
         return report
