@@ -53,10 +53,22 @@ def view(before: Array, after: Array, which: str) -> Array:
     return {"before": before, "after": after, "difference": after - before}[which]
 
 
-def received(matrix: Array, row: int | None = None) -> Array:
-    """How much each token is looked at [L]: by the token `row`, or by all tokens on average."""
-    shares: Array = matrix.mean(0) if row is None else matrix[row]
+def received(matrix: Array, row: int | None = None, first: int = 0) -> Array:
+    """How much each token is looked at [L]: by the token `row`, or on average by all tokens from `first` on."""
+    shares: Array = matrix[first:].mean(0) if row is None else matrix[row]
     return shares
+
+
+def rollout(maps: Array) -> Array:
+    """How much of each token reaches each other one through all layers of `maps` [layers, heads, L, L] -> [L, L].
+
+    Abnar & Zuidema 2020: heads are averaged, the residual connection counts as a token's look at itself, layers are multiplied.
+    """
+    size = maps.shape[-1]
+    reached = np.eye(size, dtype=maps.dtype)
+    for layer in maps.mean(1):
+        reached = (layer + np.eye(size, dtype=maps.dtype)) / 2 @ reached
+    return reached
 
 
 def strongest(shares: Array, count: int = 3) -> list[int]:

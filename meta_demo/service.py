@@ -53,9 +53,9 @@ class _Trajectory:
 
 @dataclass(frozen=True)
 class _Query:
-    """Texts to predict, and the labels of those that have one."""
+    """Inputs to predict, and the labels of those that have one."""
 
-    texts: Sequence[Content]
+    contents: Sequence[Content]
     labelled: list[int]
     y: Tensor  # [len(labelled), N]
 
@@ -92,8 +92,8 @@ class Service:
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: inputs that were cut."""
         backbone = self.backbone(request.model)
-        texts = [e.content for e in (*request.episode.support, *request.episode.query)]
-        return [note for text in texts if (note := truncation(backbone, text))]
+        contents = [e.content for e in (*request.episode.support, *request.episode.query)]
+        return [note for content in contents if (note := truncation(backbone, content))]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -120,23 +120,25 @@ class Service:
         return report(request.model, str(self.device), request.episode.labels, history), errors
 
     @torch.no_grad()
-    def predict(self, request: Request, texts: Sequence[str], step: int | None = None) -> list[Prediction]:
-        """Each algorithm's probabilities for `texts` after `step` inner steps (default: all of them)."""
+    def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
+        """Each algorithm's probabilities for `contents` after `step` inner steps (default: all of them)."""
         predictions = []
         for job in self._jobs(request):
             at, state = self._state(job, step)
-            x = job.algorithm.features(texts)
+            x = job.algorithm.features(contents)
             probabilities = job.algorithm.predict(state, x).softmax(-1)
             similarity = job.algorithm.embed(state.tensors, x) @ self._support_embeddings(job, at, state).T
             predictions.append(Prediction(job.algorithm.name, at, _array(probabilities), _array(similarity)))
         return predictions
 
     @torch.no_grad()
-    def attention(self, request: Request, algorithm: str, text: str, step: int | None = None) -> tuple[Array, Array]:
-        """Attention maps [layers, heads, L, L] of `text` at the start and after `step` inner steps."""
+    def attention(
+        self, request: Request, algorithm: str, content: Content, step: int | None = None
+    ) -> tuple[Array, Array]:
+        """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
         job = next(job for job in self._jobs(request) if job.algorithm.name == algorithm)
         states = (self._state(job, 0)[1], self._state(job, step)[1])
-        before, after = (job.algorithm.backbone.attentions(text, job.algorithm.weights(s.tensors)) for s in states)
+        before, after = (job.algorithm.backbone.attentions(content, job.algorithm.weights(s.tensors)) for s in states)
         return _array(before), _array(after)
 
     def _jobs(self, request: Request) -> list[_Job]:
@@ -263,7 +265,7 @@ def _snapshot(
 ) -> Snapshot:
     algorithm = job.algorithm
     started = time.perf_counter()
-    logits = algorithm.predict(state, algorithm.features(query.texts)) if query.texts else job.y[:0]
+    logits = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.y[:0]
     predict_seconds = time.perf_counter() - started
     support_loss, support_accuracy = _scores(_support_logits(state), job.y)
     query_loss, query_accuracy = _scores(logits[query.labelled], query.y) if query.labelled else (None, None)

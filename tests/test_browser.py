@@ -87,7 +87,7 @@ def test_samples_and_uploads_fill_the_cards(visit: Open, tmp_path: Path) -> None
     expect(page.locator(".card")).to_have_count(2)
     assert cards(page) == ["greeting", "farewell"]
     assert page.locator(".card-count").all_inner_texts() == ["2", "1"]
-    expect(page.locator(".cards-total")).to_have_text("2 classes · 3 examples")
+    expect(page.locator("#cards .cards-total")).to_have_text("2 classes · 3 examples")
 
     bad = tmp_path / "bad.csv"
     bad.write_text("sentence,class\nhello,greeting\n")

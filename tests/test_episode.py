@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meta_demo.core.content import Picture
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, episode_from_cards, make_episode, shorten
 from meta_demo.data.tasks import parse_episode
@@ -123,35 +124,38 @@ def test_html_is_data() -> None:
 
 
 def test_cards() -> None:
-    cards = [
-        {"name": " refund ", "examples": "give it back\n\n  money back \n"},
-        {"name": "", "examples": " \n"},
-        {"name": "card", "examples": "lost it\r\nlost it"},
-    ]
+    cards = [(" refund ", ["give it back", "", "  money back "]), ("", [" "]), ("card", ["lost it", "lost it"])]
     episode = episode_from_cards(cards, [Example("where is it", "card")])
     support = rows(("give it back", "refund"), ("money back", "refund"), ("lost it", "card"))
     assert episode == Episode(tuple(support), (Example("where is it", "card"),))
 
 
+def test_picture_cards() -> None:
+    dark, light = Picture(1, 1, "L", b"\0"), Picture(1, 1, "L", b"\xff")
+    assert episode_from_cards([("a", [dark]), ("", []), ("b", [light])]).labels == ("a", "b")
+    with refused("two_labels", "1 × 1"):
+        episode_from_cards([("a", [dark]), ("b", [dark])])
+
+
 @pytest.mark.parametrize(
     ("card", "name", "parts"),
     [
-        ({"name": " ", "examples": "\n an orphan\n"}, "card_no_name", ["an orphan"]),
-        ({"name": "c", "examples": ""}, "class_no_example", ["c"]),
-        ({"name": "c", "examples": " \n "}, "class_no_example", ["c"]),
-        ({"name": "a ", "examples": "more"}, "card_twice", ["a"]),
-        ({"name": "A", "examples": "more"}, "label_spelling", ["A"]),
-        ({"name": "c", "examples": "ONE"}, "two_labels", ["ONE"]),
+        ((" ", ["", " an orphan"]), "card_no_name", ["an orphan"]),
+        (("c", []), "class_no_example", ["c"]),
+        (("c", [" ", ""]), "class_no_example", ["c"]),
+        (("a ", ["more"]), "card_twice", ["a"]),
+        (("A", ["more"]), "label_spelling", ["A"]),
+        (("c", ["ONE"]), "two_labels", ["ONE"]),
     ],
 )
-def test_card_refusals(card: dict[str, str], name: str, parts: list[str]) -> None:
+def test_card_refusals(card: tuple[str, list[str]], name: str, parts: list[str]) -> None:
     with refused(name, *parts):
-        episode_from_cards([{"name": "a", "examples": "one"}, {"name": "b", "examples": "two"}, card])
+        episode_from_cards([("a", ["one"]), ("b", ["two"]), card])
 
 
 def test_no_cards() -> None:
     with refused("no_support"):
-        episode_from_cards([{"name": "", "examples": ""}])
+        episode_from_cards([("", [])])
 
 
 def test_parse_ignores_what_it_does_not_know() -> None:

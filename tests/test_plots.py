@@ -10,6 +10,7 @@ import pytest
 
 from meta_demo.core.intervals import wilson
 from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
 from meta_demo.snapshots import NOT_TRAINED, Prediction, Snapshot
 from meta_demo.train import Plan, Progress
@@ -115,7 +116,8 @@ def test_every_query_accuracy_comes_with_count_and_interval() -> None:
 def test_visitor_text_is_escaped_in_predictions() -> None:
     evil = '<img src=x onerror="window.pwned=1">'
     found = [Prediction("maml", 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
-    shown = views.predictions(found, [evil, "b"], {evil: 0, "b": 1}, [(evil, evil), ("x", "b")], {"maml": 3}, "en")
+    episode = Episode((Example(evil, evil), Example("x", "b")))
+    shown = views.predictions(found, episode, {evil: 0, "b": 1}, {"maml": 3}, "en")
     assert "<img" not in shown
     assert "&lt;img" in shown
     assert class_colour(0) in shown

@@ -135,6 +135,17 @@ class PictureInputs(Inputs):
         rows = [pixels for p in pictures if (pixels := known[p]) is not None]
         return torch.stack(rows), torch.ones(len(rows), width, dtype=torch.long)
 
+    def seen(self, picture: Picture) -> Picture:
+        """`picture` as the model sees it: cropped and resized, with the normalisation of colours taken back."""
+        pixels = self.batch([picture], self.tokens)[0][0]  # [channels, height, width]
+        mean, std = (
+            torch.tensor(getattr(self.processor, f"image_{name}") if self.processor.do_normalize else [plain])
+            for name, plain in (("mean", 0.0), ("std", 1.0))
+        )
+        colours = (pixels * std.view(-1, 1, 1) + mean.view(-1, 1, 1)) * (255 if self.processor.do_rescale else 1)
+        rows = colours.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).expand(-1, -1, 3)
+        return Picture(rows.shape[1], rows.shape[0], "RGB", rows.contiguous().numpy().tobytes(), picture.name)
+
     def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 (no picture is padded)
         return {"pixel_values": first}
 

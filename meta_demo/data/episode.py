@@ -90,20 +90,20 @@ def check_counts(support: int, query: int) -> None:
         raise UserError("too_many_queries", count=query, limit=MAX_QUERY)
 
 
-def episode_from_cards(cards: list[dict[str, str]], query: Sequence[Example] = ()) -> Episode:
-    """The episode that the page's cards spell: `{"name": "refund", "examples": "one per line"}`."""
+def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Sequence[Example] = ()) -> Episode:
+    """The episode that the page's cards spell, each a class's name and its examples."""
     support: list[Example] = []
     names: set[str] = set()
-    for card in cards:
-        name, lines = clean(card.get("name", "")), card.get("examples", "").splitlines()
-        shown = next(filter(None, map(clean, lines)), "")
-        if not name and shown:
+    for said, examples in cards:
+        name = clean(said)
+        shown = next((e for e in examples if not isinstance(e, str) or clean(e)), None)
+        if not name and shown is not None:
             raise UserError("card_no_name", text=shorten(shown))
         if name in names:
             raise UserError("card_twice", label=shorten(name))
         if name:
             names.add(name)
-            support += [Example(line, name) for line in lines or [""]]  # no line at all: the check names the class
+            support += [Example(e, name) for e in examples or [""]]  # none at all: the check names the class
     return make_episode(support, query)
 
 

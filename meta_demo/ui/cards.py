@@ -1,46 +1,84 @@
-"""The class cards: one custom component, and the way from cards to an episode and back.
+"""The class cards: one custom component per modality, and the way from cards to an episode and back.
 
-Typing stays in the browser (`cards.js`); here is only what crosses the wire: a list of
-`{"name", "examples", "held_out", "colour"}`, examples one per line.
+Typing and drawing stay in the browser (`scripts/cards.js`); here is only what crosses the wire: a list of `{"name", "examples",
+"held_out", "colour"}`, where examples are text, one per line, or a list of pictures as data URLs.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from meta_demo.core.content import Content, Picture
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.episode import MAX_CLASSES, Episode, Example, clean, episode_from_cards
 from meta_demo.data.files import MAX_FILE
+from meta_demo.data.pictures import read_data_url
+from meta_demo.ui.guard import sentence
 from meta_demo.ui.palette import CLASS_COLOURS
+from meta_demo.ui.pictures import url_of
+from meta_demo.ui.scripts import script
 
-_WORDS = ("name", "examples", "held_out", "count", "classes", "measured", "add", "remove", "clear")
-_SCRIPT = Path(__file__).parent / "cards.js"
+_WORDS = ("name", "held_out", "classes", "measured", "add", "remove", "clear")
+_INSIDE = {  # modality -> the scripts of a card's inside, and the words that only it needs
+    "text": (("text_card",), ("examples",)),
+    "picture": (("pad", "pictures", "picture_card"), ("another", "forget")),
+}
 
 Cards = list[dict[str, Any]]
 
 
-def class_cards(value: Cards, **arguments: Any) -> gr.HTML:
+def class_cards(modality: str, value: Cards, **arguments: Any) -> gr.HTML:
     """A component whose value is the list of cards; a visitor's change triggers `edit`, at most twice a second.
 
     A function, not a subclass: for those Gradio writes a stub file beside the source.
     """
+    inside, words = _INSIDE[modality]
     return gr.HTML(
         value,
         html_template='<div class="cards"></div>',
-        js_on_load=_SCRIPT.read_text("utf-8"),
-        words={lang: _words(lang) for lang in LANGUAGES},
+        js_on_load=script("parts", *inside, "cards"),
+        words={lang: _card_words(modality, lang, *_WORDS, *words) | _pad_words(lang) for lang in LANGUAGES},
         colours=list(CLASS_COLOURS),
         limits={"classes": MAX_CLASSES, "file": MAX_FILE},
+        server_functions=[read_file],
         apply_default_css=False,
         **arguments,
     )
 
 
-def _words(lang: str) -> dict[str, str]:
-    return {w: text(f"page.card.{w}", lang) for w in _WORDS} | {"too_big": text("page.upload.too_big", lang)}
+def try_pad(**arguments: Any) -> gr.HTML:
+    """A component whose value is the data URL of the picture to be recognised; a visitor's change triggers `input`."""
+    return gr.HTML(
+        "",
+        html_template='<div class="try-pad"></div>',
+        js_on_load=script("parts", "pad", "pictures", "try_pad"),
+        words={lang: _pad_words(lang) for lang in LANGUAGES},
+        limits={"file": MAX_FILE},
+        server_functions=[read_file],
+        apply_default_css=False,
+        **arguments,
+    )
+
+
+def read_file(file: dict[str, Any]) -> dict[str, str]:
+    """What the browser asks of a visitor's file, `{"name", "data", "lang"}`: `{"url"}` of it, made small, or what is `{"problem"}`."""
+    lang = file["lang"] if file.get("lang") in LANGUAGES else LANGUAGES[0]
+    try:
+        return {"url": url_of(read_data_url(str(file["data"]), str(file["name"])))}
+    except Exception as error:
+        return {"problem": sentence(error, lang)}
+
+
+def _card_words(modality: str, lang: str, *keys: str) -> dict[str, str]:
+    return {key: text(f"page.card.{key}", lang) for key in keys} | {"count": text(f"page.card.count.{modality}", lang)}
+
+
+def _pad_words(lang: str) -> dict[str, str]:
+    """What a pad and the buttons beside it say."""
+    keys = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera")
+    return {key: text(f"page.pad.{key}", lang) for key in keys} | {"too_big": text("page.upload.too_big", lang)}
 
 
 def cards_from(episode: Episode) -> Cards:
@@ -48,19 +86,38 @@ def cards_from(episode: Episode) -> Cards:
     return [
         {
             "name": label,
-            "examples": "\n".join(str(e.content) for e in episode.support if e.label == label),
-            "held_out": "\n".join(str(e.content) for e in episode.query if e.label == label),
+            "examples": _on_card([e.content for e in episode.support if e.label == label], modality_of(episode)),
+            "held_out": _on_card([e.content for e in episode.query if e.label == label], modality_of(episode)),
             "colour": index,
         }
         for index, label in enumerate(episode.labels)
     ]
 
 
+def _on_card(contents: list[Content], modality: str) -> str | list[str]:
+    if modality == "text":
+        return "\n".join(map(str, contents))
+    return [url_of(content) for content in contents if isinstance(content, Picture)]
+
+
+def modality_of(episode: Episode) -> str:
+    return "picture" if any(isinstance(e.content, Picture) for e in episode.support) else "text"
+
+
 def episode_of(cards: Any) -> Episode:
     """The episode that the cards spell, held-out examples as labelled queries; raises UserError."""
-    rows = [_row(card) for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
-    query = [Example(line, row["name"]) for row in rows for line in row["held_out"].splitlines() if clean(line)]
-    return episode_from_cards(rows, query)
+    rows = [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
+    learned = [(str(row.get("name") or ""), _off_card(row, "examples")) for row in rows]
+    held_out = [(str(row.get("name") or ""), _off_card(row, "held_out")) for row in rows]
+    query = [Example(content, name) for name, contents in held_out for content in contents]
+    return episode_from_cards(learned, query)
+
+
+def _off_card(card: dict[str, Any], key: str) -> list[Content]:
+    said, name = card.get(key) or [], clean(str(card.get("name") or ""))
+    if isinstance(said, str):
+        return [line for line in said.splitlines() if clean(line)]
+    return [read_data_url(str(url), f"{name} {place}") for place, url in enumerate(said, 1)]
 
 
 def colours_of(cards: Any) -> dict[str, int]:
@@ -72,10 +129,6 @@ def colours_of(cards: Any) -> dict[str, int]:
     return found
 
 
-def first_sentence(episode: Episode) -> str:
+def first_query(episode: Episode) -> Content | None:
     """Something to try: the first query, unlabelled ones before labelled ones."""
-    return next((str(e.content) for e in sorted(episode.query, key=lambda e: e.label is not None)), "")
-
-
-def _row(card: dict[str, Any]) -> dict[str, str]:
-    return {key: str(card.get(key) or "") for key in ("name", "examples", "held_out")}
+    return next((e.content for e in sorted(episode.query, key=lambda e: e.label is not None)), None)

@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from meta_demo.ui.scripts import script
+
 LIBRARY = "plotly.min.js"  # as plotly.py carries it: always the release that its figures are made for
-_SCRIPT = Path(__file__).parent / "chart.js"
 
 
 def chart(elem_id: str) -> gr.HTML:
@@ -21,7 +22,7 @@ def chart(elem_id: str) -> gr.HTML:
     return gr.HTML(
         None,
         html_template='<div class="chart" role="img"></div>',
-        js_on_load=_SCRIPT.read_text("utf-8"),
+        js_on_load=script("chart"),
         library=LIBRARY,
         apply_default_css=False,
         elem_id=elem_id,

@@ -16,6 +16,9 @@ from meta_demo.core.messages import UserError, text
 from meta_demo.ui import views
 from meta_demo.ui.words import named, request_language, title
 
+Values = dict[Any, Any]  # component -> what the browser says it holds
+Updates = dict[Any, Any]  # component -> what it shall hold
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -49,7 +52,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
-        def stream(values: dict[Any, Any], request: gr.Request, *event: gr.EventData) -> Iterator[dict[Any, Any]]:
+        def stream(values: Values, request: gr.Request, *event: gr.EventData) -> Iterator[Updates]:
             try:
                 yield from handler(values, request, *event)
             except Exception as error:
@@ -58,7 +61,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
         return stream
 
     @functools.wraps(handler)
-    def call(values: dict[Any, Any], request: gr.Request, *event: gr.EventData) -> Any:
+    def call(values: Values, request: gr.Request, *event: gr.EventData) -> Any:
         try:
             return handler(values, request, *event)
         except Exception as error:

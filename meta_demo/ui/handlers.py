@@ -13,29 +13,27 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo import attention
-from meta_demo.core.inputs import TextInputs
+from meta_demo.core.loading import DEFAULT
 from meta_demo.core.messages import text
-from meta_demo.data.episode import Episode, clean
+from meta_demo.data.episode import Episode
 from meta_demo.data.readers import read_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.service import Service
 from meta_demo.snapshots import Request, Snapshot
-from meta_demo.ui import guard, look, plots, views
-from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_sentence
+from meta_demo.ui import guard, plots, views
+from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_query, modality_of
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.controls import changed_knobs, follow
-from meta_demo.ui.layout import Page
+from meta_demo.ui.guard import Updates, Values
+from meta_demo.ui.layout import MODALITIES, Page, model_choices, sample_choices
 from meta_demo.ui.palette import algorithm_names
-from meta_demo.ui.session import Run
+from meta_demo.ui.pictures import url_of
+from meta_demo.ui.session import Run, Side
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import request_language, title
 
 FRAME = 0.04  # seconds: a browser draws no faster, so steps that come closer together share a frame
 NOTES_SHOWN = 3
-
-Values = dict[Any, Any]
-Updates = dict[Any, Any]
 
 
 class Handlers:
@@ -58,12 +56,61 @@ class Handlers:
         return self._filled(episode, values, request) | {self.page.teach.sample: None}
 
     def _filled(self, episode: Episode, values: Values, request: gr.Request) -> Updates:
-        page, cards = self.page, cards_from(episode)
-        sentence = first_sentence(episode)
-        updates: Updates = {page.teach.cards: cards, page.message: ""}
-        if sentence:
-            updates[page.attempt.sentence] = sentence
-        return updates | self.mark_changes({**values, page.teach.cards: cards}, request)
+        """The cards and something to try from `episode`, on the side of the page that is its modality's."""
+        page, modality = self.page, modality_of(episode)
+        updates: Updates = {page.message: ""}
+        if modality != values[page.modality]:
+            updates |= self.turn_page({**values, page.modality: modality}, request) | {page.modality: modality}
+        cards, query = cards_from(episode), first_query(episode)
+        updates[page.teach.cards[modality]] = gr.update(value=cards, visible=True)
+        if query:
+            field = page.attempt.sentence if isinstance(query, str) else page.attempt.pad
+            updates[field] = query if isinstance(query, str) else gr.update(value=url_of(query), visible=True)
+        now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
+        return updates | self.mark_changes({**values, **now, page.teach.cards[modality]: cards}, request)
+
+    def turn_page(self, values: Values, request: gr.Request) -> Updates:
+        """The other modality's side of the page, as it was left; `values` already say which."""
+        page, lang, modality = self.page, request_language(request), values[self.page.modality]
+        shelf: dict[str, Side] = dict(values[page.shelf])
+        other = next(name for name in page.teach.cards if name != modality)
+        shelf[other] = Side(self.model(values), values[page.run])
+        side = shelf.pop(modality, Side(DEFAULT[modality]))
+        shown = {name: gr.update(visible=True if name == modality else "hidden") for name in MODALITIES}
+        updates: Updates = {cards: shown[name] for name, cards in page.teach.cards.items()}
+        updates |= {
+            page.shelf: shelf,
+            page.run: side.run,
+            page.row: None,
+            page.adapt.model: gr.Dropdown(model_choices(modality), value=side.model),
+            page.teach.sample: gr.Dropdown(sample_choices(modality), value=None),
+            page.teach.heading: views.heading("teach", lang, modality),
+            page.attempt.heading: views.heading("try", lang, modality),
+            page.attempt.sentence: shown["text"],
+            page.attempt.pad: shown["picture"],
+            page.look.heading: views.heading("look", lang, modality),
+            page.look.sentence: shown["text"],
+            page.look.heatmap: shown["text"],
+            page.look.picture: shown["picture"],
+            page.message: "",
+        }
+        return updates | self._left(side.run, lang)
+
+    def _left(self, run: Run | None, lang: str) -> Updates:
+        """The outcome of an adaptation as it was left, or the page before the first one."""
+        page = self.page
+        if run and run.history:
+            return self._progress(run, lang) | self._finished(run, lang) | {page.adapt.notice: ""}
+        return {
+            page.adapt.runs: views.empty("page.run.empty", lang),
+            page.adapt.curves: None,
+            page.adapt.summary: "",
+            page.adapt.notice: "",
+            page.attempt.step: gr.Slider(value=0, visible=False),
+            page.attempt.predictions: views.empty("page.try.empty", lang),
+            page.look.empty: views.empty("page.look.empty", lang),
+            page.look.body: gr.Row(visible="hidden"),
+        }
 
     def mark_changes(self, values: Values, request: gr.Request) -> Updates:
         """A hint once cards or settings differ from what was adapted."""
@@ -119,17 +166,21 @@ class Handlers:
     def adapt(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""
         page, lang = self.page, request_language(request)
-        run = Run(self._request(values), colours_of(values[page.teach.cards]))
-        yield {page.run: run, page.message: "", page.adapt.notice: "", page.adapt.stop: gr.Button(interactive=True)}
+        run = Run(self._request(values), colours_of(self._cards(values)))
+        yield {page.run: run, page.message: "", page.adapt.notice: ""} | self._running(True)
         try:
             notes = [note.message(lang) for note in self.service.notes(run.request)[:NOTES_SHOWN]]
             for frame in self._frames(run):
                 run = frame
                 yield self._progress(run, lang)
         except Exception:
-            yield {page.run: values[page.run], page.adapt.stop: gr.Button(interactive=False)}
+            yield {page.run: values[page.run]} | self._running(False)
             raise
         yield self._finished(run, lang) | {page.adapt.notice: views.notice(*notes)}
+
+    def _running(self, going: bool) -> Updates:
+        """While an adaptation goes on it can be stopped, and the side of the page stays."""
+        return {self.page.adapt.stop: gr.Button(interactive=going), self.page.modality: gr.Radio(interactive=not going)}
 
     def _frames(self, run: Run) -> Iterator[Run]:
         """The growing run, one frame per snapshot; snapshots that come too fast to be drawn share one."""
@@ -158,7 +209,7 @@ class Handlers:
         return {
             page.run: run,
             page.adapt.summary: views.summary(run.history, lang),
-            page.adapt.stop: gr.Button(interactive=False),
+            **self._running(False),
             page.attempt.step: gr.Slider(maximum=max(1, run.reached), value=run.reached, visible=run.reached > 0),
             page.look.algorithm: gr.Dropdown([(title(name, lang), name) for name in names], value=names[0]),
             page.row: None,
@@ -167,7 +218,7 @@ class Handlers:
     def stop(self, values: Values, request: gr.Request) -> Updates:
         """After the adaptation was cancelled: what is there stays, and can be asked about."""
         lang, run = request_language(request), values[self.page.run]
-        off = {self.page.adapt.stop: gr.Button(interactive=False)}
+        off = self._running(False)
         if run is None or not run.history:
             return off | {self.page.adapt.notice: views.notice(text("page.run.stopped_early", lang))}
         note = views.notice(text("page.run.stopped", lang, step=run.reached))
@@ -180,117 +231,14 @@ class Handlers:
         algorithms = tuple(name for name in algorithm_names() if name in chosen)
         switch: Switch = values[page.switch]
         knobs = changed_knobs(adapt.knobs, values, algorithms, switch.bases)
-        episode, model = episode_of(values[page.teach.cards]), self.model(values)
+        episode, model = episode_of(self._cards(values)), self.model(values)
         starts = switch.checkpoints(model, algorithms, values[page.own])
         return Request(episode, model, algorithms, int(values[adapt.seed] or 0), knobs, checkpoints=starts)
+
+    def _cards(self, values: Values) -> Any:
+        """The cards that are shown."""
+        return values[self.page.teach.cards[values[self.page.modality]]]
 
     def model(self, values: Values) -> str:
         """The name of the chosen model."""
         return str(values[self.page.adapt.model] or "").strip()
-
-    # --- try ---
-
-    def predict(self, values: Values, request: gr.Request) -> Updates:
-        """Every algorithm's view of the sentence, at the step of the slider."""
-        page, lang = self.page, request_language(request)
-        run: Run | None = values[page.run]
-        if run is None or not run.history:
-            return {page.attempt.predictions: views.empty("page.try.empty", lang)}
-        sentence = clean(str(values[page.attempt.sentence] or ""))
-        if not sentence:
-            return {page.attempt.predictions: views.empty("page.try.blank", lang)}
-        found = self.service.predict(run.request, [sentence], _step(values, page))
-        episode = run.request.episode
-        support = [(str(e.content), e.label or "") for e in episode.support]
-        shown = views.predictions(found, episode.labels, run.colours, support, run.steps, lang)
-        return {page.attempt.predictions: shown}
-
-    # --- attention ---
-
-    def choose_token(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
-        """A token was clicked: look with its eyes, or with all again when it was the chosen one."""
-        index = event.index
-        row = index if isinstance(index, int) and index != values[self.page.row] else None
-        return {self.page.row: row} | self.attend({**values, self.page.row: row}, request)
-
-    def attend(self, values: Values, request: gr.Request) -> Updates:
-        """The attention map of the sentence, and the sentence coloured by it."""
-        page, lang = self.page, request_language(request)
-        run: Run | None = values[page.run]
-        sentence = clean(str(values[page.attempt.sentence] or ""))
-        algorithm = values[page.look.algorithm]
-        if run is None or algorithm not in run.history:
-            return {}
-        if not sentence:
-            return {page.look.empty: views.empty("page.try.blank", lang), page.look.body: gr.Row(visible=False)}
-        maps = self.service.attention(run.request, algorithm, sentence, _step(values, page))
-        layers, heads = maps[0].shape[:2]
-        layer = max(1, min(int(values[page.look.layer] or layers), layers))
-        head = int(values[page.look.head] or 0) if int(values[page.look.head] or 0) <= heads else 0
-        before, after = (attention.reduce_heads(m, layer - 1, head - 1 if head else None) for m in maps)
-        backbone = self.service.backbone(run.request.model)
-        assert isinstance(backbone.inputs, TextInputs)
-        tokens = attention.tokenize(backbone.inputs.tokenizer, sentence, maps[0].shape[-1])
-        return self._drawn(values, run, sentence, tokens, (before, after), (layer, head), lang)
-
-    def _drawn(
-        self,
-        values: Values,
-        run: Run,
-        sentence: str,
-        tokens: list[attention.Token],
-        maps: tuple[attention.Array, attention.Array],
-        place: tuple[int, int],
-        lang: str,
-    ) -> Updates:
-        part, which, row = self.page.look, values[self.page.look.view], values[self.page.row]
-        difference, same = which == "difference", attention.unchanged(*maps)
-        matrix = attention.view(*maps, which)
-        names = look.token_names(tokens, lang)
-        row = row if row is not None and row < len(tokens) else None
-        shares = attention.received(matrix, row)
-        algorithm, (layer, head) = values[part.algorithm], place
-        at = min(_step(values, self.page) or 0, run.steps[algorithm])
-        which_head = text("page.look.head.one", lang, head=head) if head else text("page.look.head.mean", lang)
-        heading = (
-            text(
-                "page.look.heatmap",
-                lang,
-                view=text(f"page.look.{which}", lang),
-                algorithm=title(algorithm, lang),
-                step=at,
-            ),
-            text("page.look.place", lang, layer=layer, head=which_head),
-        )
-        return {
-            part.empty: "",
-            part.body: gr.Row(visible=True),
-            part.caption: look.caption(names[row] if row is not None else None, difference=difference, lang=lang),
-            part.sentence: look.sentence(sentence, tokens, shares, row, difference=difference, lang=lang),
-            part.words: look.words(names, shares, difference=difference, same=same, lang=lang),
-            part.heatmap: figure_json(plots.heatmap(matrix, names, heading, difference=difference, lang=lang)),
-        }
-
-    def open_look(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """After an adaptation: as many layers and heads as the model has, at the last layer, and the map itself."""
-        page, lang = self.page, request_language(request)
-        run: Run | None = values[page.run]
-        if run is None or not run.history:
-            return
-        backbone = self.service.backbone(run.request.model)
-        heads = [(text("page.look.head.mean", lang), 0)]
-        heads += [(text("page.look.head.one", lang, head=h), h) for h in range(1, backbone.n_heads + 1)]
-        layer = int(values[page.look.layer])
-        layer = layer if values[page.look.caption] and layer <= backbone.n_layers else backbone.n_layers
-        head = values[page.look.head] if (values[page.look.head] or 0) <= backbone.n_heads else 0
-        controls: Updates = {
-            page.look.layer: gr.Slider(maximum=backbone.n_layers, value=layer),
-            page.look.head: gr.Dropdown(heads, value=head),
-        }
-        yield controls | self.attend({**values, page.look.layer: layer, page.look.head: head}, request)
-
-
-def _step(values: Values, page: Page) -> int | None:
-    """The slider's step; None, all of them, where there is nothing to slide."""
-    run: Run | None = values[page.run]
-    return int(values[page.attempt.step] or 0) if run and run.reached else None

@@ -1,23 +1,32 @@
-"""What stands where on the page: components only, no events. The Playground is here; the other tabs' sheets are beside their handlers."""
+"""What stands where on the page: components only, no events. The Playground is here; the other tabs' sheets are beside their handlers.
+
+Components that only sentences or only pictures need stand beside each other; the switch at the top says which are shown.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from meta_demo.attention import VIEWS
 from meta_demo.core.loading import BUNDLED, SUGGESTED
+from meta_demo.core.messages import LANGUAGES, text
+from meta_demo.data.files import MAX_FILE
 from meta_demo.data.readers import TABLES
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.snapshots import DEFAULT_ALGORITHMS
-from meta_demo.ui.cards import cards_from, class_cards, first_sentence
+from meta_demo.ui.cards import cards_from, class_cards, first_query, try_pad
 from meta_demo.ui.charts import chart
 from meta_demo.ui.controls import Knobs, knob_folds
+from meta_demo.ui.overlay import overlay
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.scripts import script
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
 
+MODALITIES = ("text", "picture")
 FIRST_SAMPLE = "travel-planning"  # small, so that the first Adapt is quick, and easy to judge for anybody
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
@@ -31,9 +40,10 @@ element.addEventListener("click", (event) => {
 
 @dataclass
 class Teach:
+    heading: gr.HTML
     sample: gr.Dropdown
     upload: gr.UploadButton
-    cards: gr.HTML
+    cards: dict[str, gr.HTML]  # by modality
 
 
 @dataclass
@@ -55,13 +65,16 @@ class Adapt:
 
 @dataclass
 class Try:
+    heading: gr.HTML
     sentence: gr.Textbox
+    pad: gr.HTML
     step: gr.Slider
     predictions: gr.HTML
 
 
 @dataclass
 class Look:
+    heading: gr.HTML
     empty: gr.HTML
     body: gr.Row
     algorithm: gr.Dropdown
@@ -72,6 +85,7 @@ class Look:
     sentence: gr.HTML
     words: gr.HTML
     heatmap: gr.HTML
+    picture: gr.HTML
 
 
 @dataclass
@@ -79,11 +93,12 @@ class Page:
     """Every component that an event reads or writes.
 
     The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained;
-    `own`, the starts that the visitor trained.
+    `own`, the starts that the visitor trained; `shelf`, what the modality that is not shown had come to.
     """
 
     message: gr.HTML
     tabs: gr.Tabs
+    modality: gr.Radio
     teach: Teach
     adapt: Adapt
     attempt: Try
@@ -92,6 +107,7 @@ class Page:
     row: gr.State
     switch: gr.State
     own: gr.State
+    shelf: gr.State
 
 
 def lay_out() -> Page:
@@ -103,6 +119,8 @@ def lay_out() -> Page:
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
     ):
+        kinds = [(label(f"page.modality.{name}"), name) for name in MODALITIES]
+        modality = gr.Radio(kinds, value="text", label=label("page.modality"), elem_id="modality")
         with gr.Row(elem_id="steps", equal_height=False):
             with gr.Column(elem_classes="sheet", min_width=300):
                 teach = _teach()
@@ -114,28 +132,41 @@ def lay_out() -> Page:
             look = _look()
     run = gr.State(None, time_to_live=SESSION_SECONDS)
     row = gr.State(None, time_to_live=SESSION_SECONDS)
-    return Page(message, tabs, teach, adapt, attempt, look, run, row, gr.State(switch), gr.State(()))
+    shelf = gr.State({}, time_to_live=SESSION_SECONDS)
+    return Page(message, tabs, modality, teach, adapt, attempt, look, run, row, gr.State(switch), gr.State(()), shelf)
 
 
 def _teach() -> Teach:
-    gr.HTML(label("html.teach"), elem_classes="heading")
+    heading = gr.HTML(label("html.teach"), elem_classes="heading")
     with gr.Row(elem_classes="pickers"):
-        samples = [(label(f"sample.{name}"), name) for name in sample_names()]
-        sample = gr.Dropdown(samples, value=FIRST_SAMPLE, label=label("page.sample"), elem_id="sample", min_width=160)
+        sample = gr.Dropdown(
+            sample_choices("text"), value=FIRST_SAMPLE, label=label("page.sample"), elem_id="sample", min_width=160
+        )
         with gr.Column(min_width=120, elem_classes="beside"):
             upload = gr.UploadButton(
                 label("page.upload"), file_types=[*TABLES, ".json"], file_count="single", size="md", elem_id="upload"
             )
-    gr.HTML(label("html.upload.about"))
-    cards = class_cards(cards_from(load_sample(FIRST_SAMPLE)), elem_id="cards")
-    return Teach(sample, upload, cards)
+    too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
+    gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload"), words=too_big, limit=MAX_FILE)
+    cards = {
+        "text": class_cards("text", cards_from(load_sample(FIRST_SAMPLE)), elem_id="cards"),
+        "picture": class_cards("picture", [], elem_id="picture-cards", visible="hidden"),
+    }
+    return Teach(heading, sample, upload, cards)
+
+
+def sample_choices(modality: str) -> list[tuple[Any, str]]:
+    return [(label(f"sample.{name}"), name) for name in sample_names() if modality == "text"]
+
+
+def model_choices(modality: str) -> list[tuple[Any, str]]:
+    return [(label(f"model.{m.name}"), m.name) for m in SUGGESTED if m.modality == modality]
 
 
 def _adapt(switch: Switch) -> Adapt:
     gr.HTML(label("html.adapt"), elem_classes="heading")
-    models = [(label(f"model.{m.name}"), m.name) for m in SUGGESTED if m.modality == "text"]
     model = gr.Dropdown(
-        models,
+        model_choices("text"),
         value=BUNDLED,
         allow_custom_value=True,
         label=label("page.model"),
@@ -188,9 +219,9 @@ def _algorithms(switch: Switch) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
 
 
 def _try() -> Try:
-    gr.HTML(label("html.try"), elem_classes="heading")
+    heading = gr.HTML(label("html.try"), elem_classes="heading")
     sentence = gr.Textbox(
-        first_sentence(load_sample(FIRST_SAMPLE)),
+        str(first_query(load_sample(FIRST_SAMPLE)) or ""),
         label=label("page.try.sentence"),
         placeholder=label("page.try.placeholder"),
         lines=2,
@@ -198,6 +229,7 @@ def _try() -> Try:
         max_length=5000,
         elem_id="sentence",
     )
+    pad = try_pad(elem_id="try-pad", visible="hidden")
     step = gr.Slider(
         0,
         1,
@@ -209,13 +241,13 @@ def _try() -> Try:
         visible=False,
     )
     predictions = gr.HTML(label("html.try.empty"), elem_id="predictions")
-    return Try(sentence, step, predictions)
+    return Try(heading, sentence, pad, step, predictions)
 
 
 def _look() -> Look:
-    gr.HTML(label("html.look"), elem_classes="heading")
+    heading = gr.HTML(label("html.look"), elem_classes="heading")
     empty = gr.HTML(label("html.look.empty"), elem_id="look-empty")
-    with gr.Row(equal_height=False, visible=False) as body:
+    with gr.Row(equal_height=False, visible="hidden") as body:
         with gr.Column(scale=2, min_width=280):
             with gr.Row():
                 algorithm = gr.Dropdown([], label=label("page.look.algorithm"), elem_id="look-algorithm", min_width=140)
@@ -234,4 +266,5 @@ def _look() -> Look:
             words = gr.HTML("", elem_id="look-words")
         with gr.Column(scale=3, min_width=280):
             heatmap = chart("heatmap")
-    return Look(empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap)
+            picture = overlay(elem_id="overlay", visible="hidden")
+    return Look(heading, empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap, picture)

@@ -16,6 +16,7 @@ from meta_demo.data.tasks import parse_episode
 from meta_demo.service import Service
 from meta_demo.snapshots import DEFAULT_ALGORITHMS, Request
 from meta_demo.ui import benchmark_tab, theme, training_tab, views
+from meta_demo.ui.asking import Asking
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.guard import guarded, sentence
@@ -45,10 +46,10 @@ def build_app(service: Service) -> gr.Blocks:
                 training = training_tab.lay_out()
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
-        handlers = Handlers(service, page)
-        _wire_teach(page, handlers)
-        _wire_adapt(app, page, handlers)
-        _wire_look(page, handlers)
+        handlers, asking = Handlers(service, page), Asking(service, page)
+        _wire_teach(page, handlers, asking)
+        _wire_adapt(app, page, handlers, asking)
+        _wire_look(page, asking)
         if training:
             _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
         app.load(benchmark_tab.show, None, tables, **QUIET)
@@ -63,7 +64,6 @@ def launch_arguments() -> dict[str, Any]:
             for lang in LANGUAGES
         }
         for m in SUGGESTED
-        if m.modality == "text"
     }
     return {
         "theme": theme.MetaTheme(),
@@ -80,14 +80,18 @@ def launch_arguments() -> dict[str, Any]:
     }
 
 
-def _wire_teach(page: Page, handlers: Handlers) -> None:
+def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
     on = partial(_on, page)
-    filled = {page.teach.cards, page.attempt.sentence, page.adapt.notice, page.message}
-    settings = _settings(page)
+    settings, turned = _settings(page), _turned_page(page)
 
-    on(page.teach.sample.input, handlers.open_sample, settings | {page.teach.sample}, filled)
-    on(page.teach.upload.upload, handlers.open_file, settings | {page.teach.upload}, filled | {page.teach.sample})
-    on(page.teach.cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
+    on(page.teach.sample.input, handlers.open_sample, settings | {page.shelf, page.teach.sample}, turned)
+    for opened in (
+        on(page.modality.input, handlers.turn_page, settings | {page.shelf}, turned),
+        on(page.teach.upload.upload, handlers.open_file, settings | {page.shelf, page.teach.upload}, turned),
+    ):
+        _ask(page, asking, opened.then)
+    for cards in page.teach.cards.values():
+        on(cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
     for control in (page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
     for listen in (page.adapt.algorithms.change, page.adapt.model.change):
@@ -95,61 +99,64 @@ def _wire_teach(page: Page, handlers: Handlers) -> None:
     on(page.adapt.starts.input, handlers.tick, settings | {page.adapt.starts}, _turned(page), queue=False)
 
 
-def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> None:
+def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
     """`handler` for an event; what it raises is said in the page's message."""
-    listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET, **how)
+    return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET, **how)
 
 
-def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers) -> None:
-    adapt, look = page.adapt, page.look
+def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> None:
+    adapt = page.adapt
     ends = {
         adapt.notice,
         adapt.summary,
         adapt.stop,
+        page.modality,
         page.attempt.step,
-        look.algorithm,
+        page.look.algorithm,
         page.run,
         page.row,
         page.message,
     }
-    opened = {look.layer, look.head, *_look_outputs(page)}
-
-    def after(event: Any) -> list[Any]:
-        """Predictions and the map follow whatever ended the adaptation."""
-        predicted = event.then(
-            guarded(page.message, handlers.predict),
-            _asked(page),
-            {page.attempt.predictions, page.message},
-            **QUIET,
-            **MODEL,
-        )
-        shown = predicted.then(
-            guarded(page.message, handlers.open_look), _asked(page) | {look.caption}, opened, **QUIET, **MODEL
-        )
-        return [predicted, shown]
-
     started = adapt.start.click(
         guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
     )
-    following = after(started)
+    following = _ask(page, asking, started.then)
     stopped = adapt.stop.click(
         guarded(page.message, handlers.stop), {page.run}, ends, cancels=[started, *following], queue=False, **QUIET
     )
-    after(stopped)
+    _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     adapt.model.change(*models, trigger_mode="always_last", **QUIET)
     app.load(*models, **QUIET)
 
 
-def _wire_look(page: Page, handlers: Handlers) -> None:
+def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
+    """Predictions and the map follow an event."""
+    look = page.look
+    opened = {look.layer, look.head, *_look_outputs(page)}
+    predicted = listen(
+        guarded(page.message, asking.predict),
+        _asked(page),
+        {page.attempt.predictions, page.message},
+        **QUIET,
+        **MODEL,
+    )
+    shown = predicted.then(
+        guarded(page.message, asking.open_look), _asked(page) | {look.caption}, opened, **QUIET, **MODEL
+    )
+    return [predicted, shown]
+
+
+def _wire_look(page: Page, asking: Asking) -> None:
     look, attempt, asked = page.look, page.attempt, _asked(page)
     live = {"trigger_mode": "always_last", **QUIET, **MODEL}
-    moved = [attempt.sentence.change, attempt.step.input]
-    gr.on(moved, guarded(page.message, handlers.predict), asked, {attempt.predictions, page.message}, **live)
+    moved = [attempt.sentence.change, attempt.pad.input, attempt.step.input]
+    gr.on(moved, guarded(page.message, asking.predict), asked, {attempt.predictions, page.message}, **live)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.view.input]
     outputs = _look_outputs(page)
-    gr.on([*moved, *chosen], guarded(page.message, handlers.attend), asked, outputs, **live)
-    look.sentence.token(guarded(page.message, handlers.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+    gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
+    for tokens in (look.sentence.token, look.picture.token):
+        tokens(guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
 
 
 def _turned(page: Page) -> set[Any]:
@@ -175,7 +182,36 @@ def _settings(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
     chosen = {adapt.model, adapt.algorithms, adapt.seed, *adapt.knobs.values()}
-    return {page.run, page.switch, page.own, page.teach.cards, *chosen}
+    return {page.run, page.switch, page.own, page.modality, *page.teach.cards.values(), *chosen}
+
+
+def _turned_page(page: Page) -> set[Any]:
+    """What differs between the page's two sides."""
+    adapt, look, attempt = page.adapt, page.look, page.attempt
+    return {
+        page.run,
+        page.row,
+        page.shelf,
+        page.modality,
+        page.message,
+        page.teach.heading,
+        page.teach.sample,
+        *page.teach.cards.values(),
+        adapt.model,
+        adapt.runs,
+        adapt.curves,
+        adapt.summary,
+        adapt.notice,
+        adapt.stop,
+        attempt.heading,
+        attempt.sentence,
+        attempt.pad,
+        attempt.step,
+        attempt.predictions,
+        look.heading,
+        look.algorithm,
+        *_look_outputs(page),
+    }
 
 
 def _asked(page: Page) -> set[Any]:
@@ -184,7 +220,9 @@ def _asked(page: Page) -> set[Any]:
     return {
         page.run,
         page.row,
+        page.modality,
         page.attempt.sentence,
+        page.attempt.pad,
         page.attempt.step,
         look.algorithm,
         look.layer,
@@ -195,7 +233,7 @@ def _asked(page: Page) -> set[Any]:
 
 def _look_outputs(page: Page) -> set[Any]:
     look = page.look
-    return {look.empty, look.body, look.caption, look.sentence, look.words, look.heatmap, page.message}
+    return {look.empty, look.body, look.caption, look.sentence, look.words, look.heatmap, look.picture, page.message}
 
 
 def _adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:

@@ -93,8 +93,9 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
     layout = _layout(470, 62, text("page.chart.curves", lang))
     for key, axis in PANELS:
         count = counts[key.split("_")[0]]
-        name = text(f"page.chart.{key}", lang, count=count) if count else text("page.chart.no_query", lang)
-        annotations.append(_panel_title(name, axis))
+        if not count:  # of an empty panel plotly would draw nothing but the title, over another's
+            continue
+        annotations.append(_panel_title(text(f"page.chart.{key}", lang, count=count), axis))
         accuracy = key.endswith("accuracy")
         layout[f"xaxis{axis}"] = {
             **_axis(),
@@ -107,7 +108,11 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
         if not accuracy:
             layout[f"yaxis{axis}"] = {**_axis(), "rangemode": "tozero", "nticks": 4}
     layout |= {
-        "grid": {"rows": 2, "columns": 2, "pattern": "independent", "xgap": 0.16, "ygap": 0.28},
+        "grid": {
+            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if counts["query"] else [["xy"], ["x3y3"]],
+            "xgap": 0.16,
+            "ygap": 0.28,
+        },
         "annotations": [*layout["annotations"], *annotations],
         "legend": {"orientation": "h", "x": 0, "y": -0.13, "yanchor": "top", "font": {"size": 12}},
         "margin": {"l": 38, "r": 8, "t": 62, "b": 66},

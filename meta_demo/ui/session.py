@@ -36,3 +36,11 @@ class Run:
             if any(k.name == "inner_steps" for k in REGISTRY[name].Config.knobs()):
                 knobs.setdefault(name, {})["inner_steps"] = step
         return replace(self, request=replace(self.request, algorithms=tuple(self.history), knobs=knobs))
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the modality that is not shown had come to: its model and its last adaptation."""
+
+    model: str
+    run: Run | None = None

@@ -21,7 +21,8 @@ from meta_demo.train import Plan, Progress
 from meta_demo.training import Attempt, Recipe, allowed, load_packs, split
 from meta_demo.ui import plots, training_views, views
 from meta_demo.ui.charts import chart, figure_json
-from meta_demo.ui.handlers import Handlers, Updates, Values
+from meta_demo.ui.guard import Updates, Values
+from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.words import label, named, request_language, title

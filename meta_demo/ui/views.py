@@ -8,16 +8,20 @@ from html import escape
 import numpy as np
 
 from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.content import Picture
 from meta_demo.core.intervals import wilson
 from meta_demo.core.messages import LANGUAGES, catalogue, text
+from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.sources import pack_names
 from meta_demo.snapshots import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
+from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
 
 SHOWN_CLASSES = 10
+NEAREST_SENTENCES, NEAREST_PICTURES = 2, 4
 STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
 HINTS = ("upload.about", "train.upload.about", "train.privacy", "train.download.about")
 EMPTY = ("run", "try", "look", "train")
@@ -50,9 +54,10 @@ def header(lang: str) -> str:
     return f'<h1>{name}</h1><p class="lead">{lead}</p><p class="privacy">{privacy}</p>'
 
 
-def heading(step: str, lang: str) -> str:
+def heading(step: str, lang: str, modality: str = "text") -> str:
     number = f'<span class="number">{STEPS[step]}</span>'
-    return f"<h2>{number}{text(f'page.{step}', lang)}</h2><p>{text(f'page.{step}.about', lang)}</p>"
+    about = text(f"page.{step}.about" if modality == "text" else f"page.{step}.about.{modality}", lang)
+    return f"<h2>{number}{text(f'page.{step}', lang)}</h2><p>{about}</p>"
 
 
 def about(lang: str) -> str:
@@ -155,15 +160,10 @@ def summary(history: dict[str, list[Snapshot]], lang: str) -> str:
 
 
 def predictions(
-    found: Sequence[Prediction],
-    labels: Sequence[str],
-    colours: dict[str, int],
-    support: Sequence[tuple[str, str]],
-    steps: dict[str, int],
-    lang: str,
+    found: Sequence[Prediction], episode: Episode, colours: dict[str, int], steps: dict[str, int], lang: str
 ) -> str:
-    """Each algorithm's probabilities for one sentence, its answer, and the support examples (text, label) closest to it."""
-    blocks = []
+    """Each algorithm's probabilities for one input, its answer, and the examples closest to it."""
+    blocks, labels = [], episode.labels
     for p in found:
         row = p.probabilities[0]
         top = labels[int(row.argmax())]
@@ -175,7 +175,7 @@ def predictions(
             f"<header>{swatch(p.algorithm)}<strong>{escape(title(p.algorithm, lang))}</strong>"
             f'<span class="where">{where}</span></header>'
             f'<p class="answer" style="--k:{class_colour(colours[top])}">{escape(top)} <b>{row.max():.0%}</b></p>'
-            f"{_bars(row, labels, colours, lang)}{_nearest(p.similarity[0], support, colours, lang)}</section>"
+            f"{_bars(row, labels, colours, lang)}{_nearest(p.similarity[0], episode.support, colours, lang)}</section>"
         )
     return f'<div class="predictions">{"".join(blocks)}</div>'
 
@@ -194,10 +194,15 @@ def _bars(row: Array, labels: Sequence[str], colours: dict[str, int], lang: str)
     return f'<div class="probs">{bars}</div>{more}'
 
 
-def _nearest(row: Array, support: Sequence[tuple[str, str]], colours: dict[str, int], lang: str) -> str:
-    nearest = [support[i] for i in np.argsort(-row, kind="stable")[:2]]
-    items = "".join(
-        f'<li style="--k:{class_colour(colours[label])}" title="{escape(label)}">{escape(example)}</li>'
-        for example, label in nearest
-    )
+def _nearest(row: Array, support: Sequence[Example], colours: dict[str, int], lang: str) -> str:
+    count = NEAREST_PICTURES if isinstance(support[0].content, Picture) else NEAREST_SENTENCES
+    items = "".join(_example(support[i], colours) for i in np.argsort(-row, kind="stable")[:count])
     return f'<div class="leaned"><em>{text("page.try.leaned_on", lang)}</em><ul>{items}</ul></div>'
+
+
+def _example(example: Example, colours: dict[str, int]) -> str:
+    name = escape(example.label or "")
+    shown = escape(str(example.content))
+    if isinstance(example.content, Picture):
+        shown = f'<img src="{url_of(example.content, THUMBNAIL)}" alt="{name}">'
+    return f'<li style="--k:{class_colour(colours[example.label or ""])}" title="{name}">{shown}</li>'

@@ -1,0 +1,106 @@
+// The class cards. All typing and drawing stays here: the value that Python sees is assigned on every change, which reaches no
+// server, and the event "edit" follows when the visitor pauses. Visitor text enters the page through .value and .textContent only.
+// What is inside a card is its modality's: text_card.js or picture_card.js. Given by gr.HTML: element, trigger, props, watch.
+
+const words = props.words[lang];
+const root = element.querySelector(".cards");
+let cards = [];
+let pause;
+
+function publish() {
+  total();
+  props.value = cards.map((card) => ({ ...published(card) }));
+  clearTimeout(pause);
+  pause = setTimeout(() => trigger("edit"), 500);
+}
+
+function total() {
+  const sum = (key) => cards.reduce((count, card) => count + countOf(published(card)[key]), 0);
+  const parts = [`${cards.length} ${words.classes}`, `${sum("examples")} ${words.count}`];
+  if (sum("held_out")) parts.push(`${sum("held_out")} ${words.measured}`);
+  bar.querySelector(".cards-total").textContent = parts.join(" · ");
+  bar.querySelector(".cards-add").disabled = cards.length >= props.limits.classes;
+}
+
+function draw(card) {
+  const box = make("section", "card");
+  box.style.setProperty("--c", props.colours[card.colour % props.colours.length]);
+  const name = make("input", "card-name", { type: "text", value: card.name, placeholder: words.name, maxLength: 200 });
+  name.setAttribute("aria-label", words.name);
+  name.addEventListener("input", () => {
+    card.name = name.value;
+    publish();
+  });
+  const count = make("span", "card-count", { title: words.count });
+  const remove = () => {
+    cards = cards.filter((other) => other !== card);
+    box.remove();
+    publish();
+  };
+  const summary = make("summary", "");
+  const counted = () => {
+    count.textContent = countOf(published(card).examples);
+    summary.textContent = `${words.held_out} (${countOf(card.held_out)})`;
+  };
+  const changed = () => {
+    counted();
+    publish();
+  };
+  box.append(
+    make("div", "card-head", {}, name, count, button("card-remove", "×", remove, words.remove)),
+    learned(card, changed),
+    make("details", "card-folded", {}, summary, heldOut(card, changed)),
+  );
+  list.append(box);
+  counted();
+  return name;
+}
+
+function blank() {
+  const taken = new Set(cards.map((card) => card.colour));
+  let colour = 0;
+  while (taken.has(colour)) colour += 1;
+  const card = { name: "", examples: BLANK, held_out: BLANK, colour };
+  cards.push(card);
+  return draw(card);
+}
+
+function show(value) {
+  cards = (value || []).map((card) => ({ ...card }));
+  list.replaceChildren();
+  cards.forEach(draw);
+  list.scrollTop = 0;
+  total();
+}
+
+const clear = () => {
+  show([]);
+  for (let count = 0; count < FIRST_CARDS; count++) blank();
+  publish();
+};
+const add = () => {
+  blank().focus();
+  publish();
+};
+const list = make("div", "cards-list");
+const bar = make(
+  "div",
+  "cards-bar",
+  {},
+  make("span", "cards-total", { role: "status" }),
+  button("cards-clear", words.clear, clear),
+  button("cards-add", `+ ${words.add}`, add),
+);
+root.append(bar, list);
+show(props.value);
+watch("value", () => show(props.value));
+
+// A file dropped on the cards is one that was chosen with the button.
+root.addEventListener("dragover", (event) => event.preventDefault());
+root.addEventListener("drop", (event) => {
+  const input = document.querySelector("#upload")?.parentElement?.querySelector("input[type=file]");
+  if (!input || !event.dataTransfer.files.length) return;
+  event.preventDefault();
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});

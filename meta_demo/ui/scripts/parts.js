@@ -1,0 +1,28 @@
+// What our components share: elements, the page's language, and its one place for what went wrong.
+
+const lang = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+
+function make(tag, className, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  node.className = className;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name in node) node[name] = value;
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function button(className, caption, act, about = "") {
+  const node = make("button", className, { type: "button", textContent: caption, title: about });
+  if (about) node.setAttribute("aria-label", about);
+  node.addEventListener("click", act);
+  return node;
+}
+
+function complain(sentence) {
+  const place = document.querySelector("#message > :not(.hide)") || document.querySelector("#message");
+  const alert = make("div", "alert", { textContent: sentence });
+  alert.setAttribute("role", "alert");
+  place.replaceChildren(alert);
+}

@@ -1,0 +1,71 @@
+// The inside of a class card for pictures: a pad whose drawing counts as soon as the pen lifts, and thumbnails of all others.
+
+const BLANK = [];
+const FIRST_CARDS = 5;
+const countOf = (examples) => examples.length;
+const published = ({ drawing, ...card }) => ({ ...card, examples: inked(card, drawing) });
+const inked = (card, drawing) => (drawing ? [...card.examples, drawing] : card.examples);
+
+function thumbnails(card, key, changed) {
+  const row = make("div", "thumbs");
+  const show = () => row.replaceChildren(...card[key].map(thumbnail));
+  const thumbnail = (url, place) => {
+    const picture = make("img", "", { src: url, alt: `${words.picture} ${place + 1}`, draggable: false });
+    const remove = () => {
+      card[key] = card[key].filter((_, other) => other !== place);
+      show();
+      changed();
+    };
+    return make("span", "thumb", {}, picture, button("thumb-remove", "×", remove, words.forget));
+  };
+  const add = (url) => {
+    card[key] = [...card[key], url];
+    show();
+    changed();
+  };
+  show();
+  return { row, add };
+}
+
+// An unnamed class is called A, B, C ... once there is something in it.
+function christen(card, box) {
+  if (card.name.trim()) return;
+  const taken = new Set(cards.map((other) => other.name.trim()));
+  const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+  card.name = letters.find((letter) => !taken.has(letter)) || `${cards.indexOf(card) + 1}`;
+  box.closest(".card").querySelector(".card-name").value = card.name;
+}
+
+function learned(card, changed) {
+  const { row, add } = thumbnails(card, "examples", changed);
+  const pad = drawingPad(words, (url) => {
+    card.drawing = url;
+    another.disabled = !url;
+    if (url) christen(card, box);
+    changed();
+  });
+  const keep = () => {
+    const url = card.drawing;
+    card.drawing = "";
+    pad.clear();
+    another.disabled = true;
+    add(url);
+  };
+  const another = button("tool tool-another", words.another, keep);
+  another.disabled = true;
+  const take = (url) => {
+    christen(card, box);
+    add(url);
+  };
+  const tools = make("div", "tools", {}, another, fileButton(words, take), cameraButton(words, take));
+  const box = make("div", "picture-card", {}, pad.node, make("div", "beside-pad", {}, row, tools));
+  receive(box, words, take);
+  return box;
+}
+
+function heldOut(card, changed) {
+  const { row, add } = thumbnails(card, "held_out", changed);
+  const box = make("div", "picture-held-out", {}, row, make("div", "tools", {}, fileButton(words, add), cameraButton(words, add)));
+  receive(box, words, add);
+  return box;
+}
