@@ -10,20 +10,18 @@ and the table of `checkpoints/README.md`. Plain runs use the checkpoint's own kn
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import tyro
 from tqdm import tqdm
 from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from benchmarks import report
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm, get_algorithm
 from meta_demo.core.backbone import Backbone
@@ -36,9 +34,7 @@ from meta_demo.data.sources import load_sources
 from meta_demo.evaluate import evaluate, mean_interval, paired
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "checkpoints.json"
-README = ROOT / "checkpoints" / "README.md"
-BEGIN, END = "<!-- table -->", "<!-- /table -->"
+RESULTS = report.RESULTS / "checkpoints.json"
 PACKS = "held-out packs"
 COLUMNS = {
     "algorithm": "算法",
@@ -89,7 +85,9 @@ def main(arguments: Arguments) -> None:
                 tasks = [sampler_of(shots).draw(i) for i in range(count)]
                 rows.append(_row(backbone, name, where, shots, tasks, known))
                 print(" | ".join(map(str, rows[-1])), flush=True)
-    _write(sorted(rows))
+    rows.sort()
+    report.write("checkpoints", "python -m benchmarks.checkpoints", COLUMNS, rows, title=TITLE, notes=NOTES)
+    report.into_readme("table", list(COLUMNS), rows)
 
 
 def _samplers(data: Path) -> dict[str, Any]:
@@ -129,36 +127,13 @@ def _row(
         return known[key]
 
     plain, trained = accuracies(None, ""), accuracies(folder, card.weights_sha256)
-    cells = [_percent(*mean_interval(values)) for values in (plain, trained)]
-    difference, half = paired(trained, plain)
-    return [name, where, shots, len(tasks), *cells, f"{difference * 100:+.1f} ± {half * 100:.1f}"]
+    cells = [report.percent(*mean_interval(values)) for values in (plain, trained)]
+    return [name, where, shots, len(tasks), *cells, report.points(*paired(trained, plain))]
 
 
 def _accuracies(algorithm: Algorithm, tasks: Sequence[Episode]) -> list[float]:
     run = evaluate(algorithm.requires_grad_(False), tasks)
     return [score.accuracy for score in tqdm(run, algorithm.name, len(tasks), disable=not sys.stderr.isatty())]
-
-
-def _percent(mean: float, half: float) -> str:
-    return f"{mean * 100:.1f} ± {half * 100:.1f} %"
-
-
-def _write(rows: list[list[Any]]) -> None:
-    content = {
-        "title": TITLE,
-        "command": "python -m benchmarks.checkpoints",
-        "machine": f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "columns": [{"en": en, "zh": zh} for en, zh in COLUMNS.items()],
-        "rows": rows,
-        "notes": NOTES,
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    lines = [f"| {' | '.join(map(str, row))} |" for row in (list(COLUMNS), ["---"] * len(COLUMNS), *rows)]
-    text = README.read_text(encoding="utf-8")
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from benchmarks import protocol, report
 from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_texts
 from meta_demo.core.algorithm import REGISTRY
@@ -84,3 +87,21 @@ def test_the_rate_is_the_best_seen(tiny: Backbone) -> None:
     rate.best = first * 1e6
     rate.sample(0.001)
     assert rate.best == first * 1e6
+
+
+def test_the_mean_over_folds_and_its_interval() -> None:
+    """Of independent tasks: the root of the summed squares over the number of folds."""
+    figures = [{"tasks": 600, "frozen": (0.8, 0.003), "trained": (0.9, 0.004), "difference": (0.1, 0.006)}]
+    figures.append({"tasks": 600, "frozen": (0.9, 0.004), "trained": (0.92, 0.003), "difference": (0.02, 0.008)})
+    folds = [{"data set": "CLINC150", "fold": 2 - i, "shots": [f, f]} for i, f in enumerate(figures)]
+    mean, _, *rows = protocol.table(folds)
+    assert mean[:2] == ["CLINC150", "mean"]
+    assert mean[3:] == [1200, "85.0 ± 0.2 %", "91.0 ± 0.2 %", "+6.0 ± 0.5", protocol.PUBLISHED["CLINC150", 1]]
+    assert [row[1] for row in rows] == ["1", "2", "1", "2"] and rows[1][4] == "80.0 ± 0.3 %"
+
+
+def test_a_table_is_written_between_its_marks(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- x -->\nold\n<!-- /x -->\nafter\n")
+    report.into_readme("x", ["a", "b"], [["one", 2]], readme)
+    assert readme.read_text() == "before\n<!-- x -->\n| a | b |\n| --- | --- |\n| one | 2 |\n<!-- /x -->\nafter\n"

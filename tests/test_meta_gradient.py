@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import make_task, tiny_backbone
+from conftest import SUPPORT, make_task, tiny_backbone
 from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, normalize
@@ -197,3 +197,22 @@ def test_walking_back_equals_the_stored_graph(scope, head, kept, monkeypatch):
     )
     assert float(algorithm.meta_loss(task)) == pytest.approx(float(loss), rel=1e-12)
     torch.testing.assert_close(ours, stored, rtol=1e-6, atol=1e-12)
+
+
+def test_prototypes_leave_one_out():
+    """By loops: each example against the other classes' means and the mean of the rest of its own."""
+    algorithm = build("protonet", scope="lora", last_n=1)
+    support = [*SUPPORT, ("a class of one", 3)]
+    task = make_task(BACKBONE, algorithm.boundary, support, order=(2, 0, 1, 3))
+    z = algorithm.embed({}, task.support + task.query)
+    label = torch.cat([task.support_y, task.query_y]).argmax(1)
+    losses = []
+    for i, own in enumerate(label.tolist()):
+        others = torch.arange(len(label)) != i
+        if not (others & (label == own)).any():
+            continue
+        means = torch.stack([z[others & (label == n)].mean(0) if n == own else z[label == n].mean(0) for n in range(4)])
+        logits = -algorithm.log_scale.exp() * (z[i] - means).square().sum(1)
+        losses.append(cross_entropy(logits, label[i]))
+    assert len(losses) == len(label) - 1
+    torch.testing.assert_close(algorithm.meta_loss(task), torch.stack(losses).mean())
