@@ -131,9 +131,9 @@ def test_cards() -> None:
 
 
 def test_picture_cards() -> None:
-    dark, light = Picture(1, 1, "L", b"\0"), Picture(1, 1, "L", b"\xff")
+    dark, light = Picture(2, 1, "L", b"\0\xff"), Picture(2, 1, "L", b"\xff\0")
     assert episode_from_cards([("a", [dark]), ("", []), ("b", [light])]).labels == ("a", "b")
-    with refused("two_labels", "1 × 1"):
+    with refused("two_labels", "2 × 1"):
         episode_from_cards([("a", [dark]), ("b", [dark])])
 
 

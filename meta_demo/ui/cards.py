@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.content import Content, Picture
+from meta_demo.core.content import Content, Picture, is_blank
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.episode import MAX_CLASSES, Episode, Example, clean, episode_from_cards
 from meta_demo.data.files import MAX_FILE
@@ -86,8 +86,8 @@ def cards_from(episode: Episode) -> Cards:
     return [
         {
             "name": label,
-            "examples": _on_card([e.content for e in episode.support if e.label == label], modality_of(episode)),
-            "held_out": _on_card([e.content for e in episode.query if e.label == label], modality_of(episode)),
+            "examples": _on_card([e.content for e in episode.support if e.label == label], episode.modality),
+            "held_out": _on_card([e.content for e in episode.query if e.label == label], episode.modality),
             "colour": index,
         }
         for index, label in enumerate(episode.labels)
@@ -98,10 +98,6 @@ def _on_card(contents: list[Content], modality: str) -> str | list[str]:
     if modality == "text":
         return "\n".join(map(str, contents))
     return [url_of(content) for content in contents if isinstance(content, Picture)]
-
-
-def modality_of(episode: Episode) -> str:
-    return "picture" if any(isinstance(e.content, Picture) for e in episode.support) else "text"
 
 
 def episode_of(cards: Any) -> Episode:
@@ -115,9 +111,12 @@ def episode_of(cards: Any) -> Episode:
 
 def _off_card(card: dict[str, Any], key: str) -> list[Content]:
     said, name = card.get(key) or [], clean(str(card.get("name") or ""))
-    if isinstance(said, str):
-        return [line for line in said.splitlines() if clean(line)]
-    return [read_data_url(str(url), f"{name} {place}") for place, url in enumerate(said, 1)]
+    contents: list[Content] = (
+        list(said.splitlines())
+        if isinstance(said, str)
+        else [read_data_url(str(url), f"{name} {place}") for place, url in enumerate(said, 1)]
+    )
+    return [content for content in contents if not is_blank(content)]
 
 
 def colours_of(cards: Any) -> dict[str, int]:

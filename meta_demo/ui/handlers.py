@@ -21,7 +21,7 @@ from meta_demo.data.samples import load_sample
 from meta_demo.service import Service
 from meta_demo.snapshots import Request, Snapshot
 from meta_demo.ui import guard, plots, views
-from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_query, modality_of
+from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_query
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.controls import changed_knobs, follow
 from meta_demo.ui.guard import Updates, Values
@@ -57,7 +57,7 @@ class Handlers:
 
     def _filled(self, episode: Episode, values: Values, request: gr.Request) -> Updates:
         """The cards and something to try from `episode`, on the side of the page that is its modality's."""
-        page, modality = self.page, modality_of(episode)
+        page, modality = self.page, episode.modality
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
             updates |= self.turn_page({**values, page.modality: modality}, request) | {page.modality: modality}

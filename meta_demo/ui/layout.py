@@ -14,7 +14,7 @@ from meta_demo.attention import VIEWS
 from meta_demo.core.loading import BUNDLED, SUGGESTED
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.files import MAX_FILE
-from meta_demo.data.readers import TABLES
+from meta_demo.data.readers import EPISODE_FILES
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.snapshots import DEFAULT_ALGORITHMS
 from meta_demo.ui.cards import cards_from, class_cards, first_query, try_pad
@@ -144,7 +144,7 @@ def _teach() -> Teach:
         )
         with gr.Column(min_width=120, elem_classes="beside"):
             upload = gr.UploadButton(
-                label("page.upload"), file_types=[*TABLES, ".json"], file_count="single", size="md", elem_id="upload"
+                label("page.upload"), file_types=list(EPISODE_FILES), file_count="single", size="md", elem_id="upload"
             )
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload"), words=too_big, limit=MAX_FILE)
