@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
@@ -107,6 +107,19 @@ def tiny_of() -> Callable[..., Backbone]:
 @pytest.fixture(scope="session")
 def minilm() -> Backbone:
     return load_backbone("minilm", torch.device("cpu"), Cache(1 << 28))
+
+
+@pytest.fixture(scope="session")
+def vision_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random vision model and its processor, as the Hub would give it."""
+    folder = tmp_path_factory.mktemp("vit")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
+    config = AutoConfig.for_model("vit", **sizes, image_size=32, patch_size=8)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModel.from_config(config).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -40,6 +41,8 @@ class Evaluate:
     n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
     episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
     curve: Annotated[bool, arg(help=text("cli.evaluate.curve"))] = False
+    format: Annotated[Literal["auto", "omniglot-runs"], arg(help=text("cli.evaluate.format"))] = "auto"
+    within: Annotated[bool, arg(help=text("cli.evaluate.within"))] = False
     seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
     seed: Seed = 0
     json: Json = None
@@ -60,6 +63,8 @@ class Evaluate:
             rows = [
                 {**self._measure(name, folder, episodes, backbone, processes), **where} for name, folder in contestants
             ]
+            if self.format == "omniglot-runs":  # the literature speaks of its errors
+                rows = [{**row, "error": 1 - row["accuracy"]} for row in rows]
             results += rows
             if processes.is_main:
                 _print(rows, where, len(episodes))
@@ -67,6 +72,7 @@ class Evaluate:
             content = {
                 "model": self.model,
                 "source": self.source,
+                "within": self.within,
                 "seed": self.seed,
                 "results": results,
                 "pairs": _pairs(results),
@@ -83,23 +89,28 @@ class Evaluate:
     def _tasks(self) -> Any:
         """(what they are, the episodes, everything they are drawn from) for every size asked for."""
         from meta_demo.data.sampler import TEST, Fixed, Sampler
-        from meta_demo.data.sources import is_episodes, load_sources, read_episodes
+        from meta_demo.data.sources import load_sources
 
-        if is_episodes(self.source):
-            given = read_episodes(Path(self.source))
-            yield (
-                {"n_way": None, "k_shot": None, "n_query": None},
-                given,
-                [row.content for e in given for row in (*e.support, *e.query)],
-            )
+        given = self._given()
+        if given:
+            yield _size(given), given, [row.content for e in given for row in (*e.support, *e.query)]
             return
         sources = load_sources([self.source], self.classes)
         contents = [content for source in sources for those in source.classes.values() for content in those]
         for n_way, k_shot in product(whole_numbers("--n-way", self.n_way), whole_numbers("--k-shot", self.k_shot)):
             check_number("--n-way", n_way, 2)
-            sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST)
+            sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST, within=float(self.within))
             where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
             yield where, [sampler.draw(i) for i in range(self.episodes)], contents
+
+    def _given(self) -> list[Any]:
+        """The tasks of an episodes file or of Omniglot's runs; none where they are to be drawn from a source."""
+        from meta_demo.data.omniglot import read_runs
+        from meta_demo.data.sources import LIMITS, is_episodes, read_episodes
+
+        if self.format == "omniglot-runs":
+            return read_runs(Path(self.source), LIMITS)
+        return read_episodes(Path(self.source)) if is_episodes(self.source) else []
 
     def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
@@ -139,6 +150,15 @@ class Evaluate:
             return load_backbone(str(self.model), processes.device or choose_device(), Cache(4 << 30))
 
 
+def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
+    """The ways, shots and queries that all classes of all `episodes` have; None where they differ."""
+    ways = {len(e.labels) for e in episodes}
+    shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
+    queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
+    sizes = {"n_way": ways, "k_shot": shots, "n_query": queries}
+    return {name: size.pop() if len(size) == 1 else None for name, size in sizes.items()}
+
+
 def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Differences between contestants on the same episodes."""
     from meta_demo.evaluate import paired
@@ -156,11 +176,15 @@ def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) -> None:
     title = (
-        text("cli.evaluate.title", **where, count=count) if where["n_way"] else text("cli.evaluate.file", count=count)
+        text("cli.evaluate.title", **where, count=count)
+        if all(where.values())
+        else text("cli.evaluate.file", count=count)
     )
     print(title)
     for row in rows:
         print(text("cli.evaluate.row", **{k: row[k] for k in ("algorithm", "checkpoint", "accuracy", "ci95")}))
+        if "error" in row:
+            print(text("cli.evaluate.error", error=row["error"], ci95=row["ci95"], count=count))
         for step in row.get("steps", []):
             print(text("cli.evaluate.step", **step))
     for pair in _pairs(rows):
