@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import pytest
 import torch
 from conftest import SUPPORT, make_task, tiny_backbone
@@ -9,6 +11,7 @@ from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, normalize
 
+from meta_demo.algorithms.walk_back import _Loop
 from meta_demo.core.algorithm import REGISTRY, Algorithm
 from meta_demo.core.scopes import SCOPES
 
@@ -179,11 +182,11 @@ def test_a_meta_step_helps():
 
 @HEADS
 @EVERY_SCOPE
-@pytest.mark.parametrize("kept", [0, 1 << 26])
+@pytest.mark.parametrize("kept", [0, 5000, 1 << 26])
 def test_walking_back_equals_the_stored_graph(scope, head, kept, monkeypatch):
     """MAML keeps no graph through the inner loop; the base class's meta-loss does: one gradient, for every scope.
 
-    `kept` bytes of fast weights: all of them, or every second step, the others made again.
+    `kept` bytes of fast weights: all of them, or a few, the others made again.
     """
     monkeypatch.setattr("meta_demo.algorithms.walk_back.KEPT", kept)
     algorithm = build("maml", scope=scope, last_n=2, lora_rank=2, inner_steps=4, inner_lr=0.1, head_lr=0.5, head=head)
@@ -216,3 +219,24 @@ def test_prototypes_leave_one_out():
         losses.append(cross_entropy(logits, label[i]))
     assert len(losses) == len(label) - 1
     torch.testing.assert_close(algorithm.meta_loss(task), torch.stack(losses).mean())
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 50])
+@pytest.mark.parametrize("steps", [0, 1, 2, 7, 20])
+def test_the_way_back_keeps_few_states_and_makes_few_again(steps, slots):
+    """Against Griewank & Walther's optimum for n states of which slots + 1 can be held, r n - C(slots + 1 + r, r - 1)."""
+    made = []
+
+    class Counted(_Loop):
+        def __init__(self):
+            pass
+
+        def _advance(self, fast, count):
+            made.append(count)
+            return {"w": fast["w"] + count}
+
+    path = [int(fast["w"]) for fast in Counted().backwards({"w": torch.zeros(())}, steps, slots)]
+    assert path == list(range(steps, -1, -1))
+    n, c = steps + 1, slots + 1
+    r = next(r for r in range(n + 1) if comb(c + r, r) >= n)
+    assert sum(made) <= (r * n - comb(c + r, r - 1) if r else 0) + steps

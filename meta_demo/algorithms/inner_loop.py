@@ -63,12 +63,12 @@ class GradientAlgorithm(Algorithm):
         """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights and what the next update must remember."""
         return {name: w - self.rate(name) * grads[name] for name, w in fast.items()}, slots
 
-    def step(self, fast: Fast, support: Features, y: Tensor) -> Fast:
-        """One inner step, differentiable with respect to the fast weights before it."""
-        z = self.embed(fast, support)
-        loss = cross_entropy(linear(z, fast), y)
-        grads = dict(zip(fast, grad(loss, list(fast.values()), create_graph=True), strict=True))
-        return self.update(fast, grads, {})[0]
+    def step(self, fast: Fast, support: Features, y: Tensor, *, graph: bool = False) -> Fast:
+        """One inner step from variables; with `graph` differentiable with respect to them."""
+        loss = cross_entropy(linear(self.embed(fast, support), fast), y)
+        grads = dict(zip(fast, grad(loss, list(fast.values()), create_graph=graph), strict=True))
+        with torch.set_grad_enabled(graph):
+            return self.update(fast, grads, {})[0]
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
         exact = graph and self.second_order

@@ -1,13 +1,18 @@
-"""The exact meta-gradient of an inner loop without a graph through it: keep the fast weights, walk back by Hessian-vector products."""
+"""The exact meta-gradient of an inner loop without a graph through it: walk back through its steps by Hessian-vector products.
+
+Of the fast weights on the way only a few are kept, however long the loop; the others are made again from the nearest before them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import count
+from math import comb
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.autograd import grad
+from torch.autograd import Function, grad
 
 from meta_demo.core.algorithm import State
 from meta_demo.core.cache import size_of
@@ -17,9 +22,8 @@ from meta_demo.core.task import Task
 if TYPE_CHECKING:
     from meta_demo.algorithms.inner_loop import Fast, GradientAlgorithm
 
-KEPT = (
-    64 << 20
-)  # bytes of fast weights that are kept; beyond that every sqrt(T)-th step is, and those between are made again
+KEPT = 8 << 20  # bytes of fast weights that are kept on the way
+FEWEST = 1  # state that is kept even where it takes more
 
 
 def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
@@ -28,64 +32,91 @@ def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
     Starts from v = dL/dw_T and walks back v <- (dw_{t+1}/dw_t)^T v, one Hessian-vector product a step. For updates without
     memory of their own.
     """
-    meta = list(algorithm.parameters())
-    path = _Path(algorithm, task)
-    total = [torch.zeros_like(p) for p in meta]
-
-    def pull(outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> list[Tensor]:
-        """Gradient by the fast weights; that by the meta-parameters is added to `total`."""
-        by = grad(outputs, [*at.values(), *meta], v, allow_unused=True)
-        for place, g in enumerate(by[len(at) :]):
-            if g is not None:
-                total[place] += g
-        return [torch.zeros_like(w) if g is None else g for w, g in zip(at.values(), by, strict=False)]
-
-    at = leaves(path.last)
-    names = list(at)
-    loss = cross_entropy(algorithm.predict(State(at), task.query), task.query_y)
-    v = pull([loss], at, None)
-    for t in reversed(range(path.steps)):
-        at = leaves(path.pop(t))
-        after = algorithm.step(at, task.support, task.support_y)
-        v = pull([after[name] for name in names], at, v)
-    body = algorithm.body
-    start = {**body, **algorithm.start_head(algorithm.embed(body, task.support), task.support_y)}
-    moves = [(start[name], g) for name, g in zip(names, v, strict=True) if start[name].requires_grad]
-    pull([s for s, _ in moves], {}, [g for _, g in moves])
-    # A scalar of the loss's value whose gradient by each meta-parameter is the one just computed.
-    return loss.detach() + sum(((p - p.detach()) * g).sum() for p, g in zip(meta, total, strict=True))
+    loop = _Loop(algorithm, task)
+    with torch.no_grad():
+        start = loop.start()
+    path = loop.backwards(start, algorithm.config.inner_steps, max(FEWEST, KEPT // size_of(start)))
+    loss, v = loop.last(next(path))
+    for fast in path:
+        v = loop.before(fast, v)
+        del fast  # it would stay while the one before it is made
+    loop.first(v)
+    known: Tensor = _Known.apply(loss, loop.total, *loop.meta)  # type: ignore[no-untyped-call]
+    return known
 
 
-class _Path:
-    """The fast weights of every step before the last: all kept, or few, and the others made again from the nearest before them."""
+class _Loop:
+    """The inner loop of one task, with the gradient by the meta-parameters that has been met so far, where there is any."""
 
     def __init__(self, algorithm: GradientAlgorithm, task: Task) -> None:
-        self._algorithm, self._task = algorithm, task
-        self.steps = algorithm.config.inner_steps
-        self._kept: dict[int, Fast] = {}
-        wanted = {0, *_halfway(0, self.steps - 1)}
-        for t, state in enumerate(algorithm.adapt(task.support, task.support_y)):
-            if t < self.steps and (t in wanted or size_of(state.tensors) * self.steps <= KEPT):
-                self._kept[t] = state.tensors
-            self.last = state.tensors
+        self.algorithm, self.query, self.query_y = algorithm, task.query, task.query_y
+        self.support, self.y = algorithm.backbone.pack(task.support), task.support_y
+        self.meta = list(algorithm.parameters())
+        self.total: list[Tensor | None] = [None] * len(self.meta)
 
-    def pop(self, t: int) -> Fast:
-        """The fast weights after t steps, which are not kept any longer."""
-        nearest = max(known for known in self._kept if known <= t)
-        wanted, fast = set(_halfway(nearest, t)), self._kept[nearest]
-        for i in range(nearest, t):
-            after = self._algorithm.step(leaves(fast), self._task.support, self._task.support_y)
-            fast = {name: w.detach() for name, w in after.items()}
-            if i + 1 in wanted:
-                self._kept[i + 1] = fast
-        return self._kept.pop(t)
+    def start(self) -> Fast:
+        """The fast weights before the first step."""
+        body = self.algorithm.body
+        return {**body, **self.algorithm.start_head(self.algorithm.embed(body, self.support), self.y)}
+
+    def backwards(self, fast: Fast, steps: int, slots: int) -> Iterator[Fast]:
+        """The fast weights `steps` steps after `fast`, those one step less, and so on to `fast`; at most `slots` others are kept.
+
+        Griewank & Walther 2000 (algorithm 799): no state is made more often than it has to be.
+        """
+        if not steps:
+            yield fast
+        elif not slots:
+            for done in reversed(range(steps + 1)):
+                yield self._advance(fast, done)
+        else:
+            rounds = next(r for r in count(1) if comb(slots + 1 + r, r) > steps)
+            ahead = min(steps, comb(slots + rounds, slots + 1))
+            yield from self.backwards(self._advance(fast, ahead), steps - ahead, slots - 1)
+            yield from self.backwards(fast, ahead - 1, slots)
+
+    def last(self, fast: Fast) -> tuple[Tensor, list[Tensor]]:
+        """The query loss at the end of the loop, and its gradient by the fast weights there."""
+        at = leaves(fast)
+        loss = cross_entropy(self.algorithm.predict(State(at), self.query), self.query_y)
+        return loss.detach(), self._pull([loss], at, None)
+
+    def before(self, fast: Fast, v: list[Tensor]) -> list[Tensor]:
+        """Gradient by the fast weights before a step, from that by those after it."""
+        at = leaves(fast)
+        after = self.algorithm.step(at, self.support, self.y, graph=True)
+        return self._pull([after[name] for name in at], at, v)
+
+    def first(self, v: list[Tensor]) -> None:
+        """From the gradient by the start to that by what the start was made from."""
+        start = self.start()
+        moves = [(w, g) for w, g in zip(start.values(), v, strict=True) if w.requires_grad]
+        self._pull([w for w, _ in moves], {}, [g for _, g in moves])
+
+    def _advance(self, fast: Fast, steps: int) -> Fast:
+        for _ in range(steps):
+            fast = self.algorithm.step(leaves(fast), self.support, self.y)
+        return fast
+
+    def _pull(self, outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> list[Tensor]:
+        """Gradient by the fast weights; that by the meta-parameters is added to `total`."""
+        by = grad(outputs, [*at.values(), *self.meta], v, allow_unused=True)
+        for place, (known, g) in enumerate(zip(self.total, by[len(at) :], strict=True)):
+            self.total[place] = g if known is None else known if g is None else known + g
+        return [torch.zeros_like(w) if g is None else g for w, g in zip(at.values(), by, strict=False)]
 
 
-def _halfway(first: int, last: int) -> Iterator[int]:
-    """Half of the way, half of the rest, and so on to `last`."""
-    while first < last:
-        first = (first + last + 1) // 2
-        yield first
+class _Known(Function):
+    """A scalar whose gradient by each of `meta` is known already."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, gradient: list[Tensor | None], *meta: Tensor) -> Tensor:  # noqa: ARG004
+        ctx.gradient = gradient
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, factor: Tensor) -> Any:
+        return None, None, *(None if g is None else factor * g for g in ctx.gradient)
 
 
 def leaves(tensors: Fast) -> Fast:
