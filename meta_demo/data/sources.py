@@ -24,7 +24,7 @@ from meta_demo.data.pictures import bounded, read_picture
 from meta_demo.data.readers import parse_lines, read_rows
 
 PACKS = Path(__file__).parent / "packs"
-BUILTIN, HUB, SPLIT = "builtin", "hub:", ":"
+BUILTIN, GLYPHS, HUB, SPLIT = "builtin", "builtin:glyphs", "hub:", ":"
 LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 
 
@@ -32,16 +32,20 @@ LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 class Source:
     """Classes with their texts or pictures, none twice; `dropped` counts those left out because another is the same.
 
-    The part of a label before its last `/` is its group: a pack, an alphabet.
+    The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
+    that need not be kept; it says all there is to know of them.
     """
 
     name: str
     classes: Mapping[str, Sequence[Content]]
     dropped: int = 0
+    program: str = ""
 
     @cached_property
     def sha256(self) -> str:
         """Identity of the content, whatever the file is called."""
+        if self.program:
+            return hashlib.sha256(self.program.encode()).hexdigest()
         said = {label: [_said(content) for content in contents] for label, contents in self.classes.items()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
@@ -101,21 +105,32 @@ def pack_names() -> list[str]:
 
 
 def load_source(spec: str) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, a table, a folder or zip of class folders, or `hub:<dataset id>`.
+    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, a table, a folder or zip
+    of class folders, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
     if spec == BUILTIN or spec.removeprefix(f"{BUILTIN}:") in pack_names():
         chosen = pack_names() if spec == BUILTIN else [spec.removeprefix(f"{BUILTIN}:")]
         return make_source(spec, (row for name in chosen for row in _pack(name)))
+    if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
+        return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
     if spec.startswith(f"{BUILTIN}:"):
-        raise UserError("pack_unknown", pack=spec, known=", ".join(pack_names()))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
     folders = path.is_dir() or path.suffix.lower() == ZIP
     return make_source(name, read_class_folders(path, LIMITS) if folders else read_rows(path, limits=LIMITS))
+
+
+def _glyphs(seed: str, spec: str) -> Source:
+    from meta_demo.data.glyphs import glyph_source
+
+    if not seed.isdecimal():
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
+    return replace(glyph_source(int(seed)), name=spec)
 
 
 def load_split(spec: str) -> list[str]:
@@ -160,13 +175,21 @@ def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[S
 
 def check_apart(train: Sequence[Source], held_out: Sequence[Source]) -> None:
     """Raises UserError when a held-out text is also in a training class: what is measured must never have been trained on."""
-    seen = {identity(text): label for s in train for label, texts in s.classes.items() for text in texts}
+    seen = {key: label for source in train for key, label, _ in _keys(source)}
     for source in held_out:
-        for label, texts in source.classes.items():
-            for text in texts:
-                if identity(text) in seen:
-                    values = {"text": shorten(text), "label": shorten(label), "trained": shorten(seen[identity(text)])}
-                    raise UserError("leakage", source=source.name, **values)
+        for key, label, content in _keys(source):
+            if key in seen:
+                values = {"text": shorten(content), "label": shorten(label), "trained": shorten(seen[key])}
+                raise UserError("leakage", source=source.name, **values)
+
+
+def _keys(source: Source) -> Iterator[tuple[Hashable, str, Content]]:
+    """What tells each example from others, with its label; of a drawn source, each class: nobody else has its pictures."""
+    for label, contents in source.classes.items():
+        if source.program:
+            yield (source.program, label), label, label
+        else:
+            yield from ((identity(content), label, content) for content in contents)
 
 
 def read_episodes(path: Path) -> list[Episode]:

@@ -1,0 +1,109 @@
+"""Made-up alphabets: equal by seed, drawn when looked at, told apart by eye; distortions that keep a task what it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from meta_demo.core.messages import UserError
+from meta_demo.core.task import Features, Group, Task
+from meta_demo.data.distortions import distort, distorted
+from meta_demo.data.glyphs import Drawings, glyph_source
+from meta_demo.data.sampler import Fixed, Sampler
+from meta_demo.data.sources import check_apart, hold_out, load_source
+
+
+def test_equal_seeds_draw_equal_pictures_whatever_was_looked_at_before():
+    first, second = glyph_source(3, 2, 4, 5), glyph_source(3, 9, 9, 9)
+    label = list(first.classes)[5]
+    list(second.classes["alphabet000/character00"])
+    assert first.classes[label][3] == second.classes[label][3]
+    assert first.classes[label][3] != glyph_source(4, 2, 4, 5).classes[label][3]
+    assert first.sha256 != second.sha256
+
+
+def test_a_picture_is_drawn_once_and_only_when_looked_at(monkeypatch):
+    drawn = []
+    real = glyph_source.__globals__["draw"]
+    monkeypatch.setitem(glyph_source.__globals__, "draw", lambda *a: drawn.append(1) or real(*a))
+    source = glyph_source(0, 3, 4, 5)
+    episode = Sampler([source], Fixed(3, 1, 2)).draw(0)
+    assert source.size == 60 and len(drawn) == len(episode.support + episode.query) == 9
+    Sampler([source], Fixed(3, 1, 2)).draw(0)
+    assert len(drawn) == 9
+
+
+def test_drawings_are_a_sequence():
+    drawings = Drawings(0, 0, 0, 4)
+    assert len(drawings) == 4 and drawings[-1] == drawings[3] and drawings[1:3] == [drawings[1], drawings[2]]
+    assert list(drawings) == drawings[:]
+    with pytest.raises(IndexError):
+        drawings[4]
+
+
+def test_every_picture_is_a_drawing_and_no_two_are_equal():
+    pictures = [p for drawings in glyph_source(1, 4, 6, 3).classes.values() for p in drawings]
+    ink = [1 - p.array().mean() / 255 for p in pictures]
+    assert len(set(pictures)) == len(pictures)
+    assert min(ink) > 0.01 and max(ink) < 0.4
+
+
+def test_pictures_of_a_character_resemble_each_other_more_than_those_of_others():
+    """Nearest neighbour by blurred pixels, one example of each of 20 characters: far above chance without any learning."""
+    source = glyph_source(2, 1, 20, 2)
+    first, second = ([_blurred(drawings[i]) for drawings in source.classes.values()] for i in range(2))
+    nearest = [int(np.argmin([np.linalg.norm(a - b) for b in first])) for a in second]
+    assert np.mean(np.array(nearest) == np.arange(20)) > 0.3
+
+
+def _blurred(picture):
+    from PIL import ImageFilter
+
+    return np.asarray(picture.image().filter(ImageFilter.GaussianBlur(4)), dtype=float)
+
+
+def test_the_source_has_a_name_for_every_seed():
+    assert load_source("builtin:glyphs").classes.keys() == load_source("builtin:glyphs:7").classes.keys()
+    with pytest.raises(UserError, match="glyphs"):
+        load_source("builtin:glyphs:x")
+
+
+def test_other_seeds_are_apart_and_the_same_characters_are_not():
+    check_apart([glyph_source(0)], [glyph_source(1)])
+    (train,), (valid,) = hold_out([glyph_source(0, 2, 10, 3)], seed=0)
+    check_apart([train], [valid])
+    with pytest.raises(UserError, match="alphabet000/character00"):
+        check_apart([glyph_source(0)], [glyph_source(0)])
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_distorting_depends_on_the_generator_alone():
+    pixels = torch.rand(6, 3, 20, 24)
+    assert torch.equal(distort(pixels, 1.0, rng(1)), distort(pixels, 1.0, rng(1)))
+    assert not torch.allclose(distort(pixels, 1.0, rng(1)), distort(pixels, 1.0, rng(2)), atol=0.01)
+    assert torch.allclose(distort(pixels, 0.0, rng()), pixels, atol=1e-5)
+
+
+def test_a_stronger_distortion_moves_more():
+    dot = torch.zeros(64, 1, 33, 33)
+    dot[:, :, 16, 26] = 1
+    away = [(dot - distort(dot, strength, rng())).abs().sum() for strength in (0.02, 0.2, 1.0)]
+    assert away[0] < away[1] < away[2]
+
+
+def test_a_distorted_task_is_turned_as_a_whole():
+    """All eight symmetries occur, the same for support and query."""
+    pixels = torch.arange(9.0).view(1, 1, 3, 3)
+    features = Features((Group(torch.tensor([0]), pixels, torch.ones(1, 1), None),), 0, 1)
+    y = torch.ones(1, 1)
+    seen = set()
+    for seed in range(60):
+        task = distorted(Task(features, y, features, y), 0.0, rng(seed))
+        support, query = (side.groups[0].first for side in (task.support, task.query))
+        assert torch.allclose(support, query, atol=1e-4) and task.support_y is y
+        seen.add(tuple(support.round().int().flatten().tolist()))
+    assert len(seen) == 8
