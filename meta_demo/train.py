@@ -23,10 +23,12 @@ from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm
 from meta_demo.core.checkpoint import write_tensors
 from meta_demo.core.messages import UserError
+from meta_demo.data.distortions import distorted
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import Sampler
 from meta_demo.data.tensors import to_task
 from meta_demo.evaluate import evaluate, mean_interval
+from meta_demo.optimizers import Optimizer
 from meta_demo.processes import Processes
 
 STATE = "training.safetensors"
@@ -48,6 +50,8 @@ class Plan:
     ema: float = (
         0.0  # decay of the weights' running mean, which is what is validated and kept; 0: the weights themselves
     )
+    muon: bool = False  # on the matrices inside the layers, AdamW on the rest
+    distort: float = 0.0  # strength of the distortions of training pictures
     bf16: bool = False  # matrix products of the meta-gradient in bfloat16
     save_every: int = 50
     valid_every: int = 50
@@ -84,7 +88,7 @@ class Progress:
 class _Run:
     """What changes while training, apart from the algorithm's own parameters."""
 
-    optimizer: torch.optim.AdamW
+    optimizer: Optimizer
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
@@ -114,7 +118,7 @@ def train(
     `about`, which it need not.
     """
     group = processes or Processes()
-    run = _Run(torch.optim.AdamW(algorithm.parameters(), lr=plan.lr, weight_decay=plan.weight_decay))
+    run = _Run(Optimizer(algorithm.named_parameters(), weight_decay=plan.weight_decay, muon=plan.muon))
     identity = _identity(algorithm, plan, record or {})
     if resume:
         _restore(algorithm, run, output, identity)
@@ -148,13 +152,16 @@ def train(
 
 
 def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, group: Processes) -> float:
-    """One AdamW step on the mean meta-gradient of a meta-batch, dealt out over the processes -> its mean loss."""
+    """One step of the optimizer on the mean meta-gradient of a meta-batch, dealt out over the processes -> its mean loss."""
     parameters = list(algorithm.parameters())
-    run.optimizer.zero_grad(set_to_none=False)
+    run.optimizer.zero_grad()
     total = torch.zeros((), dtype=parameters[0].dtype, device=parameters[0].device)
     first = run.step * plan.meta_batch
     for index in group.mine(range(first, first + plan.meta_batch)):
         task = to_task(algorithm, tasks.draw(index))
+        if plan.distort:
+            rng = torch.Generator().manual_seed((plan.seed * 1_000_003 + index) % 2**63)
+            task = distorted(task, plan.distort, rng)
         with torch.autocast(total.device.type, torch.bfloat16, enabled=plan.bf16):
             loss = algorithm.meta_loss(task) / plan.meta_batch
         loss.backward()  # type: ignore[no-untyped-call]
@@ -166,9 +173,7 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     norm = torch.nn.utils.clip_grad_norm_(parameters, plan.clip)
     if not bool(torch.isfinite(total) & torch.isfinite(norm)):
         raise UserError("outer_diverged", algorithm=algorithm.name, step=run.step + 1, best=run.best_step)
-    for settings in run.optimizer.param_groups:
-        settings["lr"] = plan.rate(run.step)
-    run.optimizer.step()
+    run.optimizer.step(plan.rate(run.step))
     for name, w in algorithm.state_dict().items():
         run.mean[name].lerp_(w, 1 - plan.ema)
     return float(total)
@@ -220,8 +225,7 @@ def _save(
     tensors = {f"now.{name}": w.detach() for name, w in algorithm.state_dict().items()}
     tensors |= {f"mean.{name}": w for name, w in run.mean.items()}
     tensors |= {f"best.{name}": w for name, w in run.best_weights.items()}
-    for i, slots in run.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{i}.{name}": slot for name, slot in slots.items()}
+    tensors |= {f"optimizer.{name}": slot for name, slot in run.optimizer.tensors().items()}
     facts: dict[str, Any] = {"losses": run.losses, "valid": run.valid}
     facts |= {"step": run.step, "seconds": run.seconds, "best": run.best, "best_step": run.best_step}
     write_tensors(output / STATE, tensors, {"identity": json.dumps(identity), "facts": json.dumps(facts)})
@@ -244,17 +248,13 @@ def _restore(algorithm: Algorithm, run: _Run, output: Path, identity: dict[str, 
     for name in identity.keys() | before.keys():
         if identity.get(name) != before.get(name):
             raise UserError("resume_differs", folder=output, name=name)
-    parts: dict[str, dict[str, Tensor]] = {"now": {}, "mean": {}, "best": {}, "adam": {}}
+    parts: dict[str, dict[str, Tensor]] = {"now": {}, "mean": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         parts[part][rest] = tensor
     algorithm.load_state_dict(parts["now"])
     run.mean, run.best_weights = parts["mean"], parts["best"]
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["adam"].items():
-        index, _, slot = name.partition(".")
-        slots.setdefault(int(index), {})[slot] = tensor.cpu() if slot == "step" else tensor
-    run.optimizer.load_state_dict({"state": slots, "param_groups": run.optimizer.state_dict()["param_groups"]})
+    run.optimizer.load(parts["optimizer"])
     facts = json.loads(about["facts"])
     run.step, run.seconds, run.losses = facts["step"], facts["seconds"], facts["losses"]
     run.best, run.best_step = facts["best"], facts["best_step"]

@@ -45,10 +45,12 @@ class Recipe:
     algorithm: str
     knobs: dict[str, Any] = field(default_factory=dict)
     start: str = "none"
+    from_scratch: bool = False  # whether the model's own weights are random
     sampler: str = "fixed"
     n_way: int = 5
     k_shot: int = 1
     n_query: int = 5
+    within: float = 0.0
     mix: str = "uniform"
     temperature: float = 2.0
 
@@ -90,21 +92,23 @@ def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) 
 
 def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
     """Raises UserError where the sources do not fit, before the model is asked for."""
-    tasks = Sampler(recipe.train_on, recipe.shape, recipe.plan.seed, mix=recipe.mix, temperature=recipe.temperature)
+    mixture: dict[str, Any] = {"mix": recipe.mix, "temperature": recipe.temperature, "within": recipe.within}
+    tasks = Sampler(recipe.train_on, recipe.shape, recipe.plan.seed, **mixture)
     shape = Fixed(recipe.valid_ways, recipe.k_shot, recipe.n_query)
-    validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID)
+    validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=recipe.within)
     algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
     folder = Path(recipe.start) if recipe.start not in ("none", "auto") else None
     if recipe.start == "auto":
         folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm)
     if folder:
         checkpoint.warm_start(algorithm, folder)
-    mixture = {"mix": recipe.mix, "temperature": recipe.temperature}
+    if recipe.plan.distort and (algorithm.boundary or algorithm.backbone.inputs.modality != "picture"):
+        raise UserError("distort_pixels")
     record = {
         "sources": [_described(s) for s in recipe.train_on],
         "validated_on": [_described(s) for s in recipe.validate_on],
         "tasks": {"sampler": recipe.sampler, **vars(recipe.shape), **mixture},
-        "start": str(folder) if folder else "pretrained weights",
+        "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
     return Training(
         algorithm, tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
@@ -175,5 +179,8 @@ class _Stoppable(Processes):
 
 
 def _described(source: Source) -> dict[str, Any]:
+    """A source as the card has it; the classes of a drawn one need no fingerprints, as nothing else has its pictures."""
+    if source.program:
+        return {"name": source.name, "program": source.program, "classes": {}, "texts": source.size}
     classes = {label: fingerprint(contents) for label, contents in sorted(source.classes.items())}
     return {"name": source.name, "sha256": source.sha256, "classes": classes, "texts": source.size}

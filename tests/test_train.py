@@ -78,6 +78,17 @@ def test_a_resumed_run_ends_at_the_same_bits(name, plan, tmp_path):
     assert cards[0]["weights_sha256"] == cards[1]["weights_sha256"] and cards[0]["validation"] == cards[1]["validation"]
 
 
+def test_muon_takes_the_matrices_and_resumes_to_the_same_bits(tmp_path):
+    plan = replace(PLAN, muon=True)
+    run(tmp_path / "whole", build(scope="all"), plan)
+    run(tmp_path / "cut", build(scope="all"), plan, stop_after=5)
+    run(tmp_path / "cut", build(scope="all"), plan, resume=True)
+    whole, cut = (load_file(tmp_path / part / STATE) for part in ("whole", "cut"))
+    assert whole.keys() == cut.keys() and all(torch.equal(whole[k], cut[k]) for k in whole)
+    slots = {name.rpartition(".")[2] for name in whole if name.startswith("optimizer.")}
+    assert slots == {"step", "exp_avg", "exp_avg_sq", "momentum_buffer"}
+
+
 def test_the_running_mean_is_what_is_kept(tmp_path):
     """mean <- d mean + (1 - d) weights after every step, from the start on."""
     weights = [run(tmp_path / str(n), plan=replace(PLAN, steps=2), stop_after=n)[0].state_dict() for n in range(3)]

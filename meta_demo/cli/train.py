@@ -30,11 +30,13 @@ class Train:
     temperature: Annotated[float, arg(help=text("cli.train.temperature"))] = 2.0
     algorithm: Annotated[str, arg(help=text("cli.train.algorithm"))] = "maml"
     model: Model = None
+    from_scratch: Annotated[bool, arg(help=text("cli.train.from_scratch"))] = False
     start: Annotated[str, arg(help=text("cli.train.start"))] = "none"
     sampler: Annotated[Literal["fixed", "variable"], arg(help=text("cli.train.sampler"))] = "fixed"
     n_way: Annotated[int, arg(help=text("cli.train.n_way"))] = 5
     k_shot: Annotated[int, arg(help=text("cli.train.k_shot"))] = 1
     n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
+    within: Annotated[float, arg(help=text("cli.train.within"))] = 0.0
     steps: Annotated[int, arg(help=text("cli.train.steps"))] = 500
     minutes: Annotated[float | None, arg(help=text("cli.train.minutes"))] = None
     seed: Seed = 0
@@ -43,16 +45,20 @@ class Train:
     weight_decay: Annotated[float, arg(help=text("cli.train.weight_decay"))] = 0.01
     warmup: Annotated[float, arg(help=text("cli.train.warmup"))] = 0.05
     clip: Annotated[float, arg(help=text("cli.train.clip"))] = 1.0
+    muon: Annotated[bool, arg(help=text("cli.train.muon"))] = False
+    distort: Annotated[float, arg(help=text("cli.train.distort"))] = 0.0
     ema: Annotated[float, arg(help=text("cli.train.ema"))] = 0.0
     bf16: Annotated[bool, arg(help=text("cli.train.bf16"))] = False
     save_every: Annotated[int, arg(help=text("cli.train.save_every"))] = 50
     valid_every: Annotated[int, arg(help=text("cli.train.valid_every"))] = 50
     valid_episodes: Annotated[int, arg(help=text("cli.train.valid_episodes"))] = 100
     resume: Annotated[bool, arg(help=text("cli.train.resume"))] = False
+    export: Annotated[Path | None, arg(help=text("cli.train.export"))] = None
     track: Annotated[bool, arg(help=text("cli.train.track"))] = False
     json: Json = None
 
     def run(self) -> int:
+        from meta_demo.core import checkpoint
         from meta_demo.processes import Processes
 
         self._check()
@@ -69,6 +75,8 @@ class Train:
         if track:
             track.finish()
         if processes.is_main:
+            if self.export:
+                checkpoint.export(training.algorithm, self.export)
             last = history[-1]
             figures = {"best": last.best, "best_step": last.best_step, "steps": last.step, "seconds": last.seconds}
             valid_rows = [[p.step, *p.valid] for p in history if p.valid]
@@ -82,11 +90,19 @@ class Train:
         check_seed(self.seed)
         whole = {"--n-way": 2, "--k-shot": 1, "--n-query": 1, "--steps": 1, "--meta-batch": 1}
         whole |= {"--save-every": 1, "--valid-every": 1, "--valid-episodes": 2}
-        numbers = {"--temperature": 0.1, "--lr": 0.0, "--weight-decay": 0.0, "--warmup": 0.0, "--clip": 1e-6}
+        numbers = {
+            "--distort": 0.0,
+            "--temperature": 0.1,
+            "--lr": 0.0,
+            "--weight-decay": 0.0,
+            "--warmup": 0.0,
+            "--clip": 1e-6,
+        }
         for flag, lo in {**whole, **numbers}.items():
             check_number(flag, getattr(self, flag.removeprefix("--").replace("-", "_")), lo)
-        if not 0 <= self.ema < 1:
-            raise UserError("knob_range", name="--ema", value=self.ema, lo=0, hi=0.9999)
+        for flag, value, hi in (("--ema", self.ema, 0.9999), ("--within", self.within, 1)):
+            if not 0 <= value <= hi:
+                raise UserError("knob_range", name=flag, value=value, lo=0, hi=hi)
         if self.minutes is not None:
             check_number("--minutes", self.minutes, 0)
         if not self.source:
@@ -104,10 +120,12 @@ class Train:
         model = self.model or DEFAULT[train_on[0].modality]
 
         def backbone() -> Any:
+            scratch = self.seed if self.from_scratch else None
             with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
-                return load_backbone(model, processes.device or choose_device(), Cache(4 << 30))
+                return load_backbone(model, processes.device or choose_device(), Cache(4 << 30), scratch=scratch)
 
-        shared = ("algorithm", "start", "sampler", "n_way", "k_shot", "n_query", "mix", "temperature")
+        about_tasks = ("sampler", "n_way", "k_shot", "n_query", "mix", "temperature", "within")
+        shared = ("algorithm", "start", "from_scratch", *about_tasks)
         recipe = Recipe(
             *split(train_on, valid_on, self.seed),
             Plan(**{name: getattr(self, name) for name in Plan.__dataclass_fields__}),

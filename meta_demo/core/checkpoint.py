@@ -80,6 +80,22 @@ def _replace(file: Path, content: bytes) -> None:
         raise UserError("checkpoint_write", folder=file.parent, reason=error.strerror or error) from error
 
 
+def export(algorithm: Algorithm, folder: Path) -> None:
+    """Write the start as a model folder of Hugging Face's, its way of reading inputs and of pooling beside it.
+
+    Raises UserError unless the whole model is the algorithm's own, or when the folder cannot be written.
+    """
+    if algorithm.config.scope != "model":
+        raise UserError("export_scope", scope=algorithm.config.scope)
+    model: Any = algorithm.backbone.model
+    weights = {name: w.detach() for name, w in algorithm.body.items()}
+    try:
+        model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
+        algorithm.backbone.inputs.save(folder)
+    except OSError as error:
+        raise UserError("checkpoint_write", folder=folder, reason=error.strerror or error) from error
+
+
 def read_card(folder: Path) -> Card:
     """The card of a checkpoint folder; raises UserError when there is none or it cannot be understood."""
     try:

@@ -5,9 +5,11 @@ Here: tokenizers and picture processors, widths, masks, pooling. Not here: runni
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -18,6 +20,8 @@ from meta_demo.core.content import Content, Picture
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import width_for
 
+POOLING = "1_Pooling/config.json"  # sentence-transformers' side file
+POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
 Key = tuple[int, ...] | Picture  # token ids, or the picture itself: equal keys are equal inputs
 
 
@@ -58,6 +62,16 @@ class Inputs(ABC):
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Last hidden states [b, W, D] -> embeddings [b, D]."""
 
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Put beside a model's weights what reads its inputs, and how to pool."""
+
+    def _save(self, reader: Any, pooling: str, folder: Path) -> None:
+        reader.save_pretrained(folder)
+        (folder / POOLING).parent.mkdir(exist_ok=True)
+        said = {f"pooling_mode_{kind}": pooling == name for kind, name in POOLING_MODES.items()}
+        (folder / POOLING).write_text(json.dumps(said, indent=1) + "\n")
+
 
 class TextInputs(Inputs):
     """Sentences, by a tokenizer; `pooling` is the mean over tokens or the first token, `cls`."""
@@ -96,6 +110,9 @@ class TextInputs(Inputs):
             return hidden[:, 0]
         weight = mask.to(hidden.dtype)[:, :, None]
         return (hidden * weight).sum(1) / weight.sum(1)
+
+    def save(self, folder: Path) -> None:
+        self._save(self.tokenizer, self.pooling, folder)
 
 
 class PictureInputs(Inputs):
@@ -151,3 +168,6 @@ class PictureInputs(Inputs):
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         return hidden[:, 0] if self.pooling == "cls" else hidden[:, self.prefix :].mean(1)
+
+    def save(self, folder: Path) -> None:
+        self._save(self.processor, self.pooling, folder)

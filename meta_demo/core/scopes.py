@@ -4,6 +4,7 @@ head     nothing but the classifier head           prefix: all layers
 lora     low-rank factors beside the linear maps   prefix: all but the last n layers
 last_n   every weight of the last n layers         prefix: all but the last n layers
 all      every weight of every layer               prefix: the embedding tables
+model    every weight there is                     prefix: nothing
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from meta_demo.core.replay import LORA_A, LORA_B
 if TYPE_CHECKING:
     from meta_demo.core.backbone import Backbone
 
-SCOPES = ("head", "lora", "last_n", "all")
+SCOPES = ("head", "lora", "last_n", "all", "model")
 
 
 def boundary(scope: str, last_n: int, n_layers: int) -> int:
     """The number of frozen layers at the bottom."""
-    return {"head": n_layers, "all": 0}.get(scope, max(0, n_layers - last_n))
+    return {"head": n_layers, "all": 0, "model": 0}.get(scope, max(0, n_layers - last_n))
 
 
 def own_weights(backbone: Backbone, scope: str, last_n: int, rank: int, rng: torch.Generator) -> dict[str, Tensor]:
@@ -33,6 +34,8 @@ def own_weights(backbone: Backbone, scope: str, last_n: int, rank: int, rng: tor
     """
     if scope == "head":
         return {}
+    if scope == "model":
+        return {name: p.detach().clone() for name, p in backbone.model.named_parameters()}
     layers = list(backbone.named_layers())[boundary(scope, last_n, backbone.n_layers) :]
     if scope != "lora":
         return {f"{path}.{name}": p.detach().clone() for path, layer in layers for name, p in layer.named_parameters()}

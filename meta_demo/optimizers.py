@@ -1,0 +1,56 @@
+"""The outer loop's optimizer: AdamW, or Muon on the matrices inside the layers with AdamW on everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+NARROW = 16  # a matrix with a shorter side is a table or a low-rank factor: orthogonal steps have no meaning there
+
+
+class Optimizer:
+    """One or two torch optimizers as one; `tensors` and `load` are its memory."""
+
+    def __init__(self, parameters: Iterable[tuple[str, nn.Parameter]], *, weight_decay: float, muon: bool) -> None:
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, p in parameters:
+            (matrices if muon and _is_matrix(name, p) else others).append(p)
+        self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, weight_decay=weight_decay)]
+        if matrices:
+            # Jordan et al. 2024; its steps scaled to be as large as AdamW's, so that one rate suits both (Liu et al. 2025).
+            self._parts.append(torch.optim.Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+
+    def zero_grad(self) -> None:
+        for part in self._parts:
+            part.zero_grad(set_to_none=False)
+
+    def step(self, rate: float) -> None:
+        for part in self._parts:
+            for settings in part.param_groups:
+                settings["lr"] = rate
+            part.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What it remembers, by `<part>.<parameter>.<slot>`."""
+        return {
+            f"{k}.{i}.{slot}": value
+            for k, part in enumerate(self._parts)
+            for i, slots in part.state_dict()["state"].items()
+            for slot, value in slots.items()
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Remember what `tensors` gave."""
+        memory: list[dict[int, dict[str, Tensor]]] = [{} for _ in self._parts]
+        for name, tensor in tensors.items():
+            k, i, slot = name.split(".", 2)
+            memory[int(k)].setdefault(int(i), {})[slot] = tensor.cpu() if slot == "step" else tensor
+        for part, state in zip(self._parts, memory, strict=True):
+            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def _is_matrix(name: str, p: nn.Parameter) -> bool:
+    return p.ndim == 2 and min(p.shape) >= NARROW and "embedding" not in name and "lora" not in name
