@@ -41,8 +41,8 @@ PUBLISHED = {
     ("CLINC150", 5): "98.5 %",
 }
 KNOBS: dict[str, Any] = {"scope": "all", "scale": 10.0}
-PLAN = Plan(steps=80, meta_batch=1, lr=5e-5, ema=0.9, bf16=True, valid_every=40, save_every=80, valid_episodes=20)
-TASKS: dict[str, Any] = {"n_way": 25, "k_shot": 1, "n_query": 4}
+PLAN = Plan(steps=80, meta_batch=1, lr=5e-5, ema=0.9, bf16=True, valid_every=40, save_every=80, valid_episodes=30)
+TASKS: dict[str, Any] = {"k_shot": 1, "n_query": 2}  # of all the train classes there are
 EPISODES = 600
 COLUMNS = {
     "data set": "数据集",
@@ -108,8 +108,10 @@ def _measured(backbone: Backbone, folder: Path, fold: int) -> dict[str, Any]:
         return load_sources([str(folder / "all.jsonl")], [f"{folder / f'fold{fold}.json'}:{part}"])
 
     with tempfile.TemporaryDirectory() as output:
+        train_on, validate_on = split(sources("train"), sources("valid"), 0)
+        ways = len(train_on[0].classes)
         training = prepare(
-            Recipe(*split(sources("train"), sources("valid"), 0), PLAN, "protonet", KNOBS, **TASKS), lambda: backbone
+            Recipe(train_on, validate_on, PLAN, "protonet", KNOBS, n_way=ways, **TASKS), lambda: backbone
         )
         *_, last = tqdm(training.run(Path(output)), f"{folder.name} fold {fold}", PLAN.steps + 1)
     frozen = checkpoint.start(backbone, "protonet", None, KNOBS, 0)
