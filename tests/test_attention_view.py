@@ -49,6 +49,16 @@ def test_reducing_a_map() -> None:
     assert np.array_equal(attention.view(before, after, "difference"), after - before)
     assert np.array_equal(attention.received(before, 2), before[2])
     assert np.allclose(attention.received(before), before.mean(0))
+    assert np.allclose(attention.received(before, None, 1), before[1:].mean(0)), "by the patches alone"
+
+
+def test_rollout_multiplies_layers_with_their_residual_connection() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.dirichlet(np.ones(5), (3, 2, 5)).astype(np.float32)  # [layers, heads, L, L]
+    one, two = ((maps[i].mean(0) + np.eye(5)) / 2 for i in range(2))
+    assert np.allclose(attention.rollout(maps[:1]), one)
+    assert np.allclose(attention.rollout(maps[:2]), two @ one)
+    assert np.allclose(attention.rollout(maps).sum(-1), 1)
 
 
 def test_strongest_is_by_magnitude_and_unchanged_by_rounding() -> None:

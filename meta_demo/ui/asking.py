@@ -10,18 +10,15 @@ from meta_demo import attention
 from meta_demo.attention import Array
 from meta_demo.core.content import Content, Picture
 from meta_demo.core.inputs import Inputs, PictureInputs, TextInputs
-from meta_demo.core.messages import text
 from meta_demo.data.episode import clean
 from meta_demo.data.pictures import read_data_url
 from meta_demo.service import Service
-from meta_demo.ui import look, overlay, plots, views
+from meta_demo.ui import atlas, look, overlay, plots, views
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
 from meta_demo.ui.session import Run
-from meta_demo.ui.words import request_language, title
-
-ROLLOUT = -1  # among the heads: all layers up to this one, all heads
+from meta_demo.ui.words import request_language
 
 
 class Asking:
@@ -55,63 +52,76 @@ class Asking:
         row = index if isinstance(index, int) and index != values[self.page.row] else None
         return {self.page.row: row} | self.attend({**values, self.page.row: row}, request)
 
+    def choose_map(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
+        """A small map was clicked: look at it closely."""
+        chosen = {self.page.look.layer: int(event.layer) + 1, self.page.look.head: int(event.head) + 1}
+        return chosen | self.attend({**values, **chosen}, request)
+
     def attend(self, values: Values, request: gr.Request) -> Updates:
         """The attention map of what is tried, and that thing itself coloured by it."""
-        page, lang = self.page, request_language(request)
-        run: Run | None = values[page.run]
-        algorithm = values[page.look.algorithm]
-        if run is None or algorithm not in run.history:
+        part, run = self.page.look, values[self.page.run]
+        if run is None or values[part.algorithm] not in run.history:
             return {}
         tried, inputs = self._tried(values), self.service.backbone(run.request.model).inputs
+        lang = request_language(request)
         if not tried:
-            return self._nothing(f"page.try.blank.{values[page.modality]}", lang)
+            return self._nothing(f"page.try.blank.{values[self.page.modality]}", lang)
         if isinstance(inputs, PictureInputs) and inputs.grid is None:
             return self._nothing("page.look.no_grid", lang)
-        maps = self.service.attention(run.request, algorithm, tried, _step(values, page))
-        layers, heads = maps[0].shape[:2]
-        layer = max(1, min(int(values[page.look.layer] or layers), layers))
-        head = int(values[page.look.head] or 0) if int(values[page.look.head] or 0) <= heads else 0
-        pair = tuple(_reduced(m, layer, head) for m in maps)
-        row = values[page.row] if (values[page.row] or 0) < maps[0].shape[-1] else None
-        return self._drawn(values, run, (tried, inputs), (pair[0], pair[1]), (layer, head, row), lang)
+        maps = self.service.attention(run.request, values[part.algorithm], tried, _step(values, self.page))
+        choice = self._choice(values, run, maps[0].shape)
+        before, after = (_reduced(m, choice.layer, choice.head) for m in maps)
+        matrix, same = attention.view(before, after, choice.view), attention.unchanged(before, after)
+        closely = look.Map(matrix, same, choice, lang)
+        shown = self._sentence if isinstance(inputs, TextInputs) else self._picture
+        return {
+            part.empty: "",
+            part.body: gr.Row(visible=True),
+            **shown(closely, tried, inputs),
+            part.atlas: _atlas(attention.view(*maps, choice.view), choice, inputs),
+        }
 
     def _nothing(self, key: str, lang: str) -> Updates:
-        look_ = self.page.look
-        return {look_.empty: views.empty(key, lang), look_.body: gr.Row(visible="hidden")}
+        return {self.page.look.empty: views.empty(key, lang), self.page.look.body: gr.Row(visible="hidden")}
 
-    def _drawn(
-        self,
-        values: Values,
-        run: Run,
-        asked: tuple[Content, Inputs],
-        maps: tuple[Array, Array],
-        place: tuple[int, int, int | None],
-        lang: str,
-    ) -> Updates:
-        part, which = self.page.look, values[self.page.look.view]
-        (tried, inputs), (layer, head, row) = asked, place
-        difference, same = which == "difference", attention.unchanged(*maps)
-        matrix = attention.view(*maps, which)
-        algorithm = values[part.algorithm]
-        at = min(_step(values, self.page) or 0, run.steps[algorithm])
-        shown = {"view": text(f"page.look.{which}", lang), "algorithm": title(algorithm, lang), "step": at}
-        where = text("page.look.place", lang, layer=layer, head=_head_name(head, lang))
-        how: dict[str, Any] = {"difference": difference, "lang": lang}
-        updates: Updates = {part.empty: "", part.body: gr.Row(visible=True)}
-        if isinstance(tried, Picture) and isinstance(inputs, PictureInputs) and inputs.grid:
-            names = overlay.token_names(inputs.prefix, inputs.grid, lang)
-            shares = attention.received(matrix, row, inputs.prefix)
-            updates[part.picture] = overlay.painted(inputs.seen(tried), inputs.grid, shares, row, **how)
-        else:
-            assert isinstance(tried, str) and isinstance(inputs, TextInputs)
-            tokens = attention.tokenize(inputs.tokenizer, tried, matrix.shape[-1])
-            names, shares = look.token_names(tokens, lang), attention.received(matrix, row)
-            updates[part.sentence] = look.sentence(tried, tokens, shares, row, **how)
-            heading = (text("page.look.heatmap", lang, **shown), where)
-            updates[part.heatmap] = figure_json(plots.heatmap(matrix, names, heading, **how))
-        updates[part.caption] = look.caption(names[row] if row is not None else None, **how)
-        updates[part.words] = look.words(names, shares, same=same, **how)
-        return updates
+    def _choice(self, values: Values, run: Run, shape: tuple[int, ...]) -> look.Choice:
+        """What to look at of maps [layers, heads, L, L], as far as there is such a thing."""
+        part, (layers, heads, tokens, _) = self.page.look, shape
+        layer, head, row = int(values[part.layer] or layers), int(values[part.head] or 0), values[self.page.row]
+        return look.Choice(
+            layer=max(1, min(layer, layers)),
+            head=head if head <= heads else 0,
+            row=row if (row or 0) < tokens else None,
+            view=values[part.view],
+            algorithm=values[part.algorithm],
+            step=min(_step(values, self.page) or 0, run.steps[values[part.algorithm]]),
+        )
+
+    def _sentence(self, shown: look.Map, tried: Content, inputs: Inputs) -> Updates:
+        assert isinstance(tried, str) and isinstance(inputs, TextInputs)
+        part = self.page.look
+        tokens = attention.tokenize(inputs.tokenizer, tried, len(shown.matrix))
+        names = look.token_names(tokens, shown.lang)
+        shares = attention.received(shown.matrix, shown.choice.row)
+        how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
+        return {
+            part.sentence: look.sentence(tried, tokens, shares, shown.choice.row, **how),
+            part.heatmap: figure_json(plots.heatmap(shown.matrix, names, look.heading(shown), **how)),
+            part.caption: look.caption(shown, names, "text"),
+            part.words: look.words(names, shares, same=shown.same, **how),
+        }
+
+    def _picture(self, shown: look.Map, tried: Content, inputs: Inputs) -> Updates:
+        assert isinstance(tried, Picture) and isinstance(inputs, PictureInputs) and inputs.grid
+        part = self.page.look
+        names = overlay.token_names(inputs.prefix, inputs.grid, shown.lang)
+        shares = attention.received(shown.matrix, shown.choice.row, inputs.prefix)
+        how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
+        return {
+            part.picture: overlay.painted(inputs.seen(tried), inputs.grid, shares, shown, names),
+            part.caption: look.caption(shown, names, "picture"),
+            part.words: look.words(names, shares, same=shown.same, **how),
+        }
 
     def open_look(self, values: Values, request: gr.Request) -> Updates:
         """After an adaptation: as many layers and heads as the model has, at the last layer, and the map itself."""
@@ -120,7 +130,7 @@ class Asking:
         if run is None or not run.history:
             return {}
         backbone = self.service.backbone(run.request.model)
-        heads = [(_head_name(h, lang), h) for h in (0, ROLLOUT, *range(1, backbone.n_heads + 1))]
+        heads = [(look.head_name(h, lang), h) for h in (0, look.ROLLOUT, *range(1, backbone.n_heads + 1))]
         layer = int(values[page.look.layer])
         layer = layer if values[page.look.caption] and layer <= backbone.n_layers else backbone.n_layers
         head = values[page.look.head] if (values[page.look.head] or 0) <= backbone.n_heads else 0
@@ -133,15 +143,18 @@ class Asking:
 
 def _reduced(maps: Array, layer: int, head: int) -> Array:
     """One map [L, L] of all layers and heads."""
-    if head == ROLLOUT:
+    if head == look.ROLLOUT:
         return attention.rollout(maps[:layer])
     return attention.reduce_heads(maps, layer - 1, head - 1 if head else None)
 
 
-def _head_name(head: int, lang: str) -> str:
-    if head == ROLLOUT:
-        return text("page.look.head.rollout", lang)
-    return text("page.look.head.one", lang, head=head) if head else text("page.look.head.mean", lang)
+def _atlas(maps: Array, choice: look.Choice, inputs: Inputs) -> dict[str, Any]:
+    """All maps [layers, heads, L, L], small: of sentences as they are, of pictures as the patches that the chosen token looks at."""
+    spread = maps.shape[-1]
+    if isinstance(inputs, PictureInputs) and inputs.grid:
+        looking = maps[:, :, inputs.prefix :].mean(2) if choice.row is None else maps[:, :, choice.row]
+        maps = looking[:, :, inputs.prefix :].reshape(*maps.shape[:2], *inputs.grid)
+    return atlas.tiled(maps, spread, choice.layer - 1, choice.head - 1, difference=choice.difference)
 
 
 def _step(values: Values, page: Page) -> int | None:

@@ -17,6 +17,7 @@ from meta_demo.data.files import MAX_FILE
 from meta_demo.data.readers import EPISODE_FILES
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.snapshots import DEFAULT_ALGORITHMS
+from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, class_cards, first_query, try_pad
 from meta_demo.ui.charts import chart
 from meta_demo.ui.controls import Knobs, knob_folds
@@ -86,6 +87,7 @@ class Look:
     words: gr.HTML
     heatmap: gr.HTML
     picture: gr.HTML
+    atlas: gr.HTML
 
 
 @dataclass
@@ -120,7 +122,9 @@ def lay_out() -> Page:
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
     ):
         kinds = [(label(f"page.modality.{name}"), name) for name in MODALITIES]
-        modality = gr.Radio(kinds, value="text", label=label("page.modality"), elem_id="modality")
+        modality = gr.Radio(
+            kinds, value="text", label=label("page.modality"), show_label=False, container=False, elem_id="modality"
+        )
         with gr.Row(elem_id="steps", equal_height=False):
             with gr.Column(elem_classes="sheet", min_width=300):
                 teach = _teach()
@@ -267,4 +271,6 @@ def _look() -> Look:
         with gr.Column(scale=3, min_width=280):
             heatmap = chart("heatmap")
             picture = overlay(elem_id="overlay", visible="hidden")
-    return Look(heading, empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap, picture)
+        with gr.Column(scale=2, min_width=260):
+            maps = atlas(elem_id="atlas")
+    return Look(heading, empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap, picture, maps)

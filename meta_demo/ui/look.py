@@ -1,14 +1,60 @@
-"""The attention section as markup: the sentence with its tokens coloured, and what it says in words. Pure functions."""
+"""The attention section as data and markup: what is looked at, the sentence with its tokens coloured, what it says in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from meta_demo.attention import Array, Token, segments, strongest
 from meta_demo.core.messages import text
+from meta_demo.ui.words import title
 
 MARKED = ("#2f6fed", "#d54600")  # the heatmap's two hues: more of its blue, or red where attention grew
+
+
+ROLLOUT = -1  # among the heads: all heads of all layers up to the chosen one
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which map the visitor looks at: `layer` from 1, `head` from 1, 0 for the mean of all, or ROLLOUT; `row` is the token that looks,
+    None for all."""
+
+    layer: int
+    head: int
+    row: int | None
+    view: str
+    algorithm: str
+    step: int
+
+    @property
+    def difference(self) -> bool:
+        return self.view == "difference"
+
+
+@dataclass(frozen=True)
+class Map:
+    """A chosen map [L, L] and whether adapting left it the `same`."""
+
+    matrix: Array
+    same: bool
+    choice: Choice
+    lang: str
+
+
+def head_name(head: int, lang: str) -> str:
+    if head == ROLLOUT:
+        return text("page.look.head.rollout", lang)
+    return text("page.look.head.one", lang, head=head) if head else text("page.look.head.mean", lang)
+
+
+def heading(shown: Map) -> tuple[str, str]:
+    """A map's title and subtitle."""
+    choice, lang = shown.choice, shown.lang
+    values = {"view": text(f"page.look.{choice.view}", lang), "algorithm": title(choice.algorithm, lang)}
+    place = text("page.look.place", lang, layer=choice.layer, head=head_name(choice.head, lang))
+    return text("page.look.heatmap", lang, **values, step=choice.step), place
 
 
 def token_names(tokens: Sequence[Token], lang: str) -> list[str]:
@@ -40,11 +86,12 @@ def sentence(said: str, tokens: Sequence[Token], shares: Array, row: int | None,
     return f'<div class="sentence">{"".join(parts)}</div>'
 
 
-def caption(row: str | None, *, difference: bool, lang: str) -> str:
+def caption(shown: Map, names: Sequence[str], modality: str) -> str:
     """How to read the colours, and whose attention it is."""
-    colours = text("page.look.sentence.difference" if difference else "page.look.sentence", lang)
-    who = text("page.look.who", lang, who=text("page.look.from.all", lang) if row is None else f"“{row}”")
-    return f'<p class="caption">{colours} {escape(who)}</p>'
+    row, lang = shown.choice.row, shown.lang
+    colours = text(f"page.look.colours.{modality}{'.difference' if shown.choice.difference else ''}", lang)
+    whose = text(f"page.look.from.{modality}", lang) if row is None else f"“{names[row]}”"
+    return f'<p class="caption">{colours} {escape(text(f"page.look.who.{modality}", lang, who=whose))}</p>'
 
 
 def words(names: Sequence[str], shares: Array, *, difference: bool, same: bool, lang: str) -> str:

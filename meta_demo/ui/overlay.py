@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,8 @@ import gradio as gr
 from meta_demo.attention import Array
 from meta_demo.core.content import Picture
 from meta_demo.core.messages import LANGUAGES, text
+from meta_demo.ui.atlas import EVEN
+from meta_demo.ui.look import Map, heading
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.scripts import script
 
@@ -25,23 +28,21 @@ def overlay(**arguments: Any) -> gr.HTML:
     )
 
 
-def painted(
-    seen: Picture, grid: tuple[int, int], shares: Array, row: int | None, *, difference: bool, lang: str
-) -> dict[str, Any]:
-    """The map over the picture: `shares` [L] of all tokens, the first ones without a patch; `row` is the token that looks."""
+def painted(seen: Picture, grid: tuple[int, int], shares: Array, shown: Map, names: Sequence[str]) -> dict[str, Any]:
+    """The map over the picture: `shares` [L] of all tokens, called `names`; the first of them have no patch."""
     rows, columns = grid
     prefix = len(shares) - rows * columns
-    patches = shares[prefix:]
+    patches, row, difference, lang = shares[prefix:], shown.choice.row, shown.choice.difference, shown.lang
     sign = "+" if difference else ""
-    names = token_names(prefix, grid, lang)
     tokens: list[dict[str, Any]] = [
-        {"index": None, "name": text("page.look.from.patches", lang), "share": None, "pressed": row is None}
+        {"index": None, "name": text("page.look.from.picture", lang), "share": None, "pressed": row is None}
     ]
     tokens += [
         {"index": i, "name": names[i], "share": f"{shares[i]:{sign}.1%}", "pressed": row == i} for i in range(prefix)
     ]
     return {
         "picture": url_of(seen),
+        "title": list(heading(shown)),
         "rows": rows,
         "columns": columns,
         "prefix": prefix,
@@ -55,9 +56,9 @@ def painted(
 
 
 def _top(patches: Array, difference: bool) -> float:
-    """The share that is painted fully: the largest, but of even attention only a third, so that the picture shows."""
+    """The share that is painted fully: the largest, unless attention is about even, so that the picture shows."""
     largest = float(abs(patches).max())
-    return max(largest, 1e-9) if difference else max(largest, 3 / len(patches))
+    return max(largest, 1e-9) if difference else max(largest, EVEN / len(patches))
 
 
 def token_names(prefix: int, grid: tuple[int, int], lang: str) -> list[str]:

@@ -157,6 +157,8 @@ def _wire_look(page: Page, asking: Asking) -> None:
     gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
     for tokens in (look.sentence.token, look.picture.token):
         tokens(guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+    picked = outputs | {look.layer, look.head}
+    look.atlas.pick(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
 
 
 def _turned(page: Page) -> set[Any]:
@@ -233,7 +235,17 @@ def _asked(page: Page) -> set[Any]:
 
 def _look_outputs(page: Page) -> set[Any]:
     look = page.look
-    return {look.empty, look.body, look.caption, look.sentence, look.words, look.heatmap, look.picture, page.message}
+    return {
+        look.empty,
+        look.body,
+        look.caption,
+        look.sentence,
+        look.words,
+        look.heatmap,
+        look.picture,
+        look.atlas,
+        page.message,
+    }
 
 
 def _adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:

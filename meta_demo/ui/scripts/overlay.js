@@ -8,11 +8,15 @@ const CELL = 40; // pixels of the canvas for a patch's side
 const picture = make("img", "", { alt: words.seen });
 const heat = make("canvas", "", {});
 const note = make("output", "overlay-share", {});
+const title = make("h3", "", {});
+const subtitle = make("p", "caption", {});
 const stage = make("div", "overlay-stage", {}, picture, heat);
 const opacity = make("input", "", { type: "range", min: 0, max: 1, step: 0.01, value: 0.75 });
 opacity.setAttribute("aria-label", words.opacity);
 const others = make("div", "overlay-tokens", {});
 root.append(
+  title,
+  subtitle,
   stage,
   make("label", "overlay-opacity", {}, make("span", "", { textContent: words.opacity }), opacity, note),
   others,
@@ -23,6 +27,7 @@ function draw() {
   const map = props.value;
   root.hidden = !map;
   if (!map) return;
+  [title.textContent, subtitle.textContent] = map.title;
   picture.src = map.picture;
   stage.style.aspectRatio = `${map.columns} / ${map.rows}`;
   heat.width = map.columns * CELL;
