@@ -6,12 +6,17 @@ from collections import Counter
 
 import pytest
 
+from meta_demo.core.content import identity
 from meta_demo.core.messages import UserError
+from meta_demo.data.drawn import drawn_task
+from meta_demo.data.episode import make_episode
 from meta_demo.data.samples import load_sample, sample_names
 
 
-def test_there_are_at_least_twelve() -> None:
-    assert len(sample_names()) >= 12
+def test_there_are_many_of_both_kinds() -> None:
+    assert len(sample_names("text")) >= 12
+    assert len(sample_names("picture")) >= 5
+    assert all(load_sample(name).modality == kind for kind in ("text", "picture") for name in sample_names(kind))
     assert sample_names() == sorted(set(sample_names()))
 
 
@@ -29,8 +34,14 @@ def test_sample(name: str) -> None:
 @pytest.mark.parametrize("name", sample_names())
 def test_no_query_is_a_support_example_or_asked_twice(name: str) -> None:
     episode = load_sample(name)
-    sentences = [row.content.casefold() for row in (*episode.support, *episode.query)]
-    assert [text for text, count in Counter(sentences).items() if count > 1] == []
+    contents = [identity(row.content) for row in (*episode.support, *episode.query)]
+    assert [content for content, count in Counter(contents).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", sample_names("picture"))
+def test_pictures_are_drawn_the_same_each_time_and_pass_the_check_of_every_episode(name: str) -> None:
+    episode = load_sample(name)
+    assert drawn_task(name) == episode == make_episode(episode.support, episode.query)
 
 
 @pytest.mark.parametrize("name", ["no such task", "", "../samples/banking"])

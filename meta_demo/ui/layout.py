@@ -160,7 +160,7 @@ def _teach() -> Teach:
 
 
 def sample_choices(modality: str) -> list[tuple[Any, str]]:
-    return [(label(f"sample.{name}"), name) for name in sample_names() if modality == "text"]
+    return [(label(f"sample.{name}"), name) for name in sample_names(modality)]
 
 
 def model_choices(modality: str) -> list[tuple[Any, str]]:
