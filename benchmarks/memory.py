@@ -19,7 +19,7 @@ import torch
 import tyro
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from benchmarks import tables
+from benchmarks import report
 from meta_demo.core.algorithm import Algorithm, get_algorithm
 from meta_demo.core.cache import Cache
 from meta_demo.core.loading import BUNDLED, load_backbone
@@ -32,6 +32,8 @@ SCOPES = ("lora", "last_n")
 WAYS = ("walk back", "stored graph")
 
 
+COLUMNS = {"weights": "权重", "way": "方法", "at rest": "静止"}
+COLUMNS |= {f"{steps} step{'s' * (steps > 1)}": f"{steps} 步" for steps in STEPS} | {"20 over 1": "20 步与 1 步之比"}
 WORDS = {"lora": "low-rank factors of 3 layers", "last_n": "all weights of 3 layers"}
 TITLE = {
     "en": "Memory of MAML's exact meta-gradient, in MB above the process at rest",
@@ -80,10 +82,7 @@ def main(arguments: Arguments) -> None:
             growth = f"{above[-1] / above[0]:.2f}"
             rows.append([WORDS[scope], way, round(rest), *map(round, above), growth])
             print(" | ".join(map(str, rows[-1])), flush=True)
-    names = [("weights", "权重"), ("way", "方法"), ("at rest", "静止")]
-    names += [(f"{steps} steps" if steps > 1 else "1 step", f"{steps} 步") for steps in STEPS]
-    columns = [{"en": en, "zh": zh} for en, zh in (*names, ("20 over 1", "20 步与 1 步之比"))]
-    tables.write("memory", "python -m benchmarks.memory", TITLE, columns, rows, NOTES)
+    report.write("memory", "python -m benchmarks.memory", COLUMNS, rows, title=TITLE, notes=NOTES)
 
 
 def _child(scope: str, steps: int, way: str) -> tuple[float, float]:

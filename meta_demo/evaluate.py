@@ -26,25 +26,33 @@ CHUNK = 256  # texts that are embedded together
 
 @dataclass(frozen=True)
 class Score:
-    """One episode: query accuracy after each inner step asked for, and each query's confidence and whether it was right."""
+    """One episode after one inner step: each query's confidence, and whether it was right. Seconds are the whole episode's."""
 
-    accuracies: tuple[float, ...]
+    step: int
     confidences: tuple[float, ...]
     right: tuple[bool, ...]
     seconds: float
 
     @property
     def accuracy(self) -> float:
-        return self.accuracies[-1]
+        return sum(self.right) / len(self.right)
+
+
+def evaluate(
+    algorithm: Algorithm, episodes: Sequence[Episode], *, processes: Processes | None = None
+) -> Iterator[Score]:
+    """A Score per episode of this process's share, in order, after the last inner step."""
+    for scores in follow(algorithm, episodes, (), processes=processes):
+        yield scores[-1]
 
 
 @torch.no_grad()
-def evaluate(
-    algorithm: Algorithm, episodes: Sequence[Episode], *, curve: bool = False, processes: Processes | None = None
-) -> Iterator[Score]:
-    """A Score per episode of this process's share, in order; with `curve` the accuracy after every inner step.
+def follow(
+    algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], *, processes: Processes | None = None
+) -> Iterator[list[Score]]:
+    """For each episode of this process's share, in order, a Score after each of `steps`; after the last where it takes none of them.
 
-    Whatever the frozen part of the model computes, it computes once per text, in large batches.
+    Whatever the frozen part of the model computes, it computes once per input, in large batches.
     """
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
     texts = {row.content: None for episode in share for row in (*episode.support, *episode.query)}
@@ -52,21 +60,19 @@ def evaluate(
     for start in range(0, len(ordered), CHUNK):
         algorithm.features(ordered[start : start + CHUNK])
     for episode in share:
-        yield _score(algorithm, episode, curve)
+        yield _scores(algorithm, episode, steps)
 
 
-def _score(algorithm: Algorithm, episode: Episode, curve: bool) -> Score:
+def _scores(algorithm: Algorithm, episode: Episode, steps: Sequence[int]) -> list[Score]:
     started = time.perf_counter()
     task = to_task(algorithm, episode)
     states = list(algorithm.adapt(task.support, task.support_y))
-    logits = [algorithm.predict(state, task.query) for state in (states if curve else states[-1:])]
-    right = [_right(row, task.query_y) for row in logits]
-    return Score(
-        accuracies=tuple(float(row.float().mean()) for row in right),
-        confidences=tuple(logits[-1].softmax(-1).amax(-1).tolist()),
-        right=tuple(right[-1].tolist()),
-        seconds=time.perf_counter() - started,
-    )
+    wanted = [step for step in steps if step < len(states)] or [len(states) - 1]
+    logits = [algorithm.predict(states[step], task.query) for step in wanted]
+    right = [tuple(_right(rows, task.query_y).tolist()) for rows in logits]
+    sure = [tuple(rows.softmax(-1).amax(-1).tolist()) for rows in logits]
+    seconds = time.perf_counter() - started
+    return [Score(*row, seconds) for row in zip(wanted, sure, right, strict=True)]
 
 
 def _right(logits: Tensor, y: Tensor) -> Tensor:
@@ -81,7 +87,9 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
-    """Expected calibration error over 15 equal bins of confidence (Guo et al. 2017, eq. 3)."""
+    """Expected calibration error (Guo et al. 2017, eq. 3): over 15 equal bins of confidence, each bin's distance between its mean
+    confidence and its accuracy, weighted by its share of the queries.
+    """
     confidence, correct = np.asarray(confidences), np.asarray(right, dtype=float)
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     gap = np.bincount(bins, weights=correct - confidence, minlength=BINS)
@@ -89,9 +97,10 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> fl
 
 
 def summary(scores: Sequence[Score]) -> dict[str, Any]:
-    """Figures of one algorithm: accuracies are fractions, `ci95` half the width of the interval."""
+    """Figures of one algorithm after one inner step: accuracies are fractions, `ci95` half the width of the interval."""
     accuracy, ci95 = mean_interval([s.accuracy for s in scores])
-    figures: dict[str, Any] = {
+    return {
+        "step": scores[0].step,
         "episodes": len(scores),
         "accuracy": accuracy,
         "ci95": ci95,
@@ -101,11 +110,6 @@ def summary(scores: Sequence[Score]) -> dict[str, Any]:
         "seconds_per_episode": float(np.mean([s.seconds for s in scores])),
         "accuracies": [s.accuracy for s in scores],
     }
-    if len(scores[0].accuracies) > 1:
-        steps = zip(*(s.accuracies for s in scores), strict=True)
-        curve = [(step, *mean_interval(row)) for step, row in enumerate(steps)]
-        figures["steps"] = [{"step": step, "accuracy": mean, "ci95": half} for step, mean, half in curve]
-    return figures
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:

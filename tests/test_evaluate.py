@@ -14,11 +14,14 @@ from meta_demo.cli import main
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.content import Picture
+from meta_demo.core.messages import UserError
+from meta_demo.data.episode import Episode, Example
 from meta_demo.data.fingerprints import fingerprint, recognised
+from meta_demo.data.names import spoken, with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import load_source
 from meta_demo.data.tensors import to_task
-from meta_demo.evaluate import Score, calibration_error, evaluate, mean_interval, paired, summary
+from meta_demo.evaluate import Score, calibration_error, evaluate, follow, mean_interval, paired, summary
 
 SOURCE = load_source("builtin:sport")
 EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]
@@ -32,12 +35,14 @@ def build(name: str, **knobs):
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_scores_are_what_adapting_and_predicting_give(name):
     algorithm = build(name)
-    for episode, score in zip(EPISODES, evaluate(algorithm, EPISODES, curve=True), strict=True):
+    scored = zip(follow(algorithm, EPISODES, range(99)), evaluate(algorithm, EPISODES), strict=True)
+    for episode, (scores, at_end) in zip(EPISODES, scored, strict=True):
         task = to_task(algorithm, episode)
         states = list(algorithm.adapt(task.support, task.support_y))
         right = [algorithm.predict(s, task.query).argmax(1) == task.query_y.argmax(1) for s in states]
-        assert score.accuracies == pytest.approx([float(r.float().mean()) for r in right])
-        assert score.right == tuple(right[-1].tolist())
+        assert [score.right for score in scores] == [tuple(r.tolist()) for r in right]
+        assert [score.step for score in scores] == list(range(len(states)))
+        assert scores[-1].accuracy == at_end.accuracy == pytest.approx(float(right[-1].float().mean()))
 
 
 @pytest.mark.parametrize("name", [n for n, cls in sorted(REGISTRY.items()) if not cls.adapts_body])
@@ -72,16 +77,16 @@ def test_calibration_error_by_hand():
 
 
 def test_a_summary_has_its_interval_and_its_count():
-    scores = [Score((0.5, 0.75), (0.9,), (True,), 0.1), Score((0.25, 0.5), (0.8,), (False,), 0.3)]
+    scores = [Score(3, (0.9, 0.6), (True, False), 0.1), Score(3, (0.8, 0.7), (False, False), 0.3)]
     figures = summary(scores)
-    assert figures["episodes"] == 2 and figures["accuracy"] == 0.625 and figures["ci95"] > 0
-    assert [row["accuracy"] for row in figures["steps"]] == [0.375, 0.625]
+    assert (figures["step"], figures["episodes"], figures["accuracy"]) == (3, 2, 0.25) and figures["ci95"] > 0
+    assert figures["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.8 + 0.7) / 4)
 
 
 def test_the_command_writes_the_contract(tmp_path):
     out = tmp_path / "out.json"
     words = "evaluate builtin:sport --n-way 3,4 --k-shot 1 --n-query 2 --episodes 4 --algorithms protonet,anil"
-    assert main([*words.split(), "--checkpoint", "none", "--curve", "--json", str(out)]) == 0
+    assert main([*words.split(), "--checkpoint", "none", "--json", str(out)]) == 0
     content = json.loads(out.read_text())
     keys = {
         "algorithm",
@@ -92,6 +97,7 @@ def test_the_command_writes_the_contract(tmp_path):
         "episodes",
         "accuracy",
         "ci95",
+        "calibration_error",
         "seconds_per_episode",
     }
     assert [(r["algorithm"], r["n_way"]) for r in content["results"]] == [
@@ -106,6 +112,38 @@ def test_the_command_writes_the_contract(tmp_path):
     assert main([*words.split(), "--checkpoint", "none", "--json", str(tmp_path / "again.json")]) == 0
     again = json.loads((tmp_path / "again.json").read_text())
     assert [r["accuracies"] for r in again["results"]] == [r["accuracies"] for r in content["results"]]
+
+
+def test_a_sweep_of_inner_steps_and_the_names_of_classes(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    words = "evaluate builtin:sport --n-way 3 --n-query 2 --episodes 3 --algorithms anil,protonet --checkpoint none"
+    assert main([*words.split(), "--steps", "0,2-3", "--names", "--json", str(out)]) == 0
+    content = json.loads(out.read_text())
+    rows = [(r["algorithm"], r["step"]) for r in content["results"]]
+    assert rows == [("anil", 0), ("anil", 2), ("anil", 3), ("protonet", None)] and content["names"]
+    assert [(p["first"]["step"], p["second"]["step"]) for p in content["pairs"]] == [(3, None)]
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split()[:3] == ["algorithm", "start", "step"] and len(said) == 7
+
+
+def test_names_are_examples_of_their_own_class_and_say_nothing_of_the_queries():
+    assert [spoken(label) for label in ("school/lost_property", "lostProperty", "a--b ")] == [
+        "school lost property",
+        "lost Property",
+        "a b",
+    ]
+    episode = EPISODES[0]
+    named = with_names(episode)
+    assert named.query == episode.query and named.labels == episode.labels
+    assert named.support[: len(episode.support)] == episode.support
+    assert named.support[len(episode.support) :] == tuple(Example(spoken(name), name) for name in episode.labels)
+    hidden = replace(episode, query=tuple(Example(row.content) for row in episode.query))
+    assert with_names(hidden).support == named.support
+    typed = Episode((Example("Card lost", "card_lost"), Example("x", "a-b"), Example("y", "a_b"), Example("z", "c")))
+    assert [row.content for row in with_names(typed).support[4:]] == ["c"]
+    picture = Episode((Example(Picture(1, 1, "L", b"0"), "a"), Example(Picture(1, 1, "L", b"1"), "b")))
+    with pytest.raises(UserError, match="pictures"):
+        with_names(picture)
 
 
 def test_classes_that_were_trained_on_are_refused(tmp_path, capsys, minilm):
@@ -145,6 +183,7 @@ def test_a_class_is_recognised_by_most_of_it_and_not_by_a_sentence_in_common():
     [
         (["--k-shot", "0"], "--k-shot is “0”"),
         (["--k-shot", "1,"], "whole numbers"),
+        (["--steps", "5-2"], "whole numbers from 0"),
         (["--n-way", "11"], "10 classes, fewer than 11"),
         (["--k-shot", "20"], "has 14 examples"),
         (["--episodes", "1"], "--episodes is 1"),

@@ -15,6 +15,7 @@ from meta_demo.core.intervals import wilson
 from meta_demo.core.loading import DEFAULT
 from meta_demo.core.messages import text
 from meta_demo.data.episode import shorten
+from meta_demo.data.names import with_names
 from meta_demo.data.readers import read_episode
 from meta_demo.data.tasks import pictures_beside
 
@@ -26,6 +27,7 @@ class Adapt:
     algorithms: Names = "maml,protonet,finetune"
     seed: Seed = 0
     checkpoint: Annotated[str, arg(help=text("cli.adapt.checkpoint"))] = "auto"
+    names: Annotated[bool, arg(help=text("cli.names"))] = False
     json: Json = None
 
     def run(self) -> int:
@@ -36,6 +38,8 @@ class Adapt:
         names = split_names(self.algorithms)
         knobs = {name: changed for name in names if (changed := changed_knobs(self, name))}
         episode = read_episode(self.task, pictures_beside(self.task.parent))
+        if self.names:
+            episode = with_names(episode)
         model = self.model or DEFAULT[episode.modality]
         request = Request(episode, model, names, self.seed, knobs, self.checkpoint)
         service = Service()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from pathlib import Path
@@ -40,7 +40,8 @@ class Evaluate:
     k_shot: Annotated[str, arg(help=text("cli.evaluate.k_shot"))] = "1"
     n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
     episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
-    curve: Annotated[bool, arg(help=text("cli.evaluate.curve"))] = False
+    steps: Annotated[str, arg(help=text("cli.evaluate.steps"))] = ""
+    names: Annotated[bool, arg(help=text("cli.names"))] = False
     format: Annotated[Literal["auto", "omniglot-runs"], arg(help=text("cli.evaluate.format"))] = "auto"
     within: Annotated[bool, arg(help=text("cli.evaluate.within"))] = False
     seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
@@ -48,6 +49,7 @@ class Evaluate:
     json: Json = None
 
     def run(self) -> int:
+        from meta_demo.data.names import with_names
         from meta_demo.processes import Processes
 
         check_seed(self.seed)
@@ -56,13 +58,16 @@ class Evaluate:
         processes = Processes()
         results: list[dict[str, Any]] = []
         backbone = None
-        for where, episodes, contents in self._tasks():
+        steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
+        for where, drawn, contents in self._tasks():
+            episodes = [with_names(episode) for episode in drawn] if self.names else drawn
             self.model = self.model or DEFAULT[episodes[0].modality]
             contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
             backbone = backbone or self._backbone(processes)
-            rows = [
-                {**self._measure(name, folder, episodes, backbone, processes), **where} for name, folder in contestants
+            measured = [
+                self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
             ]
+            rows = [{**row, **where} for contestant in measured for row in contestant]
             if self.format == "omniglot-runs":  # the literature speaks of its errors
                 rows = [{**row, "error": 1 - row["accuracy"]} for row in rows]
             results += rows
@@ -73,6 +78,7 @@ class Evaluate:
                 "model": self.model,
                 "source": self.source,
                 "within": self.within,
+                "names": self.names,
                 "seed": self.seed,
                 "results": results,
                 "pairs": _pairs(results),
@@ -127,19 +133,29 @@ class Evaluate:
                 raise UserError("seen_class", folder=folder, label=both[0], count=len(both), source=source["name"])
         return folder
 
-    def _measure(self, name: str, folder: Path | None, episodes: Any, backbone: Any, processes: Any) -> dict[str, Any]:
+    def _measure(
+        self, name: str, folder: Path | None, episodes: Any, steps: Sequence[int], backbone: Any, processes: Any
+    ) -> list[dict[str, Any]]:
+        """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
 
         from meta_demo.core import checkpoint
-        from meta_demo.evaluate import evaluate, summary
+        from meta_demo.core.algorithm import get_algorithm
+        from meta_demo.evaluate import follow, summary
         from meta_demo.snapshots import NOT_TRAINED
 
-        algorithm = checkpoint.start(backbone, name, folder, changed_knobs(self, name), self.seed).requires_grad_(False)
-        run = evaluate(algorithm, episodes, curve=self.curve, processes=processes)
+        knobs = changed_knobs(self, name)
+        loops = any(k.name == "inner_steps" for k in get_algorithm(name).Config.knobs())
+        if steps and loops:
+            knobs["inner_steps"] = steps[-1]
+        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed).requires_grad_(False)
+        run = follow(algorithm, episodes, steps, processes=processes)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))
         scores = processes.gather(list(tqdm(run, name, total=mine, disable=not shown, unit="episode", leave=False)))
-        return {"algorithm": name, "checkpoint": str(folder or NOT_TRAINED), **summary(scores)}
+        row = {"algorithm": name, "checkpoint": str(folder or NOT_TRAINED)}
+        rows = [{**row, **summary(after)} for after in zip(*scores, strict=True)]
+        return rows if loops else [{**rows[0], "step": None}]
 
     def _backbone(self, processes: Any) -> Any:
         from meta_demo.core.cache import Cache
@@ -160,18 +176,31 @@ def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
 
 
 def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Differences between contestants on the same episodes."""
+    """Differences between contestants on the same episodes: each after its last inner step, and where both went on, step by step."""
     from meta_demo.evaluate import paired
 
+    last = {_contestant(row): row["step"] for row in results}  # of equals the last one stays
     pairs = []
     for a, b in combinations(results, 2):
-        same = all(a[key] == b[key] for key in ("n_way", "k_shot", "episodes"))
-        if same:
+        at_end = all(row["step"] == last[_contestant(row)] for row in (a, b))
+        if (
+            _contestant(a)[:2] != _contestant(b)[:2]
+            and _size_of(a) == _size_of(b)
+            and (a["step"] == b["step"] or at_end)
+        ):
             difference, ci95 = paired(a["accuracies"], b["accuracies"])
-            names = [{"algorithm": r["algorithm"], "checkpoint": r["checkpoint"]} for r in (a, b)]
+            sides = {side: {key: row[key] for key in SIDE} for side, row in (("first", a), ("second", b))}
             size = {key: a[key] for key in ("n_way", "k_shot")}
-            pairs.append({"first": names[0], "second": names[1], **size, "difference": difference, "ci95": ci95})
+            pairs.append({**sides, **size, "difference": difference, "ci95": ci95})
     return pairs
+
+
+def _contestant(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["algorithm"], row["checkpoint"], *_size_of(row))
+
+
+def _size_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[key] for key in ("n_way", "k_shot", "episodes"))
 
 
 def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) -> None:
@@ -180,13 +209,40 @@ def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) ->
         if all(where.values())
         else text("cli.evaluate.file", count=count)
     )
+    columns = [name for name in CELLS if rows[0].keys() >= {name} and any(row[name] is not None for row in rows)]
+    cells = [[text(f"cli.evaluate.column.{name}") for name in columns]]
+    cells += [["" if row[name] is None else CELLS[name](row) for name in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     print(title)
-    for row in rows:
-        print(text("cli.evaluate.row", **{k: row[k] for k in ("algorithm", "checkpoint", "accuracy", "ci95")}))
-        if "error" in row:
-            print(text("cli.evaluate.error", error=row["error"], ci95=row["ci95"], count=count))
-        for step in row.get("steps", []):
-            print(text("cli.evaluate.step", **step))
+    for line in cells:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     for pair in _pairs(rows):
-        names = {side: "{algorithm} ({checkpoint})".format(**pair[side]) for side in ("first", "second")}
-        print(text("cli.evaluate.pair", **names, difference=pair["difference"] * 100, ci95=pair["ci95"] * 100))
+        first, second = (_named(pair[side]) for side in ("first", "second"))
+        print(text("cli.evaluate.pair", first=first, second=second, **_in_points(pair)))
+
+
+def _named(side: dict[str, Any]) -> str:
+    step = "" if side["step"] is None else text("cli.evaluate.step", step=side["step"])
+    return f"{side['algorithm']} ({_start_of(side)}{step})"
+
+
+def _in_points(pair: dict[str, Any]) -> dict[str, float]:
+    return {key: pair[key] * 100 for key in ("difference", "ci95")}
+
+
+def _start_of(row: dict[str, Any]) -> str:
+    """The checkpoint's folder, as one would type it from here."""
+    path = Path(row["checkpoint"])
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else row["checkpoint"]
+
+
+SIDE = ("algorithm", "checkpoint", "step")
+CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is printed
+    "algorithm": lambda row: row["algorithm"],
+    "checkpoint": _start_of,
+    "step": lambda row: f"{row['step']:>4}",
+    "accuracy": lambda row: f"{row['accuracy']:.1%} ± {row['ci95']:.1%}",
+    "error": lambda row: f"{row['error']:.1%}",
+    "calibration_error": lambda row: f"{row['calibration_error']:.3f}",
+    "seconds_per_episode": lambda row: f"{row['seconds_per_episode']:.3f}",
+}

@@ -54,11 +54,14 @@ def split_names(names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
 
 
-def whole_numbers(flag: str, value: str) -> list[int]:
-    """`1,5` as numbers of at least 1; raises UserError naming the flag."""
-    if not re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", value):
-        raise UserError("whole_numbers", flag=flag, value=value)
-    return [int(part) for part in value.split(",")]
+def whole_numbers(flag: str, value: str, least: int = 1) -> list[int]:
+    """`1,5` or `0-20` as ascending numbers, each once; raises UserError naming the flag."""
+    parts = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part.strip()) for part in value.split(",")]
+    ranges = [range(int(m[1]), int(m[2] or m[1]) + 1) for m in parts if m]
+    numbers = sorted({number for numbers in ranges for number in numbers})
+    if len(ranges) < len(parts) or not all(ranges) or numbers[0] < least:
+        raise UserError("whole_numbers", flag=flag, value=value, least=least)
+    return numbers
 
 
 def check_seed(seed: int) -> None:
