@@ -1,6 +1,6 @@
-"""Sample tasks of pictures, drawn by code when they are asked for: shapes, arrows, faces, icons, textures, lights.
+"""Sample tasks of pictures, drawn by code when they are asked for: shapes, arrows, faces, icons, textures, lights, letters.
 
-Here: what each class looks like. Not here: the hand and the paper (`sheet.py`), alphabets of made-up characters (`glyphs.py`).
+Here: what each class looks like. Not here: the hand and the paper (`sheet.py`), how letters are made up (`glyphs.py`).
 Every picture is drawn anew from a seed made of its task, class and number: the same on every machine.
 """
 
@@ -13,20 +13,27 @@ import numpy as np
 
 from meta_demo.core.content import Picture
 from meta_demo.data.episode import Episode, Example
+from meta_demo.data.glyphs import glyph_source
 from meta_demo.data.sheet import Rng, Sheet, arc, polygon
 
 SHOTS, QUERIES = 8, 6  # of each class
+LETTERS = "made-up-letters"
+LETTERS_SEED = 977  # of no alphabet that a bundled checkpoint was trained on
 Drawing = Callable[[Sheet, Rng], None]
 
 
 def drawn_names() -> list[str]:
     """The names of all tasks in here."""
-    return sorted(_TASKS)
+    return sorted([*_TASKS, LETTERS])
 
 
 def drawn_task(name: str) -> Episode:
     """The task called `name`, with `SHOTS` examples and `QUERIES` labelled queries of each class."""
-    rows = {label: [_drawn(name, label, i) for i in range(SHOTS + QUERIES)] for label in _TASKS[name]}
+    if name == LETTERS:
+        letters = glyph_source(LETTERS_SEED, alphabets=1, per_alphabet=6, instances=SHOTS + QUERIES).classes.values()
+        rows = {f"letter {number}": list(pictures) for number, pictures in enumerate(letters, 1)}
+    else:
+        rows = {label: [_drawn(name, label, i) for i in range(SHOTS + QUERIES)] for label in _TASKS[name]}
     support = [Example(picture, label) for label, pictures in rows.items() for picture in pictures[:SHOTS]]
     query = [Example(picture, label) for label, pictures in rows.items() for picture in pictures[SHOTS:]]
     return Episode(tuple(support), tuple(query))
