@@ -61,6 +61,16 @@ class Recipe:
         return Fixed(self.n_way, self.k_shot, self.n_query)
 
     @property
+    def mixture(self) -> dict[str, Any]:
+        """How tasks are drawn from several sources."""
+        return {"mix": self.mix, "temperature": self.temperature, "within": self.within}
+
+    @property
+    def tasks(self) -> Sampler:
+        """The tasks to train on."""
+        return Sampler(self.train_on, self.shape, self.plan.seed, **self.mixture)
+
+    @property
     def valid_ways(self) -> int:
         return min(VALID_WAYS, self.n_way, *(len(s.classes) for s in self.validate_on))
 
@@ -92,8 +102,7 @@ def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) 
 
 def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
     """Raises UserError where the sources do not fit, before the model is asked for."""
-    mixture: dict[str, Any] = {"mix": recipe.mix, "temperature": recipe.temperature, "within": recipe.within}
-    tasks = Sampler(recipe.train_on, recipe.shape, recipe.plan.seed, **mixture)
+    tasks = recipe.tasks
     shape = Fixed(recipe.valid_ways, recipe.k_shot, recipe.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=recipe.within)
     algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
@@ -107,7 +116,7 @@ def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
     record = {
         "sources": [_described(s) for s in recipe.train_on],
         "validated_on": [_described(s) for s in recipe.validate_on],
-        "tasks": {"sampler": recipe.sampler, **vars(recipe.shape), **mixture},
+        "tasks": {"sampler": recipe.sampler, **vars(recipe.shape), **recipe.mixture},
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
     return Training(

@@ -109,7 +109,7 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(visit: Open, tmp_path: Pat
     table = tmp_path / "mine<b>.csv"
     table.write_text("text,label\n" + "".join(f"sentence {i},class {i % 5}\n" for i in range(20)))
     upload(page, table, "#train-upload")
-    expect(page.locator("#train-sources")).to_contain_text("· 5 classes, 20 texts")
+    expect(page.locator("#train-sources")).to_contain_text("· 5 classes, 20 examples")
     assert page.locator("#train-sources b").count() == 0
     page.click("#train-start")
     expect_alert(page, "has 4 texts, and 1 examples and 5 queries need more")

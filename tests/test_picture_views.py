@@ -16,7 +16,7 @@ from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.pictures import read_data_url
 from meta_demo.snapshots import Prediction
-from meta_demo.ui import atlas, cards, overlay, views
+from meta_demo.ui import atlas, cards, overlay, training_views, views
 from meta_demo.ui.look import Choice, Map
 from meta_demo.ui.pictures import url_of
 
@@ -122,3 +122,10 @@ def test_the_atlas_holds_every_map_in_a_byte_per_cell() -> None:
     assert np.allclose(cells / 255, maps / maps.max((2, 3), keepdims=True), atol=1 / 255)
     same = atlas.tiled(np.zeros_like(maps), 20, 0, 0, difference=True)
     assert set(base64.b64decode(same["shares"])) == {128}
+
+
+def test_the_gallery_shows_what_each_class_is_learned_from() -> None:
+    shown = training_views.gallery(EPISODE, "en")
+    assert shown.count("<img") == 3
+    assert "2 classes" in shown
+    assert training_views.gallery(Episode((Example("a", "A"), Example("b", "B"))), "en") == ""

@@ -170,7 +170,17 @@ def _turned(page: Page) -> set[Any]:
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
     on = partial(_on, page)
     fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.numbers.values(), tab.attempt, page.adapt.model}
-    shown = {tab.status, tab.chart, tab.outcome, tab.result, tab.download, tab.start, tab.stop, tab.attempt}
+    shown = {
+        tab.status,
+        tab.gallery,
+        tab.chart,
+        tab.outcome,
+        tab.result,
+        tab.download,
+        tab.start,
+        tab.stop,
+        tab.attempt,
+    }
 
     on(tab.upload.upload, handlers.open_file, {tab.upload}, {tab.uploaded, tab.sources})
     on(tab.start.click, handlers.train, fields, shown, **TRAINING)

@@ -13,9 +13,10 @@ from typing import Any
 import gradio as gr
 
 from meta_demo.core.messages import UserError, text
-from meta_demo.data.files import Limits
+from meta_demo.data.files import UPLOAD, Limits
+from meta_demo.data.folders import ZIP, read_class_folders
 from meta_demo.data.readers import TABLES, read_rows
-from meta_demo.data.sources import Source, make_source, pack_names
+from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
 from meta_demo.service import Service
 from meta_demo.train import Plan, Progress
 from meta_demo.training import Attempt, Recipe, allowed, load_packs, split
@@ -53,6 +54,7 @@ class TrainingTab:
     start: gr.Button
     stop: gr.Button
     status: gr.HTML
+    gallery: gr.HTML
     chart: gr.HTML
     outcome: gr.HTML
     result: gr.Column
@@ -83,6 +85,7 @@ def lay_out() -> TrainingTab | None:
         with gr.Column(elem_classes="sheet", scale=3, min_width=300):
             gr.HTML(label("html.watch"), elem_classes="heading")
             status = gr.HTML(label("html.train.empty"), elem_id="train-status")
+            gallery = gr.HTML("", elem_id="train-gallery")
             figure = chart("train-chart")
             outcome = gr.HTML("", elem_id="train-outcome")
             with gr.Column(visible=False, elem_id="train-result") as result:
@@ -92,16 +95,29 @@ def lay_out() -> TrainingTab | None:
                 gr.HTML(label("html.train.download.about"))
     states = (gr.State(None), gr.State(None))
     return TrainingTab(
-        sources, upload, algorithm, numbers, start, stop, status, figure, outcome, result, use, download, *states
+        sources,
+        upload,
+        algorithm,
+        numbers,
+        start,
+        stop,
+        status,
+        gallery,
+        figure,
+        outcome,
+        result,
+        use,
+        download,
+        *states,
     )
 
 
 def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
     """What to draw tasks from, and what to train."""
-    packs = [(label(f"pack.{name}"), name) for name in pack_names()]
+    packs = [(label(f"pack.{name}"), name) for name in (*pack_names(), GLYPHS)]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
     upload = gr.UploadButton(
-        label("page.train.upload"), file_types=[*TABLES], file_count="single", size="md", elem_id="train-upload"
+        label("page.train.upload"), file_types=[*TABLES, ZIP], file_count="single", size="md", elem_id="train-upload"
     )
     gr.HTML(label("html.train.upload.about"))
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
@@ -126,14 +142,16 @@ class TrainingHandlers:
         """The visitor's rows as one more source, and the only one chosen; the file is read once and deleted."""
         tab, lang, path = self.tab, request_language(request), Path(values[self.tab.upload])
         try:
-            source = make_source(path.name, read_rows(path, limits=Limits(rows=ROWS)))
+            is_zip = path.suffix.lower() == ZIP
+            rows = read_class_folders(path, UPLOAD) if is_zip else read_rows(path, limits=Limits(rows=ROWS))
+            source = make_source(path.name, rows)
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
         if len(source.classes) < FEWEST_CLASSES:
             raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
         mine = text("page.train.uploaded", lang, file=path.name, classes=len(source.classes), texts=source.size)
-        packs = [(named("pack", name, lang), name) for name in pack_names()]
+        packs = [(named("pack", name, lang), name) for name in (*pack_names(), GLYPHS)]
         chosen = gr.CheckboxGroup([*packs, (mine, UPLOADED)], value=[UPLOADED])
         return {tab.uploaded: source, tab.sources: chosen, self.page.message: ""}
 
@@ -152,7 +170,7 @@ class TrainingHandlers:
                 yield self._drawn(history, recipe, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
         except Exception as error:
             if not history or not isinstance(error, UserError) or error.name != "outer_diverged":
-                yield {tab.attempt: values[tab.attempt], tab.status: "", **idle}
+                yield {tab.attempt: values[tab.attempt], tab.status: "", tab.gallery: "", **idle}
                 raise
             ended = views.alert(
                 text("page.train.diverged", lang, step=history[-1].step + 1, best=history[-1].best_step)
@@ -164,8 +182,10 @@ class TrainingHandlers:
         yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=attempt.archive())}
 
     def _drawn(self, history: list[Progress], recipe: Recipe, lang: str) -> Updates:
+        task = recipe.tasks.draw(history[-1].step * recipe.plan.meta_batch)  # the first of the step that comes
         return {
             self.tab.status: training_views.progress(history, recipe, lang),
+            self.tab.gallery: training_views.gallery(task, lang),
             self.tab.chart: figure_json(plots.training(history, recipe, lang)),
         }
 
@@ -193,8 +213,10 @@ class TrainingHandlers:
         """What the tab spells; raises UserError."""
         tab = self.tab
         chosen = values[tab.sources] or []
-        packs, uploaded = [name for name in chosen if name != UPLOADED], values[tab.uploaded]
+        packs, uploaded = [name for name in chosen if name in pack_names()], values[tab.uploaded]
         sources: list[Source] = [load_packs(packs)] if packs else []
+        if GLYPHS in chosen:
+            sources.append(load_source(GLYPHS))
         if UPLOADED in chosen and uploaded:
             sources.append(uploaded)
         if not sources:

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
+from meta_demo.core.content import Picture
 from meta_demo.core.messages import text
+from meta_demo.data.episode import Episode
 from meta_demo.train import Progress
 from meta_demo.training import Recipe
-from meta_demo.ui.palette import mark
+from meta_demo.ui.palette import class_colour, mark
+from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.views import notice, swatch
 from meta_demo.ui.words import title
+
+GALLERY_CLASSES, GALLERY_SHOTS = 10, 3
 
 
 def waiting(recipe: Recipe, lang: str) -> str:
     """Before the first figure is there."""
     return notice(text("page.train.measuring", lang, episodes=recipe.plan.valid_episodes, ways=recipe.valid_ways))
+
+
+def gallery(episode: Episode, lang: str) -> str:
+    """The pictures of one task as it is sampled: what each class is learned from, class by class; nothing for sentences."""
+    if episode.modality != "picture":
+        return ""
+    shown: dict[str, list[str]] = {label: [] for label in episode.labels[:GALLERY_CLASSES]}
+    for example in episode.support:
+        row = shown.get(example.label or "")
+        if row is not None and len(row) < GALLERY_SHOTS and isinstance(example.content, Picture):
+            row.append(f'<img src="{url_of(example.content, THUMBNAIL)}" alt="{escape(example.label or "")}">')
+    rows = "".join(
+        f'<span style="--k:{class_colour(i)}" title="{escape(label)}">{"".join(images)}</span>'
+        for i, (label, images) in enumerate(shown.items())
+    )
+    ways = text("page.train.gallery", lang, ways=len(episode.labels), shown=len(shown))
+    return f'<p class="caption">{ways}</p><div class="gallery">{rows}</div>'
 
 
 def progress(history: Sequence[Progress], recipe: Recipe, lang: str) -> str:

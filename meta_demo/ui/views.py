@@ -13,7 +13,7 @@ from meta_demo.core.intervals import wilson
 from meta_demo.core.messages import LANGUAGES, catalogue, text
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
-from meta_demo.data.sources import pack_names
+from meta_demo.data.sources import GLYPHS, pack_names
 from meta_demo.snapshots import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
 from meta_demo.ui.pictures import THUMBNAIL, url_of
@@ -34,7 +34,11 @@ def composed() -> dict[str, dict[str, str]]:
     entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
     entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
     entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
-    for kind, names in (("algorithm", algorithm_names()), ("sample", sample_names()), ("pack", pack_names())):
+    for kind, names in (
+        ("algorithm", algorithm_names()),
+        ("sample", sample_names()),
+        ("pack", (*pack_names(), GLYPHS)),
+    ):
         entries |= {f"{kind}.{n}": {lang: named(kind, n, lang) for lang in LANGUAGES} for n in names}
     for key in {k.name for cls in REGISTRY.values() for k in cls.Config.knobs()}:
         entries[f"knob.{key}"] = {lang: named("knob", key, lang) for lang in LANGUAGES}
