@@ -37,9 +37,34 @@ class _Linear(nn.Linear):
     """A linear layer beside which low-rank factors, where a run sets them, add 2 B A (Hu et al. 2022, with alpha = 2 r)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        output = super().forward(input)
         factors: list[Tensor] = [getattr(self, name) for name in (LORA_A, LORA_B) if hasattr(self, name)]
-        return output + linear(linear(input, 2 * factors[0]), factors[1]) if factors else output
+        if not factors:
+            return super().forward(input)
+        rows = input.reshape(-1, self.in_features)
+        output: Tensor = _LowRank.apply(rows, self.weight, self.bias, *factors)  # type: ignore[no-untyped-call]
+        return output.view(*input.shape[:-1], self.out_features)
+
+
+class _LowRank(torch.autograd.Function):
+    """x [T, in] -> x W^T + b + 2 (x A^T) B^T, in as few and as large operations as there are: most of an inner step is spent here.
+
+    W and b stay as they are; the gradient by x, A and B can be differentiated again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
+        low = x @ a.T  # [T, r]
+        ctx.save_for_backward(x, weight, a, b, low)
+        return linear(x, weight, bias).addmm_(low, b.T.to(low.dtype), alpha=2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, a, b, low = (t.to(grad.dtype) for t in ctx.saved_tensors)  # under autocast they differ
+        if torch.is_grad_enabled():
+            low = x @ a.T  # connected to what it came from, for the second derivative
+        by_low = 2 * (grad @ b)  # [T, r]
+        by_x = (grad @ weight).addmm_(by_low, a) if ctx.needs_input_grad[0] else None
+        return by_x, None, None, by_low.T @ x, grad.T @ (2 * low)
 
 
 class _StandIn(nn.Module):
@@ -111,7 +136,7 @@ class Replay:
             if start:
                 _layers(shell, self.path)[start - 1].hidden = hidden
             try:
-                output = functional_call(shell, weights, (), inputs)
+                output = functional_call(shell, weights, (), inputs, tie_weights=False) if weights else shell(**inputs)
             except _Reached as reached:
                 return reached.hidden
             finally:
