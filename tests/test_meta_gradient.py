@@ -104,7 +104,8 @@ def by_hand(algorithm, task, *, second_order: bool) -> torch.Tensor:
         body = {k: v * 1.0 for k, v in fast.items()}
         head_w, head_b = w_head * 1.0, b_head * 1.0
         loss = cross_entropy(embed(body, task.support) @ head_w.T + head_b, target)
-        gradients = grad(loss, [*body.values(), head_w, head_b], create_graph=second_order, retain_graph=True)
+        how = {"create_graph": second_order, "retain_graph": True, "allow_unused": True, "materialize_grads": True}
+        gradients = grad(loss, [*body.values(), head_w, head_b], **how)
         *g_body, g_w, g_b = gradients if second_order else [g.detach() for g in gradients]
         fast = {k: v - config.inner_lr * g for (k, v), g in zip(fast.items(), g_body, strict=True)}
         w_head, b_head = w_head - config.head_lr * g_w, b_head - config.head_lr * g_b

@@ -66,7 +66,8 @@ class GradientAlgorithm(Algorithm):
     def step(self, fast: Fast, support: Features, y: Tensor, *, graph: bool = False) -> Fast:
         """One inner step from variables; with `graph` differentiable with respect to them."""
         loss = cross_entropy(linear(self.embed(fast, support), fast), y)
-        grads = dict(zip(fast, grad(loss, list(fast.values()), create_graph=graph), strict=True))
+        by = grad(loss, list(fast.values()), create_graph=graph, allow_unused=True, materialize_grads=True)
+        grads = dict(zip(fast, by, strict=True))
         with torch.set_grad_enabled(graph):
             return self.update(fast, grads, {})[0]
 
