@@ -136,7 +136,7 @@ class Replay:
             if start:
                 _layers(shell, self.path)[start - 1].hidden = hidden
             try:
-                output = functional_call(shell, weights, (), inputs, tie_weights=False) if weights else shell(**inputs)
+                output = functional_call(shell, weights, (), inputs) if weights else shell(**inputs)
             except _Reached as reached:
                 return reached.hidden
             finally:
