@@ -1,5 +1,8 @@
 """The least work an adaptation can be: the floating-point operations of its matrix products, and how fast this machine does those.
 
+The rate is that of the model's own products: as many rows as the sentences have tokens, times the weights of one layer after the
+other. With 70 rows every weight that comes from memory is used 70 times, and no program multiplies as fast as with 1,000.
+
 Counted from the model's sizes and the real token counts, so that padding, recomputation, copies and Python all show as a
 distance from the floor. With P weights in the linear maps of a layer, width D, and sentences of L tokens, a layer costs
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 from torch import nn
@@ -59,47 +63,44 @@ def operations(algorithm: Algorithm, support: Sequence[int], query: Sequence[int
     `support` and `query` are the sentences' numbers of tokens.
     """
     sizes = Sizes.of(algorithm.backbone)
-    prefix, suffix = algorithm.boundary, sizes.layers - algorithm.boundary
-    steps = 0
-    if isinstance(algorithm, GradientAlgorithm) and algorithm.adapts_body and algorithm.body:
-        steps = algorithm.config.inner_steps
+    prefix = algorithm.boundary if algorithm.adapts_body else sizes.layers  # what no task changes is a feature
+    suffix = sizes.layers - prefix
+    steps = algorithm.config.inner_steps if isinstance(algorithm, GradientAlgorithm) and suffix else 0
     trained = sum(w.numel() for w in algorithm.body.values() if w.dim() == 2)
     # Low-rank factors multiply beside the weights they belong to; full weights in scope are those already counted.
     beside = 2 * trained if algorithm.config.scope == "lora" else 0
-    look = sizes.forward(suffix, support) + beside * sum(support)
-    step = sizes.backward(suffix, support, trained) + beside * sum(support) if steps else 0
+    own = beside * sum(support)
+    look = sizes.forward(suffix, support) + (own if suffix else 0)
+    step = sizes.backward(suffix, support, trained) + own if steps else 0
     return {
-        "features": sizes.forward(prefix, support),
+        "features": sizes.forward(prefix, support) + (0 if suffix else own),
         "adapt": (steps + 1) * look + steps * step,
         "predict": sizes.forward(sizes.layers, query) + beside * sum(query),
     }
 
 
 class Rate:
-    """This machine's best rate, in operations per second, of the products that a layer is made of."""
+    """This machine's rate, in operations per second, at products of `rows` rows with the weights of every layer in turn."""
 
-    def __init__(self, backbone: Backbone, tokens: int) -> None:
-        d = backbone.dim
-        _, layer = next(backbone.named_layers())
-        widest = max((m.weight.shape for m in layer.modules() if isinstance(m, nn.Linear)), key=lambda s: s[0] * s[1])
-        shapes = sorted({(d, d), (d, max(widest)), (max(widest), d)})
-        self._pairs = [(self._random(backbone, tokens, i), self._random(backbone, i, o)) for i, o in shapes]
-        self.best = 0.0
+    def __init__(self, backbone: Backbone, rows: int) -> None:
+        maps = [m for _, layer in backbone.named_layers() for m in layer.modules() if isinstance(m, nn.Linear)]
+        x = {m.in_features: torch.randn(rows, m.in_features).to(m.weight) for m in maps}
+        self._pairs = [(x[m.in_features], m.weight.T) for m in maps]
+        self._operations = 2 * rows * sum(m.weight.numel() for m in maps)
+        self._seconds: list[float] = []
 
-    @staticmethod
-    def _random(backbone: Backbone, rows: int, columns: int) -> torch.Tensor:
-        return torch.randn(rows, columns, dtype=backbone.dtype, device=backbone.device)
+    def sample(self) -> None:
+        """Go through all layers once."""
+        device = self._pairs[0][0].device
+        started = time.perf_counter()
+        for x, weight in self._pairs:
+            x @ weight
+        synchronize(device)
+        self._seconds.append(time.perf_counter() - started)
 
-    def sample(self, seconds: float = 0.05) -> None:
-        """Try every shape for a while, and remember the best."""
-        for a, b in self._pairs:
-            end = time.perf_counter() + seconds
-            while time.perf_counter() < end:
-                started = time.perf_counter()
-                a @ b
-                synchronize(a.device)
-                flops = 2 * a.shape[0] * a.shape[1] * b.shape[1]
-                self.best = max(self.best, flops / (time.perf_counter() - started))
+    @property
+    def median(self) -> float:
+        return self._operations / median(self._seconds)
 
 
 def synchronize(device: torch.device) -> None:

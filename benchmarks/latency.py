@@ -2,14 +2,14 @@
 
     python -m benchmarks.latency [--json FILE] [--rounds N]
 
-Two tasks, 5-way 1-shot and 5-way 5-shot, with 25 queries each, of sentences as long as banking questions. `features` is the
-frozen prefix on the support set with nothing cached; `adapt` all inner steps; `predict` 25 new sentences, prefix included. Every
-algorithm starts from plain pretrained weights with its default knobs.
+Two tasks, 5-way 1-shot and 5-way 5-shot, with 25 queries each, of sentences as long as banking questions. `features` is what no
+inner step changes, on the support set with nothing cached: the frozen prefix, or all layers where a task adapts none; `adapt` all
+inner steps; `predict` 25 new sentences, prefix included. Every algorithm starts from plain pretrained weights with its default knobs.
 
 The floor of a phase is the number of floating-point operations that it needs without padding or recomputation (`floor.py` counts
-them) over the best rate at which this machine multiplied matrices of the model's shapes during the same run. Seconds are medians;
-rounds go over everything in a new order each time, so that whatever else the machine does falls on all alike. It still
-falls on the medians more than on the best rate: a shared machine makes ratios look worse than they are.
+them) over the rate at which this machine multiplies that many rows with the model's weights, sampled all through the run on the
+same number of threads. Seconds and rates are medians; rounds go over everything in a new order each time, so that whatever else
+the machine does falls on all alike.
 """
 
 from __future__ import annotations
@@ -84,39 +84,46 @@ def time_phases(algorithm: Algorithm, texts: Texts) -> dict[str, float]:
         synchronize(backbone.device)
         return result, time.perf_counter() - started
 
-    support, features = clock(lambda: backbone.features(texts.support, algorithm.boundary))
+    support, features = clock(lambda: algorithm.features(texts.support))
     y = texts.y(algorithm.log_scale)
     states, adapt = clock(lambda: list(algorithm.adapt(support, y)))
-    _, predict = clock(lambda: algorithm.predict(states[-1], backbone.features(texts.query, algorithm.boundary)))
+    _, predict = clock(lambda: algorithm.predict(states[-1], algorithm.features(texts.query)))
     return dict(zip(PHASES, (features, adapt, predict), strict=True))
 
 
-def measure(backbone: Backbone, rounds: int) -> tuple[float, list[dict[str, Any]]]:
-    """The machine's rate in operations per second, and a row for every task and algorithm."""
+def measure(backbone: Backbone, rounds: int) -> list[dict[str, Any]]:
+    """A row for every task and algorithm: of each phase the seconds, the floor, and the rate in operations per second."""
     tasks = {shots: task_texts(shots) for shots in SHOTS}
-    lengths = {text: backbone.encode(text).length for texts in tasks.values() for text in texts.support + texts.query}
+    lengths = {
+        shots: [[backbone.encode(text).length for text in side] for side in (texts.support, texts.query)]
+        for shots, texts in tasks.items()
+    }
     algorithms = {name: cls(backbone, cls.Config()).requires_grad_(False) for name, cls in REGISTRY.items()}
-    rate = Rate(backbone, sum(lengths[text] for text in tasks[max(SHOTS)].support))
+    rates = {shots: [Rate(backbone, sum(side)) for side in sides] for shots, sides in lengths.items()}
     seconds: dict[tuple[int, str], list[dict[str, float]]] = defaultdict(list)
     cells = list(product(SHOTS, sorted(algorithms)))
     order = random.Random(0)
     for turn in range(rounds + 1):
         order.shuffle(cells)
         for shots, name in cells:
-            rate.sample(0.01)
             once = time_phases(algorithms[name], tasks[shots])
             if turn:  # the first round warms up
+                for rate in rates[shots]:
+                    rate.sample()
                 seconds[shots, name].append(once)
     rows = []
     for shots, name in sorted(cells):
-        support, query = ([lengths[text] for text in side] for side in (tasks[shots].support, tasks[shots].query))
-        least = operations(algorithms[name], support, query)
-        phases = {
-            phase: {"seconds": median(once[phase] for once in seconds[shots, name]), "floor": least[phase] / rate.best}
-            for phase in PHASES
-        }
-        rows.append({"n_way": N_WAY, "k_shot": shots, "tokens": sum(support), "algorithm": name, "phases": phases})
-    return rate.best, rows
+        least = operations(algorithms[name], *lengths[shots])
+        of_support, of_query = (rate.median for rate in rates[shots])
+        phases = {}
+        for phase in PHASES:
+            speed = of_query if phase == "predict" else of_support
+            took = median(once[phase] for once in seconds[shots, name])
+            phases[phase] = {"seconds": took, "floor": least[phase] / speed, "rate": speed}
+        rows.append(
+            {"n_way": N_WAY, "k_shot": shots, "tokens": sum(lengths[shots][0]), "algorithm": name, "phases": phases}
+        )
+    return rows
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -127,7 +134,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         phases = row["phases"]
         parts = [[phases[name]] for name in PHASES] + [[phases["features"], phases["adapt"]]]
         cells = [(sum(p["seconds"] for p in part), sum(p["floor"] for p in part)) for part in parts]
-        shown = "".join(f"{f'{took:.3f} s ({took / floor:.1f}x)':>17}" for took, floor in cells)
+        shown = "".join(
+            f"{f'{took:.3f} s ({took / floor:.1f}x)' if floor else f'{took:.3f} s':>17}" for took, floor in cells
+        )
         lines.append(f"{row['n_way']}-way {row['k_shot']}-shot  {row['algorithm']:<12}{shown}")
     return "\n".join(lines)
 
@@ -140,17 +149,17 @@ def main(json_file: Annotated[Path | None, arg(name="json", metavar="FILE")] = N
         rounds: how often everything is measured
     """
     backbone = load_backbone(BUNDLED, choose_device(), Cache(0))
-    rate, rows = measure(backbone, rounds)
+    rows = measure(backbone, rounds)
+    rates = [phase["rate"] / 1e9 for row in rows for phase in row["phases"].values()]
     machine = {
         "processor": _processor(),
         "device": str(backbone.device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "gflops": rate / 1e9,
     }
     print(
         f"{machine['processor']}, {machine['threads']} threads, torch {torch.__version__} on {backbone.device}: "
-        f"matrix products at {rate / 1e9:.0f} GFLOP/s. Medians of {rounds} rounds, in brackets times the floor.\n"
+        f"matrix products at {min(rates):.0f} to {max(rates):.0f} GFLOP/s. Medians of {rounds} rounds, in brackets times the floor.\n"
     )
     print(table(rows))
     if json_file:
