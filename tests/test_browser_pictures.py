@@ -58,12 +58,14 @@ def pad(page: Page, card: int) -> Locator:
 def pictures(page: Page, model: Path) -> None:
     """Turns to the page's other side and clears it."""
     page.locator("#modality label").nth(1).click()
-    expect(page.locator(f"{CARDS} .cards-clear")).to_be_visible(timeout=SLOW)
+    expect(page.locator(f"{CARDS} .thumb").first).to_be_visible(timeout=SLOW)  # of the sample task
     page.locator("#model input").fill(str(model))
     page.locator("#model input").press("Enter")
     expect(page.locator("#model-status .ready")).to_contain_text(str(model), timeout=SLOW)
+    expect(page.locator("#predictions .empty")).to_be_visible()
+    page.click("#try-pad .pad-erase")
     page.click(f"{CARDS} .cards-clear")
-    expect(page.locator(f"{CARDS} .card")).to_have_count(5)
+    expect(page.locator(f"{CARDS} .card-count").first).to_have_text("0")
 
 
 def learn(page: Page) -> None:
@@ -119,7 +121,7 @@ def test_draw_each_symbol_once_and_be_read(visit: Open, model: Path) -> None:
     for glyph, label in ((CROSS, "A"), (SQUARE, "B"), (BAR, "C")):
         draw(page, page.locator("#try-pad .pad-paper"), glyph)
         expect(page.locator(".prediction[data-algorithm=protonet]")).to_have_attribute("data-top", label, timeout=SLOW)
-        page.click("#try-pad .pad-erase >> visible=true")
+        page.click("#try-pad .pad-erase")
         expect(page.locator(".prediction")).to_have_count(0)
     draw(page, page.locator("#try-pad .pad-paper"), CROSS)
     expect(page.locator(".prediction")).to_have_count(3, timeout=SLOW)
@@ -190,7 +192,9 @@ def test_files_dropped_on_cards_and_on_the_pad(visit: Open, model: Path, tmp_pat
     learn(page)
     drop(page, page.locator(".try-pad"), tmp_path / "3.png")
     expect(page.locator(".prediction[data-algorithm=protonet]")).to_have_attribute("data-top", "B", timeout=SLOW)
-    expect(page.locator("#try-pad .shown img")).to_be_visible()
+    assert "url(" in page.locator("#try-pad .pad-paper").evaluate("e => e.style.backgroundImage")
+    draw(page, page.locator("#try-pad .pad-paper"), CROSS)
+    assert page.locator("#try-pad .pad-paper").evaluate("e => e.style.backgroundImage") == "", "drawing puts it away"
 
 
 def test_a_zip_of_class_folders_and_a_task_file_turn_the_page(visit: Open, tmp_path: Path) -> None:

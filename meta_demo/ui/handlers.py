@@ -25,7 +25,7 @@ from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_query
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.controls import changed_knobs, follow
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.layout import MODALITIES, Page, model_choices, sample_choices
+from meta_demo.ui.layout import FIRST_SAMPLE, MODALITIES, Page, model_choices, sample_choices
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.session import Run, Side
@@ -60,17 +60,31 @@ class Handlers:
         page, modality = self.page, episode.modality
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
-            updates |= self.turn_page({**values, page.modality: modality}, request) | {page.modality: modality}
-        cards, query = cards_from(episode), first_query(episode)
-        updates[page.teach.cards[modality]] = gr.update(value=cards, visible=True)
-        if query:
-            field = page.attempt.sentence if isinstance(query, str) else page.attempt.pad
-            updates[field] = query if isinstance(query, str) else gr.update(value=url_of(query), visible=True)
+            updates |= self._other_side({**values, page.modality: modality}, request) | {page.modality: modality}
+        updates |= self._shown(episode)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
-        return updates | self.mark_changes({**values, **now, page.teach.cards[modality]: cards}, request)
+        return updates | self.mark_changes({**values, **now, page.teach.cards[modality]: cards_from(episode)}, request)
+
+    def _shown(self, episode: Episode) -> Updates:
+        """An episode's cards, and something to try."""
+        query, attempt = first_query(episode), self.page.attempt
+        updates: Updates = {self.page.teach.cards[episode.modality]: gr.update(value=cards_from(episode), visible=True)}
+        if isinstance(query, str):
+            updates[attempt.sentence] = query
+        elif query:
+            updates[attempt.pad] = gr.update(value=url_of(query), visible=True)
+        return updates
 
     def turn_page(self, values: Values, request: gr.Request) -> Updates:
-        """The other modality's side of the page, as it was left; `values` already say which."""
+        """The other modality's side of the page, as it was left, or with a sample; `values` already say which."""
+        page, modality = self.page, values[self.page.modality]
+        updates = self._other_side(values, request)
+        if self._cards(values):
+            return updates
+        sample = gr.Dropdown(sample_choices(modality), value=FIRST_SAMPLE[modality])
+        return updates | self._shown(load_sample(FIRST_SAMPLE[modality])) | {page.teach.sample: sample}
+
+    def _other_side(self, values: Values, request: gr.Request) -> Updates:
         page, lang, modality = self.page, request_language(request), values[self.page.modality]
         shelf: dict[str, Side] = dict(values[page.shelf])
         other = next(name for name in page.teach.cards if name != modality)

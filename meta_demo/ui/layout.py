@@ -28,7 +28,8 @@ from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
 
 MODALITIES = ("text", "picture")
-FIRST_SAMPLE = "travel-planning"  # small, so that the first Adapt is quick, and easy to judge for anybody
+# Small, so that the first Adapt is quick, and easy to judge for anybody.
+FIRST_SAMPLE = {"text": "travel-planning", "picture": "shapes"}
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
 TOKEN_SCRIPT = """
@@ -144,7 +145,11 @@ def _teach() -> Teach:
     heading = gr.HTML(label("html.teach"), elem_classes="heading")
     with gr.Row(elem_classes="pickers"):
         sample = gr.Dropdown(
-            sample_choices("text"), value=FIRST_SAMPLE, label=label("page.sample"), elem_id="sample", min_width=160
+            sample_choices("text"),
+            value=FIRST_SAMPLE["text"],
+            label=label("page.sample"),
+            elem_id="sample",
+            min_width=160,
         )
         with gr.Column(min_width=120, elem_classes="beside"):
             upload = gr.UploadButton(
@@ -153,7 +158,7 @@ def _teach() -> Teach:
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload"), words=too_big, limit=MAX_FILE)
     cards = {
-        "text": class_cards("text", cards_from(load_sample(FIRST_SAMPLE)), elem_id="cards"),
+        "text": class_cards("text", cards_from(load_sample(FIRST_SAMPLE["text"])), elem_id="cards"),
         "picture": class_cards("picture", [], elem_id="picture-cards", visible="hidden"),
     }
     return Teach(heading, sample, upload, cards)
@@ -225,7 +230,7 @@ def _algorithms(switch: Switch) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
 def _try() -> Try:
     heading = gr.HTML(label("html.try"), elem_classes="heading")
     sentence = gr.Textbox(
-        str(first_query(load_sample(FIRST_SAMPLE)) or ""),
+        str(first_query(load_sample(FIRST_SAMPLE["text"])) or ""),
         label=label("page.try.sentence"),
         placeholder=label("page.try.placeholder"),
         lines=2,

@@ -1,5 +1,5 @@
 // A drawing pad for mouse, pen and touch. Strokes are kept as lines, so that one can be taken back; `changed` follows each with
-// the drawing as a PNG of SIDE x SIDE pixels, black on white, or "" when the pad is blank.
+// the drawing as a PNG of SIDE x SIDE pixels, black on white, or "" when the pad is blank. A picture may lie on the pad until one draws.
 
 const SIDE = 160;
 const NIB = 0.042; // of the pad's side
@@ -12,6 +12,7 @@ function drawingPad(words, changed) {
   const erase = button("pad-erase", "✕", () => take([]), words.erase);
   const box = make("div", "pad", {}, paper, hint, make("div", "pad-tools", {}, undo, erase));
   let strokes = [];
+  let lying = ""; // the URL of a picture on the pad
   let pen = null; // the stroke being drawn: a list of points within [0, 1]
 
   function ink(canvas, lines) {
@@ -36,7 +37,8 @@ function drawingPad(words, changed) {
   function redraw() {
     paper.getContext("2d").clearRect(0, 0, paper.width, paper.height);
     ink(paper, pen ? [...strokes, pen] : strokes);
-    box.classList.toggle("inked", strokes.length > 0 || pen !== null);
+    paper.style.backgroundImage = lying && `url("${lying}")`;
+    box.classList.toggle("inked", strokes.length > 0 || pen !== null || lying !== "");
   }
 
   function picture() {
@@ -50,6 +52,7 @@ function drawingPad(words, changed) {
 
   function take(lines) {
     strokes = lines;
+    lying = "";
     redraw();
     changed(picture());
   }
@@ -64,6 +67,7 @@ function drawingPad(words, changed) {
     event.preventDefault();
     paper.focus({ preventScroll: true });
     paper.setPointerCapture(event.pointerId);
+    lying = "";
     pen = [point(event)];
     redraw();
   });
@@ -89,8 +93,9 @@ function drawingPad(words, changed) {
   });
   return {
     node: box,
-    clear() {
+    lay(url) {
       strokes = [];
+      lying = url;
       redraw();
     },
   };

@@ -47,7 +47,7 @@ function learned(card, changed) {
   const keep = () => {
     const url = card.drawing;
     card.drawing = "";
-    pad.clear();
+    pad.lay("");
     another.disabled = true;
     add(url);
   };

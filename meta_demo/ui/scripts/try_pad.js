@@ -10,26 +10,13 @@ function publish(url) {
 }
 
 function picture(url) {
-  pad.clear();
-  display(url);
+  pad.lay(url);
   publish(url);
 }
 
-function display(url) {
-  shown.hidden = !url;
-  pad.node.hidden = Boolean(url);
-  if (url) image.src = url;
-}
-
 const pad = drawingPad(words, publish);
-const image = make("img", "", { alt: words.picture });
-const back = button("pad-erase", "✕", () => picture(""), words.erase);
-const shown = make("div", "pad shown inked", { hidden: true }, image, make("div", "pad-tools", {}, back));
 const tools = make("div", "tools", {}, fileButton(words, picture), cameraButton(words, picture));
-root.append(pad.node, shown, tools);
+root.append(pad.node, tools);
 receive(root, words, picture);
-display(props.value);
-watch("value", () => {
-  pad.clear();
-  display(props.value);
-});
+pad.lay(props.value || "");
+watch("value", () => pad.lay(props.value || ""));
