@@ -117,6 +117,16 @@ def test_a_clip_model_is_its_half_for_pictures(tmp_path):
     )
 
 
+def test_a_model_that_joins_patches_has_no_grid(tmp_path):
+    from transformers import SwinConfig, SwinModel, ViTImageProcessor
+
+    config = SwinConfig(image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 4], window_size=4)
+    SwinModel(config).save_pretrained(tmp_path)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    backbone = load_backbone(str(tmp_path), torch.device("cpu"), Cache(1 << 26))
+    assert (backbone.inputs.grid, backbone.n_heads) == (None, 4)
+
+
 def test_each_model_says_what_it_reads(tiny, folder_of):
     with pytest.raises(UserError, match=r"reads sentences, and “1.png” is a picture"):
         tiny.encode(picture(1))

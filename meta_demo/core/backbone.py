@@ -54,7 +54,9 @@ class Backbone:
 
     @property
     def n_heads(self) -> int:
-        return int(self._config.num_attention_heads)
+        """Of the widest layer, where layers differ."""
+        heads = self._config.num_attention_heads
+        return int(max(heads) if isinstance(heads, list | tuple) else heads)
 
     @cached_property
     def hash(self) -> str:
