@@ -86,4 +86,4 @@ def test_evaluate_says_the_error_over_runs(runs: Path, vision_folder: Path, caps
     }
     assert result["error"] == pytest.approx(1 - result["accuracy"]) and result["accuracy"] > 0.5
     printed = capsys.readouterr().out
-    assert "4-way 1-shot, 1 queries a class, 2 tasks" in printed and "mean of 2 runs" in printed
+    assert "4-way 1-shot, 1 queries a class, 2 tasks" in printed and "error rate" in printed
