@@ -1,0 +1,85 @@
+"""Accuracy after each of 0 to 20 inner steps: every gradient-based algorithm meta-trained against plain, on the same tasks.
+
+    python -m benchmarks.curve [--data FOLDER] [--episodes N] [--algorithms maml,...]
+
+5-way 1-shot tasks of 5 queries a class from the test classes of fold 1 of BANKING77 and CLINC150. Plain runs use the checkpoint's own
+knobs, so that the start is the one difference. Writes `benchmarks/results/curve.json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import arg
+
+import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from benchmarks import report
+from benchmarks.names import test_sources
+from meta_demo.core import checkpoint
+from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.cache import Cache
+from meta_demo.core.device import choose_device
+from meta_demo.core.loading import BUNDLED, load_backbone
+from meta_demo.data.sampler import TEST, Fixed, Sampler
+from meta_demo.evaluate import follow, mean_interval, paired
+
+STEPS = range(21)
+SHOWN = (0, 1, 2, 5, 10, 20)  # the table's columns
+COLUMNS = {"algorithm": "算法", "tasks from": "任务来源", "tasks": "任务数", "start": "起点"}
+COLUMNS |= {f"step {step}": f"第 {step} 步" for step in SHOWN}
+TITLE = {
+    "en": "Accuracy over inner steps, meta-trained starts against plain pretrained weights, 5-way 1-shot, on the same tasks",
+    "zh": "内循环各步的准确率：元训练起点与纯预训练权重的比较，5 类 1 条示例，相同任务",
+}
+NOTES = {
+    "en": "Accuracy on 25 queries a task, with the 95 % interval over tasks; differences, in points, are paired. Algorithms of equal "
+    "update that start from equal weights have equal curves.",
+    "zh": "每个任务 25 条查询上的准确率，附任务间的 95% 区间；差值（百分点）为配对比较。更新方式相同且起点权重相同的算法曲线相同。",
+}
+
+
+@dataclass
+class Arguments:
+    """Accuracy over inner steps, meta-trained against plain."""
+
+    data: Annotated[Path, arg(help="folder with banking77 and clinc150")] = Path("../shared/data")
+    episodes: Annotated[int, arg(help="tasks of each data set")] = 100
+    algorithms: Annotated[
+        str, arg(help="which, separated by commas; all with an inner loop and a checkpoint unless given")
+    ] = ""
+
+
+def main(arguments: Arguments) -> None:
+    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    rows = []
+    for name, (where, sources) in product(_names(arguments.algorithms), test_sources(arguments.data)):
+        folder = checkpoint.SHIPPED / BUNDLED / name
+        knobs = {**checkpoint.read_card(folder).config, "inner_steps": STEPS[-1]}
+        sampler = Sampler(sources, Fixed(5, 1, 5), 0, TEST)
+        tasks = [sampler.draw(i) for i in range(arguments.episodes)]
+        curves = {}
+        for start, weights in (("plain", None), ("meta-trained", folder)):
+            algorithm = checkpoint.start(backbone, name, weights, knobs, 0).requires_grad_(False)
+            scores = zip(*follow(algorithm, tasks, STEPS), strict=True)
+            curves[start] = [[score.accuracy for score in after] for after in scores]
+        for start, curve in curves.items():
+            rows.append([name, where, len(tasks), start, *(report.percent(*mean_interval(curve[i])) for i in SHOWN)])
+        both = [report.points(*paired(curves["meta-trained"][i], curves["plain"][i])) for i in SHOWN]
+        rows.append([name, where, len(tasks), "difference", *both])
+        for row in rows[-3:]:
+            print(" | ".join(map(str, row)), flush=True)
+    report.write("curve", "python -m benchmarks.curve", COLUMNS, rows, title=TITLE, notes=NOTES)
+
+
+def _names(chosen: str) -> list[str]:
+    """Algorithms with an inner loop and a shipped checkpoint."""
+    loops = [name for name, cls in sorted(REGISTRY.items()) if any(k.name == "inner_steps" for k in cls.Config.knobs())]
+    return chosen.split(",") if chosen else [name for name in loops if checkpoint.shipped(BUNDLED, name)]
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))
