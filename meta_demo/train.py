@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -32,7 +32,7 @@ from meta_demo.optimizers import Optimizer
 from meta_demo.processes import Processes
 
 STATE = "training.safetensors"
-FREE = ("minutes", "save_every")  # what may differ between a run and its continuation
+FREE = ("minutes", "save_every", "keep")  # what may differ between a run and its continuation
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class Plan:
     save_every: int = 50
     valid_every: int = 50
     valid_episodes: int = 100
+    keep: Literal["best", "last"] = (
+        "best"  # the start that validated best, or the last: for tasks unlike the validation's
+    )
 
     def rate(self, step: int) -> float:
         """Learning rate of a step: a linear warm-up, then a half cosine down to a hundredth."""
@@ -98,6 +101,10 @@ class _Run:
     losses: list[float] = field(default_factory=list)
     valid: list[tuple[int, float, float]] = field(default_factory=list)
 
+    def kept(self, plan: Plan) -> tuple[dict[str, Tensor], int]:
+        """What the checkpoint holds, and the step it is of."""
+        return (self.mean, self.step) if plan.keep == "last" else (self.best_weights, self.best_step)
+
 
 def train(
     algorithm: Algorithm,
@@ -127,12 +134,13 @@ def train(
     started = time.monotonic() - run.seconds
     if run.best_weights:
         _save(
-            algorithm, run, output, identity, about or {}, group
+            algorithm, run, plan, output, identity, about or {}, group
         )  # the checkpoint may have been cut off between its two files
+        yield Progress(run.step, plan.steps, None, run.seconds, run.best, run.best_step)
     else:
         run.mean = _copy(algorithm)
         yield _validated(algorithm, run, valid, plan, group)
-        _save(algorithm, run, output, identity, about or {}, group)
+        _save(algorithm, run, plan, output, identity, about or {}, group)
     while run.step < plan.steps and not group.agree(_time_is_up(plan, started)):
         loss = _outer_step(algorithm, tasks, run, plan, group)
         run.step += 1
@@ -144,11 +152,11 @@ def train(
         else:
             yield Progress(run.step, plan.steps, loss, run.seconds, run.best, run.best_step)
         if last or run.step % plan.save_every == 0:
-            _save(algorithm, run, output, identity, about or {}, group)
+            _save(algorithm, run, plan, output, identity, about or {}, group)
     if run.valid[-1][0] != run.step:  # time was up between two validations
         yield _validated(algorithm, run, valid, plan, group)
-    _save(algorithm, run, output, identity, about or {}, group)
-    algorithm.load_state_dict(run.best_weights)
+    _save(algorithm, run, plan, output, identity, about or {}, group)
+    algorithm.load_state_dict(run.kept(plan)[0])
 
 
 def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, group: Processes) -> float:
@@ -217,7 +225,13 @@ def _identity(algorithm: Algorithm, plan: Plan, record: dict[str, Any]) -> dict[
 
 
 def _save(
-    algorithm: Algorithm, run: _Run, output: Path, identity: dict[str, Any], about: dict[str, Any], group: Processes
+    algorithm: Algorithm,
+    run: _Run,
+    plan: Plan,
+    output: Path,
+    identity: dict[str, Any],
+    about: dict[str, Any],
+    group: Processes,
 ) -> None:
     """First the state of the run with everything in it, then the checkpoint: whatever is cut off, one of them is whole."""
     if not group.is_main:
@@ -229,10 +243,11 @@ def _save(
     facts: dict[str, Any] = {"losses": run.losses, "valid": run.valid}
     facts |= {"step": run.step, "seconds": run.seconds, "best": run.best, "best_step": run.best_step}
     write_tensors(output / STATE, tensors, {"identity": json.dumps(identity), "facts": json.dumps(facts)})
-    known = {"steps": run.best_step, "trained_steps": run.step, "minutes": round(run.seconds / 60, 1)}
+    weights, step = run.kept(plan)
+    known = {"steps": step, "keep": plan.keep, "trained_steps": run.step, "minutes": round(run.seconds / 60, 1)}
     rows = [{"step": step, "accuracy": accuracy, "ci95": ci95} for step, accuracy, ci95 in run.valid]
     record = {name: value for name, value in identity.items() if name not in ("algorithm", "config", "backbone_hash")}
-    with _holding(algorithm, run.best_weights):
+    with _holding(algorithm, weights):
         checkpoint.save(algorithm, output, **record, **known, **about, validation=rows)
 
 

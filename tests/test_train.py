@@ -99,6 +99,17 @@ def test_the_running_mean_is_what_is_kept(tmp_path):
         torch.testing.assert_close(kept[f"mean.{name}"], mean)
 
 
+def test_the_last_start_is_kept_on_request_and_a_finished_run_may_change_its_mind(tmp_path):
+    plan = replace(PLAN, steps=2, valid_every=1, ema=0.5)
+    run(tmp_path, plan=plan)
+    algorithm, seen = run(tmp_path, plan=replace(plan, keep="last"), resume=True)
+    assert [p.step for p in seen] == [2]
+    state = load_file(tmp_path / STATE)
+    loaded = checkpoint.load(tmp_path, algorithm.backbone).state_dict()
+    assert loaded and all(torch.equal(state[f"mean.{name}"], w) for name, w in loaded.items())
+    assert json.loads((tmp_path / "card.json").read_text())["steps"] == 2
+
+
 def test_bfloat16_follows_the_same_path(tmp_path):
     """The meta-gradient differs by the rounding of bfloat16, and the weights stay in their own precision."""
     losses = []
@@ -226,7 +237,7 @@ def test_two_processes_train_as_one_does(tmp_path):
     ("more", "words"),
     [
         (["--n-way", "9"], "8 classes, fewer than 9"),
-        (["--k-shot", "13"], "13 examples and 2 queries"),
+        (["--k-shot", "13"], "13 to learn from and 2 to ask about"),
         (["--classes", "nothing.json:train"], "check the path"),
         (["--steps", "0"], "--steps is 0"),
         (["--start", "/no/such/folder"], "card.json"),

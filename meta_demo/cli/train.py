@@ -52,6 +52,7 @@ class Train:
     save_every: Annotated[int, arg(help=text("cli.train.save_every"))] = 50
     valid_every: Annotated[int, arg(help=text("cli.train.valid_every"))] = 50
     valid_episodes: Annotated[int, arg(help=text("cli.train.valid_episodes"))] = 100
+    keep: Annotated[Literal["best", "last"], arg(help=text("cli.train.keep"))] = "best"
     resume: Annotated[bool, arg(help=text("cli.train.resume"))] = False
     export: Annotated[Path | None, arg(help=text("cli.train.export"))] = None
     track: Annotated[bool, arg(help=text("cli.train.track"))] = False

