@@ -20,11 +20,12 @@ train() {
 }
 
 # Prototypes learn most from a second of computing, so they come first. The others start from their weights and follow their own
-# meta-gradient, gently, and the running mean is kept: what a short noisy walk gains on its own classes it loses on others.
+# meta-gradient, gently: what a short noisy training gains on its own classes it loses on others.
 recipe() {
+  local tasks="--n-way 16 --k-shot 1 --n-query 4"
   case $1 in
-    protonet) train protonet --protonet.scale 10 --n-way 25 --k-shot 1 --n-query 2 --meta-batch 2 --lr 4e-4 --ema 0.95 --bf16 --steps 200 --valid-every 100 --valid-episodes 60 ;;
-    *) train "$1" --start "$OUT/protonet" --n-way 10 --k-shot 1 --n-query 3 --meta-batch 4 --lr 1e-4 --ema 0.8 --steps 12 --valid-every 6 --valid-episodes 60 ;;
+    protonet) train protonet --protonet.scale 10 $tasks --meta-batch 2 --lr 7e-4 --steps 250 --valid-every 125 --valid-episodes 60 ;;
+    *) train "$1" --start "$OUT/protonet" $tasks --meta-batch 4 --lr 5e-5 --steps 12 --valid-every 12 --valid-episodes 30 ;;
   esac
 }
 
