@@ -148,8 +148,10 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     page.click("#knobs > button")
     page.click("#knobs-finetune > button")
     steps = page.locator("#knobs-finetune").get_by_label("number input for Inner steps")
+    page.wait_for_timeout(500)  # a fold that has just opened draws its numbers once more
     steps.fill("50")
     steps.press("Enter")
+    expect(steps).to_have_value("50")
     page.click("#start")
     page.wait_for_function("[...document.querySelectorAll('.run')].some(r => r.dataset.step >= 2)", timeout=SLOW)
     page.click("#stop")

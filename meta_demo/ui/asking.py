@@ -107,6 +107,7 @@ class Asking:
         return {
             part.sentence: look.sentence(tried, tokens, shares, shown.choice.row, **how),
             part.heatmap: figure_json(plots.heatmap(shown.matrix, names, look.heading(shown), **how)),
+            part.picture: None,
             part.caption: look.caption(shown, names, "text"),
             part.words: look.words(names, shares, same=shown.same, **how),
         }
@@ -119,6 +120,8 @@ class Asking:
         how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
         return {
             part.picture: overlay.painted(inputs.seen(tried), inputs.grid, shares, shown, names),
+            part.sentence: "",
+            part.heatmap: None,
             part.caption: look.caption(shown, names, "picture"),
             part.words: look.words(names, shares, same=shown.same, **how),
         }

@@ -103,9 +103,6 @@ class Handlers:
             page.attempt.sentence: shown["text"],
             page.attempt.pad: shown["picture"],
             page.look.heading: views.heading("look", lang, modality),
-            page.look.sentence: shown["text"],
-            page.look.heatmap: shown["text"],
-            page.look.picture: shown["picture"],
             page.message: "",
         }
         return updates | self._left(side.run, lang)

@@ -275,7 +275,7 @@ def _look() -> Look:
             words = gr.HTML("", elem_id="look-words")
         with gr.Column(scale=3, min_width=280):
             heatmap = chart("heatmap")
-            picture = overlay(elem_id="overlay", visible="hidden")
+            picture = overlay(elem_id="overlay")
         with gr.Column(scale=2, min_width=260):
             maps = atlas(elem_id="atlas")
     return Look(heading, empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap, picture, maps)

@@ -22,7 +22,10 @@ async function draw() {
   await new Promise(requestAnimationFrame);
   waiting = false;
   const figure = props.value && JSON.parse(JSON.stringify(props.value)); // plotly writes into what it is given
-  if (!figure) return;
+  if (!figure) {
+    if (place.data) plotly.purge(place);
+    return;
+  }
   place.setAttribute("aria-label", figure.layout.meta);
   await plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
 }
