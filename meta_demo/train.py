@@ -47,18 +47,14 @@ class Plan:
     weight_decay: float = 0.01
     warmup: float = 0.05  # part of the steps
     clip: float = 1.0  # norm of the meta-gradient
-    ema: float = (
-        0.0  # decay of the weights' running mean, which is what is validated and kept; 0: the weights themselves
-    )
+    ema: float = 0.0  # decay of the weights' running mean, which is validated and kept; 0: the weights themselves
     muon: bool = False  # on the matrices inside the layers, AdamW on the rest
     distort: float = 0.0  # strength of the distortions of training pictures
     bf16: bool = False  # matrix products of the meta-gradient in bfloat16
     save_every: int = 50
     valid_every: int = 50
     valid_episodes: int = 100
-    keep: Literal["best", "last"] = (
-        "best"  # the start that validated best, or the last: for tasks unlike the validation's
-    )
+    keep: Literal["best", "last"] = "best"  # last: where validation tasks are unlike those that count
 
     def rate(self, step: int) -> float:
         """Learning rate of a step: a linear warm-up, then a half cosine down to a hundredth."""
@@ -133,9 +129,8 @@ def train(
         raise UserError("output_exists", folder=output)
     started = time.monotonic() - run.seconds
     if run.best_weights:
-        _save(
-            algorithm, run, plan, output, identity, about or {}, group
-        )  # the checkpoint may have been cut off between its two files
+        # The checkpoint may have been cut off between its two files.
+        _save(algorithm, run, plan, output, identity, about or {}, group)
         yield Progress(run.step, plan.steps, None, run.seconds, run.best, run.best_step)
     else:
         run.mean = _copy(algorithm)
@@ -208,8 +203,10 @@ def _holding(algorithm: Algorithm, weights: dict[str, Tensor]) -> Iterator[None]
     """`algorithm` with other weights for a while."""
     own = _copy(algorithm)
     algorithm.load_state_dict(weights)
-    yield
-    algorithm.load_state_dict(own)
+    try:
+        yield
+    finally:
+        algorithm.load_state_dict(own)
 
 
 def _time_is_up(plan: Plan, started: float) -> bool:
