@@ -22,6 +22,7 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
+from benchmarks.intents import DATASETS, split_sources
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm, get_algorithm
 from meta_demo.core.backbone import Backbone
@@ -92,18 +93,9 @@ def main(arguments: Arguments) -> None:
 
 def _samplers(data: Path) -> dict[str, Any]:
     """What the tasks are drawn from, as functions of the number of shots."""
-    fold = "{0}/{1}/fold1.json:test"
-    specs = {
-        "BANKING77": (str(data / "banking77" / "all.jsonl"), fold.format(data, "banking77")),
-        "CLINC150": (str(data / "clinc150" / "all.jsonl"), fold.format(data, "clinc150")),
-        PACKS: ("builtin", f"{ROOT / 'checkpoints' / 'builtin-domains.json'}:test"),
-    }
-
-    def sampler(spec: tuple[str, str]) -> Any:
-        sources = load_sources([spec[0]], [spec[1]])
-        return lambda shots: Sampler(sources, Fixed(5, shots, 5), 0, TEST)
-
-    return {where: sampler(spec) for where, spec in specs.items()}
+    sources = {name: split_sources(data, name, "test") for name in DATASETS}
+    sources[PACKS] = load_sources(["builtin"], [f"{ROOT / 'checkpoints' / 'builtin-domains.json'}:test"])
+    return {where: lambda shots, of=of: Sampler(of, Fixed(5, shots, 5), 0, TEST) for where, of in sources.items()}
 
 
 def _count(name: str, shots: int, arguments: Arguments) -> int:

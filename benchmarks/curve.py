@@ -18,7 +18,7 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from benchmarks.names import test_sources
+from benchmarks.intents import DATASETS, split_sources
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.cache import Cache
@@ -56,10 +56,10 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
     rows = []
-    for name, (where, sources) in product(_names(arguments.algorithms), test_sources(arguments.data)):
+    for name, where in product(_names(arguments.algorithms), DATASETS):
         folder = checkpoint.SHIPPED / BUNDLED / name
         knobs = {**checkpoint.read_card(folder).config, "inner_steps": STEPS[-1]}
-        sampler = Sampler(sources, Fixed(5, 1, 5), 0, TEST)
+        sampler = Sampler(split_sources(arguments.data, where, "test"), Fixed(5, 1, 5), 0, TEST)
         tasks = [sampler.draw(i) for i in range(arguments.episodes)]
         curves = {}
         for start, weights in (("plain", None), ("meta-trained", folder)):

@@ -8,7 +8,6 @@ weights and from the shipped checkpoint. Writes `benchmarks/results/names.json`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,17 +18,16 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
+from benchmarks.intents import DATASETS, split_sources
 from meta_demo.core import checkpoint
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.sources import Source, load_sources
 from meta_demo.evaluate import evaluate, mean_interval, paired
 
 ALGORITHM = "protonet"
-DATA = {"BANKING77": "banking77", "CLINC150": "clinc150"}
 STARTS = {"plain": None, "meta-trained": checkpoint.shipped(BUNDLED, ALGORITHM)}
 COLUMNS = {
     "tasks from": "任务来源",
@@ -62,23 +60,15 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
     rows = []
-    for (where, sources), (start, folder), shots in product(test_sources(arguments.data), STARTS.items(), (1, 5)):
+    for where, (start, folder), shots in product(DATASETS, STARTS.items(), (1, 5)):
         algorithm = checkpoint.start(backbone, ALGORITHM, folder, {}, 0).requires_grad_(False)
-        sampler = Sampler(sources, Fixed(5, shots, 5), 0, TEST)
+        sampler = Sampler(split_sources(arguments.data, where, "test"), Fixed(5, shots, 5), 0, TEST)
         tasks = [sampler.draw(i) for i in range(arguments.episodes)]
         sides = [[s.accuracy for s in evaluate(algorithm, side)] for side in (tasks, [with_names(t) for t in tasks])]
         without, named = (report.percent(*mean_interval(side)) for side in sides)
         rows.append([where, start, shots, len(tasks), without, named, report.points(*paired(sides[1], sides[0]))])
         print(" | ".join(map(str, rows[-1])), flush=True)
     report.write("names", "python -m benchmarks.names", COLUMNS, rows, title=TITLE, notes=NOTES)
-
-
-def test_sources(data: Path) -> list[tuple[str, Sequence[Source]]]:
-    """The test classes of fold 1 of each data set, by its name."""
-    return [
-        (name, load_sources([str(data / folder / "all.jsonl")], [f"{data / folder / 'fold1.json'}:test"]))
-        for name, folder in DATA.items()
-    ]
 
 
 if __name__ == "__main__":

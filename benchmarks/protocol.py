@@ -21,18 +21,17 @@ from tqdm import tqdm
 from tyro.conf import arg
 
 from benchmarks import report
+from benchmarks.intents import DATASETS, split_sources
 from meta_demo.core import checkpoint
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.sources import load_sources
 from meta_demo.evaluate import evaluate, mean_interval, paired
 from meta_demo.train import Plan
 from meta_demo.training import Recipe, prepare, split
 
-DATASETS = {"BANKING77": "banking77", "CLINC150": "clinc150"}
 # ContrastNet, Chen et al. 2022: BERT-base, mean over the same five folds, 1-shot and 5-shot.
 PUBLISHED = {
     ("BANKING77", 1): "91.2 %",
@@ -82,10 +81,10 @@ def main(arguments: Arguments) -> None:
     folds: list[dict[str, Any]] = known["folds"] if known.get("recipe") == recipe else []
     backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
     for fold in map(int, arguments.folds.split(",")):
-        for name, folder in DATASETS.items():
+        for name in DATASETS:
             if any((f["data set"], f["fold"]) == (name, fold) for f in folds):
                 continue
-            folds.append({"data set": name, "fold": fold, **_measured(backbone, arguments.data / folder, fold)})
+            folds.append({"data set": name, "fold": fold, **_measured(backbone, arguments.data, name, fold)})
             rows = table(folds)
             report.write(
                 "protocol",
@@ -101,11 +100,11 @@ def main(arguments: Arguments) -> None:
             print(*rows, sep="\n", flush=True)
 
 
-def _measured(backbone: Backbone, folder: Path, fold: int) -> dict[str, Any]:
+def _measured(backbone: Backbone, data: Path, name: str, fold: int) -> dict[str, Any]:
     """One training and its measurement: the best step, minutes, and each number of shots' figures."""
 
     def sources(part: str) -> Any:
-        return load_sources([str(folder / "all.jsonl")], [f"{folder / f'fold{fold}.json'}:{part}"])
+        return split_sources(data, name, part, fold)
 
     with tempfile.TemporaryDirectory() as output:
         train_on, validate_on = split(sources("train"), sources("valid"), 0)
@@ -113,7 +112,7 @@ def _measured(backbone: Backbone, folder: Path, fold: int) -> dict[str, Any]:
         training = prepare(
             Recipe(train_on, validate_on, PLAN, "protonet", KNOBS, n_way=ways, **TASKS), lambda: backbone
         )
-        *_, last = tqdm(training.run(Path(output)), f"{folder.name} fold {fold}", PLAN.steps + 1)
+        *_, last = tqdm(training.run(Path(output)), f"{name} fold {fold}", PLAN.steps + 1)
     frozen = checkpoint.start(backbone, "protonet", None, KNOBS, 0)
     shots = []
     for k in (1, 5):
