@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -82,6 +82,17 @@ def choose(page: Page, field: str, option: str) -> None:
 def slide(page: Page, field: str, value: int) -> None:
     page.locator(f"{field} input[type=number]").fill(str(value))
     page.locator(f"{field} input[type=number]").press("Enter")
+
+
+def enter(field: Locator, value: int) -> None:
+    """Types a number, again where a fold that has just opened draws its numbers once more over what was typed at once."""
+    for _ in range(5):
+        field.fill(str(value))
+        field.press("Enter")
+        field.page.wait_for_timeout(200)
+        if field.input_value() == str(value):
+            return
+    raise AssertionError(f"{value} does not stay")
 
 
 def heatmap(page: Page) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import browsing
 import pytest
-from browsing import SLOW, Open, adapt, answers, cards, choose, heatmap, open_tab, slide, upload, without
+from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, upload, without
 from playwright.sync_api import expect
 
 from meta_demo.core.messages import catalogue, text
@@ -148,10 +148,7 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     page.click("#knobs > button")
     page.click("#knobs-finetune > button")
     steps = page.locator("#knobs-finetune").get_by_label("number input for Inner steps")
-    page.wait_for_timeout(500)  # a fold that has just opened draws its numbers once more
-    steps.fill("50")
-    steps.press("Enter")
-    expect(steps).to_have_value("50")
+    enter(steps, 50)
     page.click("#start")
     page.wait_for_function("[...document.querySelectorAll('.run')].some(r => r.dataset.step >= 2)", timeout=SLOW)
     page.click("#stop")
@@ -159,8 +156,7 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     stopped = int(page.locator(".run[data-algorithm=finetune]").get_attribute("data-step") or 0)
     assert 2 <= stopped < 50
     expect(page.locator(".prediction")).to_have_count(2, timeout=SLOW)
-    steps.fill("3")
-    steps.press("Enter")
+    enter(steps, 3)
     page.click("#start")
     expect(page.locator(".run[data-algorithm=finetune]")).to_have_attribute("data-step", "3", timeout=SLOW)
     expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)

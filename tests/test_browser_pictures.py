@@ -221,6 +221,15 @@ def test_a_zip_of_class_folders_and_a_task_file_turn_the_page(visit: Open, tmp_p
     expect(page.locator("#cards .card-examples").first).to_have_value(sentences)
 
 
+def test_a_kind_of_file_that_nobody_knows_is_refused_in_our_own_words(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    before = browsing.cards(page)
+    (tmp_path / "photo.gif.txt").write_text("no picture")
+    upload(page, tmp_path / "photo.gif.txt")
+    expect(page.locator("#message [role=alert]")).to_contain_text("is not known: use one of .json", timeout=SLOW)
+    assert browsing.cards(page) == before
+
+
 def test_each_side_is_left_as_it_was(visit: Open, model: Path) -> None:
     page = visit()
     browsing.without(page, "Fine-tuning", "MAML")

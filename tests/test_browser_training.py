@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import browsing
-from browsing import SLOW, Open, open_tab, upload, without
+from browsing import SLOW, Open, enter, open_tab, upload, without
 from playwright.sync_api import Page, expect
 
 from meta_demo.core.messages import text
@@ -74,8 +74,7 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
     page.click("#knobs > button")
     page.click("#knobs-protonet > button")
     rank = page.locator("#knobs-protonet").get_by_label("number input for LoRA rank")
-    rank.fill("8")
-    rank.press("Enter")
+    enter(rank, 8)
     page.click("#start")
     expect_alert(page, "Prototypical networks was made with “LoRA rank” at 16")
     assert rank.input_value() == "8"

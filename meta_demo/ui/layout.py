@@ -14,7 +14,6 @@ from meta_demo.attention import VIEWS
 from meta_demo.core.loading import BUNDLED, SUGGESTED
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.files import MAX_FILE
-from meta_demo.data.readers import EPISODE_FILES
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.snapshots import DEFAULT_ALGORITHMS
 from meta_demo.ui.atlas import atlas
@@ -152,9 +151,7 @@ def _teach() -> Teach:
             min_width=160,
         )
         with gr.Column(min_width=120, elem_classes="beside"):
-            upload = gr.UploadButton(
-                label("page.upload"), file_types=list(EPISODE_FILES), file_count="single", size="md", elem_id="upload"
-            )
+            upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload"), words=too_big, limit=MAX_FILE)
     cards = {

@@ -15,7 +15,7 @@ import gradio as gr
 from meta_demo.core.messages import UserError, text
 from meta_demo.data.files import UPLOAD, Limits
 from meta_demo.data.folders import ZIP, read_class_folders
-from meta_demo.data.readers import TABLES, read_rows
+from meta_demo.data.readers import read_rows
 from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
 from meta_demo.service import Service
 from meta_demo.train import Plan, Progress
@@ -116,9 +116,7 @@ def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
     """What to draw tasks from, and what to train."""
     packs = [(label(f"pack.{name}"), name) for name in (*pack_names(), GLYPHS)]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
-    upload = gr.UploadButton(
-        label("page.train.upload"), file_types=[*TABLES, ZIP], file_count="single", size="md", elem_id="train-upload"
-    )
+    upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
