@@ -142,6 +142,20 @@ def test_a_change_after_adapting_is_announced(visit: Open) -> None:
     assert page.locator(".prediction").count() == 1
 
 
+def test_class_names_count_as_examples_on_request(visit: Open) -> None:
+    page = visit()
+    without(page, "Fine-tuning", "MAML")
+    adapt(page)
+    run = page.locator(".run[data-algorithm=protonet]")
+    expect(run).to_contain_text("/40")
+    page.locator("#names").get_by_label(text("page.names", "en")).check()
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+    page.click("#start")
+    expect(run).to_contain_text("/45", timeout=SLOW)
+    page.locator("#modality label").nth(1).click()
+    expect(page.locator("#names")).not_to_be_visible(timeout=SLOW)
+
+
 def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     page = visit()
     without(page, "MAML")

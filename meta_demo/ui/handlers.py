@@ -16,6 +16,7 @@ import gradio as gr
 from meta_demo.core.loading import DEFAULT
 from meta_demo.core.messages import text
 from meta_demo.data.episode import Episode
+from meta_demo.data.names import with_names
 from meta_demo.data.readers import read_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.service import Service
@@ -100,6 +101,7 @@ class Handlers:
             page.teach.sample: gr.Dropdown(sample_choices(modality), value=None),
             page.teach.heading: views.heading("teach", lang, modality),
             page.attempt.heading: views.heading("try", lang, modality),
+            page.adapt.names: shown["text"],
             page.attempt.sentence: shown["text"],
             page.attempt.pad: shown["picture"],
             page.look.heading: views.heading("look", lang, modality),
@@ -243,6 +245,8 @@ class Handlers:
         switch: Switch = values[page.switch]
         knobs = changed_knobs(adapt.knobs, values, algorithms, switch.bases)
         episode, model = episode_of(self._cards(values)), self.model(values)
+        if values[adapt.names] and episode.modality == "text":
+            episode = with_names(episode)
         starts = switch.checkpoints(model, algorithms, values[page.own])
         return Request(episode, model, algorithms, int(values[adapt.seed] or 0), knobs, checkpoints=starts)
 

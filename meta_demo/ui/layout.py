@@ -53,6 +53,7 @@ class Adapt:
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
     starts: gr.CheckboxGroup
+    names: gr.Checkbox
     seed: gr.Number
     knobs: Knobs
     knob_folds: dict[str, gr.Accordion]
@@ -181,6 +182,7 @@ def _adapt(switch: Switch) -> Adapt:
     )
     model_status = gr.HTML("", elem_id="model-status")
     algorithms, starts = _algorithms(switch)
+    names = gr.Checkbox(label=label("page.names"), info=label("page.names.about"), elem_id="names")
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
         seed = gr.Number(0, precision=0, label=label("page.seed"), info=label("page.seed.about"), elem_id="seed")
         knobs, folds = knob_folds(DEFAULT_ALGORITHMS, switch.bases)
@@ -202,7 +204,7 @@ def _adapt(switch: Switch) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, starts, seed, knobs, folds, start, stop, notice, runs, curves, summary
+        model, model_status, algorithms, starts, names, seed, knobs, folds, start, stop, notice, runs, curves, summary
     )
 
 

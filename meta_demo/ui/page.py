@@ -92,7 +92,7 @@ def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
         _ask(page, asking, opened.then)
     for cards in page.teach.cards.values():
         on(cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
-    for control in (page.adapt.seed, *page.adapt.knobs.values()):
+    for control in (page.adapt.names, page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
     for listen in (page.adapt.algorithms.change, page.adapt.model.change):
         on(listen, handlers.turn, settings, _turned(page))
@@ -193,7 +193,7 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
 def _settings(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
-    chosen = {adapt.model, adapt.algorithms, adapt.seed, *adapt.knobs.values()}
+    chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, *adapt.knobs.values()}
     return {page.run, page.switch, page.own, page.modality, *page.teach.cards.values(), *chosen}
 
 
@@ -210,6 +210,7 @@ def _turned_page(page: Page) -> set[Any]:
         page.teach.sample,
         *page.teach.cards.values(),
         adapt.model,
+        adapt.names,
         adapt.runs,
         adapt.curves,
         adapt.summary,
