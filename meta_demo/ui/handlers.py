@@ -126,19 +126,18 @@ class Handlers:
         }
 
     def mark_changes(self, values: Values, request: gr.Request) -> Updates:
-        """A hint once cards or settings differ from what was adapted."""
+        """A hint once cards or settings differ from what was adapted; what was wrong before is no longer said."""
+        return {self.page.message: ""} | self._changes(values, request_language(request))
+
+    def _changes(self, values: Values, lang: str) -> Updates:
         run: Run | None = values[self.page.run]
         if run is None or not run.history:
-            return {self.page.message: ""}
-        lang = request_language(request)
+            return {}
         try:
             same = self._request(values) == run.request
         except Exception:  # half-typed cards are a change like any other; what is wrong with them is said at Adapt
             same = False
-        return {
-            self.page.adapt.notice: "" if same else views.notice(text("page.run.changed", lang)),
-            self.page.message: "",
-        }
+        return {self.page.adapt.notice: "" if same else views.notice(text("page.run.changed", lang))}
 
     def turn(self, values: Values, request: gr.Request) -> Updates:
         """The folds, boxes and untouched knobs that fit the model, the algorithms and what is switched on."""
@@ -153,12 +152,16 @@ class Handlers:
         updates: Updates = {fold: gr.Accordion(visible=name in chosen) for name, fold in adapt.knob_folds.items()}
         updates |= {page.switch: switch, **knobs}
         updates[adapt.starts] = gr.CheckboxGroup(boxes, value=switch.ticked, visible=bool(boxes))
-        return updates | self.mark_changes({**values, **knobs, page.switch: switch}, request)
+        return updates | self._changes({**values, **knobs, page.switch: switch}, lang)
+
+    def choose(self, values: Values, request: gr.Request) -> Updates:
+        """Other algorithms. Unlike a model, which turns with the page, only a visitor chooses them."""
+        return self.turn(values, request) | {self.page.message: ""}
 
     def tick(self, values: Values, request: gr.Request) -> Updates:
         """A box was ticked. Only here are the boxes read: elsewhere the browser may still send what they were before an update."""
         switch = values[self.page.switch].heard(values[self.page.adapt.starts])
-        return self.turn({**values, self.page.switch: switch}, request)
+        return self.choose({**values, self.page.switch: switch}, request)
 
     # --- adapt ---
 

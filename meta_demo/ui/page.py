@@ -94,8 +94,8 @@ def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
         on(cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
     for control in (page.adapt.names, page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
-    for listen in (page.adapt.algorithms.change, page.adapt.model.change):
-        on(listen, handlers.turn, settings, _turned(page))
+    on(page.adapt.model.change, handlers.turn, settings, _turned(page))
+    on(page.adapt.algorithms.change, handlers.choose, settings, _turned(page))
     on(page.adapt.starts.input, handlers.tick, settings | {page.adapt.starts}, _turned(page), queue=False)
 
 
