@@ -60,19 +60,27 @@ def test_replaced_weights_count_and_the_model_keeps_its_own(tiny):
 
 
 def test_features_do_not_depend_on_neighbours_or_cache(minilm):
-    """To the last bit: alone, in any company, from a lower boundary, or out of the cache."""
-    texts = [f"{'very ' * n}late parcel number {n}" for n in range(12)]
-    together = minilm.forward(minilm.features(texts, 4), {})
-    alone_backbone = load_backbone("minilm", torch.device("cpu"), Cache(0))
-    alone_hidden = [alone_backbone.features([text], 4).groups[0].hidden[0] for text in texts]
+    """To the last bit: alone, in any company and however much padding that means, from a lower boundary, or out of the cache."""
+    texts = [f"{'very ' * n}late parcel number {n}" for n in (*range(14), 29, 40)]
+
+    def hidden(features):
+        rows = {row.place: row.hidden for group in features.groups for row in group.rows()}
+        return [rows[place] for place in range(features.count)]
+
+    alone = load_backbone("minilm", torch.device("cpu"), Cache(0))
+    weights = {name: w * 1.01 for name, w in alone.model.named_parameters() if ".5." in name}
+    prefix = [hidden(alone.features([text], 4))[0] for text in texts]
+    whole = [hidden(alone.outputs([text], 4, weights, "run"))[0] for text in texts]
     lower = load_backbone("minilm", torch.device("cpu"), Cache(1 << 28))
     lower.features(texts[::2], 2)
     for backbone in (minilm, lower):
-        features = backbone.features(texts, 4)
-        for group in features.groups:
-            for row, place in zip(group.hidden, group.index.tolist(), strict=True):
-                assert torch.equal(row, alone_hidden[place])
-    assert together.shape == (12, 384)
+        for some in (texts, texts[:5], texts[9:], texts[::-3]):
+            places = [texts.index(text) for text in some]
+            for row, place in zip(hidden(backbone.features(some, 4)), places, strict=True):
+                assert torch.equal(row, prefix[place])
+            for row, place in zip(hidden(backbone.outputs(some, 4, weights, "run")), places, strict=True):
+                assert torch.equal(row, whole[place])
+    assert minilm.forward(minilm.features(texts, 4), {}).shape == (len(texts), 384)
 
 
 def test_each_input_is_computed_once(tiny_of, monkeypatch):

@@ -18,7 +18,7 @@ from torch import Tensor
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.content import Content, Picture
 from meta_demo.core.messages import UserError
-from meta_demo.core.task import width_for
+from meta_demo.core.task import NARROWEST
 
 POOLING = "1_Pooling/config.json"  # sentence-transformers' side file
 POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
@@ -48,7 +48,7 @@ class Inputs(ABC):
 
     @abstractmethod
     def width(self, length: int) -> int:
-        """Of the batch that an input of `length` tokens goes into."""
+        """Of a batch whose longest input has `length` tokens."""
 
     @abstractmethod
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
@@ -95,7 +95,7 @@ class TextInputs(Inputs):
         return Encoded(tuple(cut), len(cut), len(whole) - len(cut))
 
     def width(self, length: int) -> int:
-        return min(width_for(length), max(self.max_tokens, length)) if self.pads else length
+        return max(length, min(NARROWEST, self.max_tokens)) if self.pads else length
 
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
         ids = [[*key, *[self.pad] * (width - len(key))] for key in keys if not isinstance(key, Picture)]
