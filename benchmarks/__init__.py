@@ -1,0 +1,1 @@
+import meta_demo  # noqa: F401  (before torch: it says how threads wait)

@@ -11,6 +11,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import meta_demo  # noqa: F401  (before torch: it says how threads wait)
+
+# isort: split
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -157,3 +160,18 @@ def test_the_image_holds_what_the_page_needs_and_no_more() -> None:
     kept = {line.removeprefix("!") for line in allowed}
     assert {"app.py", "requirements.txt", "meta_demo", "checkpoints"} <= kept
     assert not [name for name in kept if name.startswith(".") or name in ("tests", "docs")]
+
+
+def test_waiting_threads_leave_the_cores_to_others() -> None:
+    """What the package sets, GNU OpenMP must find when torch is imported; who has said how threads wait is left alone."""
+    ask = "import os, sys, meta_demo; print('torch' in sys.modules, os.environ.get('GOMP_SPINCOUNT'))"
+
+    def said(**more: str) -> str:
+        known = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        return subprocess.run(
+            [sys.executable, "-c", ask], env=known | more, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert said() == "False 1000"
+    assert said(OMP_WAIT_POLICY="ACTIVE") == "False None"
+    assert said(GOMP_SPINCOUNT="7") == "False 7"
