@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, page_url: str) -> Iterator[Open]:
-    """Opens the page as a new visitor; at the end of the test no page may have logged an error."""
+    """Opens the page as a new visitor; at the end of the test no page may have logged or show an error that is not our sentence."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -52,6 +52,8 @@ def visit(browser: Browser, page_url: str) -> Iterator[Open]:
 
     yield open_page
     for context in contexts:
+        marked = sum(page.locator("span.error", has_text="Error").count() for page in context.pages)
+        complaints += ["a handler failed: Gradio marks its components with “Error”"] * bool(marked)
         context.close()
     assert complaints == []
 

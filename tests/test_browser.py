@@ -108,6 +108,25 @@ def test_samples_and_uploads_fill_the_cards(visit: Open, tmp_path: Path) -> None
     upload(page, big)
     expect(page.locator("#message [role=alert]")).to_have_text(text("page.upload.too_big", "en"))
     assert cards(page) == ["colour", "number"]
+    upload(page, bad)
+    expect(page.locator("#message [role=alert]")).to_contain_text("no column “text”")
+    upload(page, big)
+    expect(page.locator("#message [role=alert]")).to_have_text(text("page.upload.too_big", "en"))
+    upload(page, task)
+    expect(page.locator("#message [role=alert]")).to_have_count(0)
+
+
+def test_adapting_to_nothing_says_so_and_no_more(visit: Open) -> None:
+    page = visit()
+    page.locator("#cards .cards-clear").click()
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_contain_text("no examples yet")
+    page.wait_for_timeout(1000)  # for what Gradio itself would say
+    assert page.locator("span.error", has_text="Error").count() == 0
+    choose(page, "#sample", "News headlines")
+    expect(page.locator(".card-name").first).to_have_value("politics")
+    adapt(page)
+    expect(page.locator("#message [role=alert]")).to_have_count(0)
 
 
 def test_typing_counting_adding_removing(visit: Open) -> None:

@@ -54,7 +54,8 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
         @functools.wraps(handler)
         def stream(values: Values, request: gr.Request, *event: gr.EventData) -> Iterator[Updates]:
             try:
-                yield from handler(values, request, *event)
+                for updates in handler(values, request, *event):
+                    yield _whole(updates)
             except Exception as error:
                 yield {message: views.alert(sentence(error, request_language(request)))}
 
@@ -63,8 +64,13 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
     @functools.wraps(handler)
     def call(values: Values, request: gr.Request, *event: gr.EventData) -> Any:
         try:
-            return handler(values, request, *event)
+            return _whole(handler(values, request, *event))
         except Exception as error:
             return {message: views.alert(sentence(error, request_language(request)))}
 
     return call
+
+
+def _whole(updates: Any) -> Any:
+    """Gradio takes an empty dictionary for a missing value, not for components that stay as they are."""
+    return gr.skip() if updates == {} else updates

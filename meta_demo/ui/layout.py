@@ -116,7 +116,7 @@ class Page:
 def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
     gr.HTML(label("html.header"), elem_id="header")
-    message = gr.HTML("", elem_id="message")
+    message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     switch = Switch().turned(BUNDLED, DEFAULT_ALGORITHMS, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,

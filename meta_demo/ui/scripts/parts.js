@@ -21,8 +21,7 @@ function button(className, caption, act, about = "") {
 }
 
 function complain(sentence) {
-  const place = document.querySelector("#message > :not(.hide)") || document.querySelector("#message");
   const alert = make("div", "alert", { textContent: sentence });
   alert.setAttribute("role", "alert");
-  place.replaceChildren(alert);
+  document.dispatchEvent(new CustomEvent("complaint", { detail: alert.outerHTML }));
 }
