@@ -31,7 +31,7 @@ benchmark: .venv/dev
 # Meta-trains every shipped checkpoint again and measures what it is worth; DATA says where banking77/ and clinc150/ lie.
 checkpoints: .venv/dev
 	rm -rf checkpoints/minilm
-	checkpoints/train.sh protonet maml fomaml reptile anil finetune
+	checkpoints/train.sh protonet fomaml anil maml reptile finetune
 	$(BIN)/python -m benchmarks.checkpoints --data $${DATA:-../shared/data}
 
 .venv/bin/python:
