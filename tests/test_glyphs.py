@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import Features, Group, Task
+from meta_demo.data.alphabets import UNLIKE, Style, letters, style
 from meta_demo.data.distortions import distort, distorted
 from meta_demo.data.glyphs import Drawings, glyph_source
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import check_apart, hold_out, load_source
+from meta_demo.data.strokes import POINTS, chain
 
 
 def test_equal_seeds_draw_equal_pictures_whatever_was_looked_at_before():
@@ -55,6 +59,37 @@ def test_pictures_of_a_character_resemble_each_other_more_than_those_of_others()
     first, second = ([_blurred(drawings[i]) for drawings in source.classes.values()] for i in range(2))
     nearest = [int(np.argmin([np.linalg.norm(a - b) for b in first])) for a in second]
     assert np.mean(np.array(nearest) == np.arange(20)) > 0.3
+
+
+@pytest.mark.parametrize("alphabet", range(12))
+def test_characters_of_an_alphabet_are_told_apart_by_their_ink(alphabet):
+    made = letters(5, alphabet, 24)
+    assert min(a.unlike(b) for i, a in enumerate(made) for b in made[:i]) > UNLIKE
+    assert letters(5, alphabet, 7) == made[:7]
+    assert all(letter.unlike(letter) == 0 and letter.ink.min() >= 0 and letter.ink.max() <= 1 for letter in made)
+
+
+def test_a_relative_has_one_part_more_less_or_otherwise():
+    cursive = next(s for a in range(50) if (s := style(0, a)).cursive)
+    for kind in (cursive, replace(cursive, cursive=False)):
+        close = [kind_of_change(kind, seed) for seed in range(40)]
+        assert np.mean(close) > 0.85  # the others are the whole character turned
+
+
+def kind_of_change(kind: Style, seed: int) -> bool:
+    """Whether all parts but one of a character are those of the character that it was made from."""
+    first = replace(kind, kin=0.0, mirror=0.0, strokes=3.0).letter((), np.random.default_rng([seed, 0]))
+    second = replace(kind, kin=1.0).letter((first,), np.random.default_rng([seed, 1]))
+    shared = sum(any(part is other for other in first.parts) for part in second.parts)
+    return shared >= len(first.parts) - 1
+
+
+def test_a_chain_goes_on_from_where_it_was_and_stays_on_its_line():
+    rise = np.array([[0.0, 0.0], [0.2, 1.0]])
+    stroke = chain([rise] * 5)
+    steps = np.linalg.norm(np.diff(stroke, axis=0), axis=1)
+    assert stroke.shape == (POINTS, 2) and steps.max() < 0.2
+    assert stroke[-1] == pytest.approx([1.0, 1.0]) and stroke[:, 1].min() >= 0 and stroke[:, 1].max() <= 1
 
 
 def _blurred(picture):

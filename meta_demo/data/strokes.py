@@ -1,6 +1,6 @@
-"""Kinds of pen strokes: lines, arcs, loops, corners, hooks, waves, chains of bows, scribbles and dots, each a little different.
+"""Kinds of pen strokes: lines, arcs, loops, corners, hooks, waves, chains of bows, scribbles and dots, and pieces of cursive ones.
 
-Every kind starts at the origin and is about one unit long. Not here: characters made of strokes, and drawing them (`glyphs.py`).
+Every kind starts at the origin and is about one unit long. Not here: characters (`alphabets.py`), and drawing them (`glyphs.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]  # [POINTS, 2], x to the right and y down
 Rng = np.random.Generator
 
-POINTS = 32  # of a stroke
+POINTS = 48  # of a stroke
 
 
 def _line(rng: Rng) -> Points:  # noqa: ARG001
@@ -94,6 +94,38 @@ def random_stroke(kinds: Sequence[float], upright: float, rng: Rng) -> Points:
         angle = np.round(angle / unit) * unit
     size = rng.choice([0.35, 0.6, 1.0], p=[0.25, 0.35, 0.4])
     return np.asarray(points @ turn(angle).T * size * rng.uniform(0.8, 1.2))
+
+
+def cursive_piece(rng: Rng) -> Points:
+    """A short way from left to right that others go on from: an arch or bowl, a stem, a peak, a loop, a curl or a curve."""
+    w, h = rng.uniform(0.15, 0.5), rng.choice([0.35, 0.7, 1.0], p=[0.2, 0.3, 0.5]) * rng.choice([-1, 1])
+    t = np.linspace(0, np.pi, 13)
+    round_ = rng.choice([0.4, 1.0])  # from nearly a box to half an ellipse
+    bow = np.stack([(1 - np.sign(np.cos(t)) * np.abs(np.cos(t)) ** round_) / 2 * w, np.sin(t) ** round_ * h], 1)
+    kind = rng.integers(7)
+    if kind <= 1:
+        return bow
+    if kind == 2:  # up or down, and a little on
+        return np.array([[0, 0], [w * rng.uniform(0.0, 0.7), h]])
+    if kind == 3:
+        return np.array([[0, 0], [w * rng.uniform(0.3, 0.7), h], [w, 0]])
+    if kind == 4:
+        r = rng.uniform(0.12, 0.25)
+        t = np.linspace(0, 2 * np.pi * rng.uniform(1.0, 1.25), 17)
+        return np.stack([np.sin(t) * r * rng.uniform(0.7, 1.3), (1 - np.cos(t)) * r * np.sign(h)], 1)
+    if kind == 5:  # back over its own end
+        return np.concatenate([bow[:9], bow[8] + np.array([[-0.4 * w, 0.1 * h], [-0.5 * w, -0.25 * h]])])
+    return _along(np.array([[0, 0], [w, 0.3 * h], [0.3 * w, 0.6 * h], [w, h]]), smooth=True)
+
+
+def chain(pieces: Sequence[Points]) -> Points:
+    """One stroke through all pieces, each from where the last one ended, upside down where it would leave the line."""
+    knots = [pieces[0]]
+    for piece in pieces[1:]:
+        at, rise = knots[-1][-1], piece[-1, 1] - piece[0, 1]
+        flip = abs(rise) > 0.1 and abs(at[1] + rise) > abs(at[1] - rise)
+        knots.append((piece - piece[0]) * (1, -1 if flip else 1) + at)
+    return _along(np.concatenate(knots), smooth=False)
 
 
 def turn(angle: float) -> Points:
