@@ -55,7 +55,12 @@ def test_defaults_and_statelessness(client: Client) -> None:
         ({"support": TASK["support"][:2]}, {}, "Only one class, “card”"),
         (TASK, {"algorithms": ["magic"]}, "magic"),
         (TASK, {"algorithms": []}, "algorithm"),
+        (TASK, {"algorithms": "maml"}, '"maml" is not a list of algorithms'),
         (TASK, {"model": "/no/such/folder"}, "/no/such/folder"),
+        (TASK, {"model": 7}, "model is 7"),
+        (TASK, {"seed": "many"}, 'seed is "many": give a whole number'),
+        (TASK, {"seed": 1.5}, "seed is 1.5"),
+        (TASK, {"seed": -1}, "The seed is -1"),
     ],
 )
 def test_a_wrong_request_is_answered_with_one_sentence(

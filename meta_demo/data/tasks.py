@@ -91,14 +91,15 @@ def _first_problem(error: ValidationError) -> UserError:
         case "both":
             return UserError("task_both", where=where)
         case "list_type":
-            return UserError("task_not_list", where=where, value=_as_json(first["input"]))
+            return UserError("task_not_list", where=where, value=as_json(first["input"]))
         case "string_type" | "string_unicode":
-            return UserError("task_not_text", where=where, value=_as_json(first["input"]))
+            return UserError("task_not_text", where=where, value=as_json(first["input"]))
         case _:
-            return UserError("task_not_object", where=where, value=_as_json(first["input"]))
+            return UserError("task_not_object", where=where, value=as_json(first["input"]))
 
 
-def _as_json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """`value` as it stood in the JSON, shortened, for a message."""
     try:
         return shorten(json.dumps(value, ensure_ascii=False))
     except (TypeError, ValueError, RecursionError):  # not JSON, a number of many thousand digits, nested too deeply

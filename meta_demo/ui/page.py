@@ -9,17 +9,16 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from meta_demo.core.loading import DEFAULT, SUGGESTED
+from meta_demo.core.loading import SUGGESTED
 from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.files import MAX_FILE
-from meta_demo.data.tasks import parse_episode
 from meta_demo.service import Service
-from meta_demo.snapshots import DEFAULT_ALGORITHMS, Request
 from meta_demo.ui import benchmark_tab, theme, training_tab, views
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
-from meta_demo.ui.guard import guarded, sentence
+from meta_demo.ui.endpoint import adapt_endpoint
+from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
@@ -39,7 +38,7 @@ def build_app(service: Service) -> gr.Blocks:
         delete_cache=(SESSION_SECONDS, SESSION_SECONDS),
     ) as app:
         # First, while its name is free: a handler of the same name would take it.
-        gr.api(_adapt_endpoint(service), api_name="adapt", api_description=text("page.api.about"), **MODEL)
+        gr.api(adapt_endpoint(service), api_name="adapt", api_description=text("page.api.about"), **MODEL)
         page = lay_out()
         with page.tabs:
             with gr.Tab(label("page.tab.train"), id="train"):
@@ -257,34 +256,3 @@ def _look_outputs(page: Page) -> set[Any]:
         look.atlas,
         page.message,
     }
-
-
-def _adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
-    """The stateless twin of the page: the same JSON as `adapt --json`."""
-
-    def adapt(
-        task: dict[str, Any],
-        model: str | None = None,
-        algorithms: list[str] = list(DEFAULT_ALGORITHMS),  # noqa: B006  (Gradio shows it as the default; never changed)
-        seed: int = 0,
-    ) -> dict[str, Any]:
-        """Adapt algorithms to a task.
-
-        Parameters:
-            task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}; a picture is
-                {"image": "data:image/png;base64,..."} in place of text
-            model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
-            algorithms: names of algorithms
-            seed: equal seeds give equal results
-        Returns:
-            {"model", "device", "labels", "results"}
-        """
-        try:
-            episode = parse_episode(task)
-            request = Request(episode, model or DEFAULT[episode.modality], tuple(algorithms), seed)
-            report, _ = service.report(request)
-        except Exception as error:
-            raise gr.Error(sentence(error, "en"), print_exception=False) from error
-        return report
-
-    return adapt

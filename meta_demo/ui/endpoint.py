@@ -1,0 +1,73 @@
+"""The API's one endpoint, `/adapt`: a task as JSON in, the object of `adapt --json` out, and nothing kept in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from meta_demo.core.loading import DEFAULT
+from meta_demo.core.messages import UserError
+from meta_demo.data.tasks import as_json, parse_episode
+from meta_demo.service import Service
+from meta_demo.snapshots import DEFAULT_ALGORITHMS, MAX_SEED, Request
+from meta_demo.ui.guard import sentence
+
+
+def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
+    """The stateless twin of the page: the same JSON as `adapt --json`."""
+
+    def adapt(
+        task: dict[str, Any],
+        model: str | None = None,
+        algorithms: list[str] = list(DEFAULT_ALGORITHMS),  # noqa: B006  (Gradio shows it as the default; never changed)
+        seed: int = 0,
+    ) -> dict[str, Any]:
+        """Adapt algorithms to a task.
+
+        Parameters:
+            task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}; a picture is
+                {"image": "data:image/png;base64,..."} in place of text
+            model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
+            algorithms: names of algorithms
+            seed: equal seeds give equal results
+        Returns:
+            {"model", "device", "labels", "results"}
+        """
+        try:
+            episode = parse_episode(task)
+            call = _checked(model=model, algorithms=algorithms, seed=seed)
+            chosen = call.model or DEFAULT[episode.modality]
+            request = Request(episode, chosen, tuple(call.algorithms), call.seed)
+            report, _ = service.report(request)
+        except Exception as error:
+            raise gr.Error(sentence(error, "en"), print_exception=False) from error
+        return report
+
+    return adapt
+
+
+class _Call(BaseModel):
+    """What stands beside the task."""
+
+    model_config = ConfigDict(strict=True)
+    model: str | None
+    algorithms: list[str]
+    seed: int
+
+
+def _checked(**given: Any) -> _Call:
+    try:
+        return _Call(**given)
+    except ValidationError as error:
+        name = str(error.errors(include_url=False)[0]["loc"][0])
+        value = as_json(given[name])
+        match name:
+            case "seed":
+                raise UserError("api_seed", value=value, limit=MAX_SEED) from None
+            case "model":
+                raise UserError("api_model", value=value) from None
+            case _:
+                raise UserError("api_algorithms", value=value) from None
