@@ -20,11 +20,12 @@ def main() -> None:
     # In good order, as after Ctrl-C: visitors' temporary folders go with the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     service = Service()
-    Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
     app = build_app(service)
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
     port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or 7860)
-    app.queue(max_size=64).launch(server_name=host, server_port=port, **launch_arguments())
+    app.queue(max_size=64).launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_arguments())
+    Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
+    app.block_thread()
 
 
 def _warm_up(service: Service) -> None:

@@ -175,3 +175,16 @@ def test_waiting_threads_leave_the_cores_to_others() -> None:
     assert said() == "False 1000"
     assert said(OMP_WAIT_POLICY="ACTIVE") == "False None"
     assert said(GOMP_SPINCOUNT="7") == "False 7"
+
+
+def test_importing_the_page_writes_no_stub_files() -> None:
+    """Gradio opens one beside each of its components, unless it is imported by the page."""
+    program = (
+        "import sys; opened = []\n"
+        "sys.addaudithook(lambda event, a: opened.append(str(a[0])) if event == 'open' else None)\n"
+        "import meta_demo.ui, gradio, inspect\n"
+        "assert inspect.getfile(gradio.Textbox).endswith('textbox.py')\n"
+        "print([path for path in opened if path.endswith('.pyi')])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
