@@ -18,6 +18,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that shows a clock
+    "--use-fake-ui-for-media-stream",
 ]
 SLOW = 30_000  # milliseconds: two busy cores
 Open = Callable[..., Page]
@@ -38,8 +40,8 @@ def visit(browser: Browser, page_url: str) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(path: str = "", locale: str = "en-US", width: int = 1600) -> Page:
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": 1000})
+    def open_page(path: str = "", locale: str = "en-US", width: int = 1600, **more: Any) -> Page:
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": 1000}, **more)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)

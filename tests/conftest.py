@@ -138,7 +138,10 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `python app.py` on a free port; its first answer must come within 30 seconds even on a busy machine."""
+    """The address of `python app.py` on a free port; its first answer must come within 30 seconds even on a busy machine.
+
+    At the end its log may hold no traceback.
+    """
     url = f"http://127.0.0.1:{(port := _free_port())}/"
     log = tmp_path_factory.mktemp("server") / "log.txt"
     environment = os.environ | {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
@@ -151,7 +154,8 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(30)
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

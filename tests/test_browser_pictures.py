@@ -146,8 +146,10 @@ def test_several_drawings_undo_and_removal(visit: Open, model: Path) -> None:
     page.locator(f"{CARDS} .thumb").first.hover()
     page.locator(f"{CARDS} .thumb-remove").first.click()
     expect(count(page, 0)).to_have_text("1")
-    page.click("#start")
+    page.click("#start")  # before the pause after which a change is told
     expect(page.locator("#message [role=alert]")).to_contain_text("Only one class, “A”", timeout=SLOW)
+    page.wait_for_timeout(1500)
+    expect(page.locator("#message [role=alert]")).to_contain_text("Only one class, “A”")
     expect(count(page, 0)).to_have_text("1")
 
 

@@ -30,7 +30,7 @@ Cards = list[dict[str, Any]]
 
 
 def class_cards(modality: str, value: Cards, **arguments: Any) -> gr.HTML:
-    """A component whose value is the list of cards; a visitor's change triggers `edit`, at most twice a second.
+    """A component whose value is the list of cards; a visitor's change triggers `edit`, at most twice a second, and Clear also `clear`.
 
     A function, not a subclass: for those Gradio writes a stub file beside the source.
     """

@@ -91,6 +91,7 @@ def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
         _ask(page, asking, opened.then)
     for cards in page.teach.cards.values():
         on(cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
+        cards.clear(lambda: None, None, page.teach.sample, queue=False, **QUIET)
     for control in (page.adapt.names, page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
     on(page.adapt.model.change, handlers.turn, settings, _turned(page))

@@ -14,6 +14,9 @@ function publish() {
   pause = setTimeout(() => trigger("edit"), 500);
 }
 
+// Adapt looks at everything itself, and a change that is told afterwards would take away what it says.
+document.addEventListener("click", (event) => event.target.closest("#start") && clearTimeout(pause), true);
+
 function total() {
   const sum = (key) => cards.reduce((count, card) => count + countOf(published(card)[key]), 0);
   const parts = [`${cards.length} ${words.classes}`, `${sum("examples")} ${words.count}`];
@@ -77,6 +80,7 @@ const clear = () => {
   show([]);
   for (let count = 0; count < FIRST_CARDS; count++) blank();
   publish();
+  trigger("clear");
 };
 const add = () => {
   blank().focus();
