@@ -21,8 +21,7 @@ from meta_demo.core.content import Picture
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.files import UPLOAD, Limits
-from meta_demo.data.folders import read_class_folders
-from meta_demo.data.readers import read_episode
+from meta_demo.data.readers import read_episode, read_rows
 
 
 def png(seed: int, size: int = 8) -> bytes:
@@ -65,7 +64,7 @@ def labels(rows: list[Example]) -> dict[str | None, int]:
 
 def refused(path: Path, name: str, *parts: str, limits: Limits = UPLOAD) -> None:
     with pytest.raises(UserError) as caught:
-        read_class_folders(path, limits)
+        read_rows(path, limits)
     assert caught.value.name == name
     assert all(part in caught.value.message(lang) for part in parts for lang in ("en", "zh"))
 
@@ -73,7 +72,7 @@ def refused(path: Path, name: str, *parts: str, limits: Limits = UPLOAD) -> None
 def test_a_pictures_label_is_its_folder(make: Any, tmp_path: Path) -> None:
     clutter = {"readme.txt": b"x", "cats/.DS_Store": b"x", "__MACOSX/cats/._1.png": b"x", ".git/a/b": b""}
     path = make(tmp_path, PETS | clutter)
-    rows = read_class_folders(path, UPLOAD)
+    rows = read_rows(path)
     assert labels(rows) == {"cats": 2, "dogs": 1}
     assert [str(row.content) for row in rows] == ["cats/1.png", "cats/2.PNG", "dogs/1.png"]
     episode = read_episode(path)
@@ -82,15 +81,15 @@ def test_a_pictures_label_is_its_folder(make: Any, tmp_path: Path) -> None:
 
 def test_folders_within_folders_are_groups(make: Any, tmp_path: Path) -> None:
     drawn = {f"{a}/character0{c}/{i}.png": png(10 * c + i) for a in ("Greek", "Latin") for c in (1, 2) for i in (1, 2)}
-    found = labels(read_class_folders(make(tmp_path, drawn), UPLOAD))
+    found = labels(read_rows(make(tmp_path, drawn)))
     assert found == {f"{a}/character0{c}": 2 for a in ("Greek", "Latin") for c in (1, 2)}
 
 
 def test_a_folder_around_everything_in_a_zip_is_no_part_of_a_label(tmp_path: Path) -> None:
     around = {f"my pets/today/{name}": data for name, data in PETS.items()}
-    assert labels(read_class_folders(zip_of(tmp_path, around), UPLOAD)) == {"cats": 2, "dogs": 1}
+    assert labels(read_rows(zip_of(tmp_path, around))) == {"cats": 2, "dogs": 1}
     windows = {name.replace("/", "\\"): data for name, data in PETS.items()}
-    assert labels(read_class_folders(zip_of(tmp_path, windows), UPLOAD)) == {"cats": 2, "dogs": 1}
+    assert labels(read_rows(zip_of(tmp_path, windows))) == {"cats": 2, "dogs": 1}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb2312"])
@@ -103,7 +102,7 @@ def test_names_of_a_zip_that_does_not_say_its_encoding(encoding: str, tmp_path: 
     for name, letters in ascii_names.items():
         data = data.replace(letters.encode(), name.encode(encoding))
     path.write_bytes(data)
-    assert labels(read_class_folders(path, UPLOAD)) == {"猫狗": 1, "鱼鸟": 1}
+    assert labels(read_rows(path)) == {"猫狗": 1, "鱼鸟": 1}
 
 
 def test_links_within_a_folder_are_followed(tmp_path: Path) -> None:
@@ -111,7 +110,7 @@ def test_links_within_a_folder_are_followed(tmp_path: Path) -> None:
     (tmp_path / "birds").mkdir()
     (tmp_path / "birds" / "1.png").write_bytes(png(9))
     (path / "birds").symlink_to(tmp_path / "birds")
-    assert labels(read_class_folders(path, UPLOAD)) == {"birds": 1, "cats": 2, "dogs": 1}
+    assert labels(read_rows(path)) == {"birds": 1, "cats": 2, "dogs": 1}
     (path / "cats" / "again").symlink_to(path)
     refused(path, "too_many_files", "100", limits=Limits(rows=100))
 
@@ -212,7 +211,7 @@ def test_a_damaged_zip_raises_nothing_but_user_errors(data: st.DataObject) -> No
         noise = data.draw(st.binary(min_size=1, max_size=8))
         path.write_bytes(whole[:at] + noise + whole[at + len(noise) :])
         try:
-            rows = read_class_folders(path, UPLOAD)
+            rows = read_rows(path)
         except UserError as error:
             assert error.message("zh")
         else:

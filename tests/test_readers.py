@@ -73,10 +73,6 @@ def read(reader: Callable[[Path], Any], data: bytes, suffix: str) -> Any:
         return reader(path)
 
 
-def unlabelled(path: Path) -> list[Example]:
-    return read_rows(path, labels_required=False)
-
-
 def test_every_table_has_a_writer_here() -> None:
     assert set(WRITERS) == set(readers.TABLES)
 
@@ -96,15 +92,6 @@ def test_columns_may_be_many_in_any_order_and_any_case(suffix: str) -> None:
 
 def test_of_two_columns_with_one_name_the_first_counts() -> None:
     assert read(read_rows, b"text,label,Text\nx,a,other\n", ".csv") == [Example("x", "a")]
-
-
-@pytest.mark.parametrize("suffix", WRITERS)
-def test_labels_may_be_left_out_where_they_are_not_required(suffix: str) -> None:
-    assert read(unlabelled, WRITERS[suffix]([["text"], ["x"], ["y"]]), suffix) == [Example("x"), Example("y")]
-    assert read(unlabelled, WRITERS[suffix]([HEADER, ["x", ""], ["y", "b"]]), suffix) == [
-        Example("x"),
-        Example("y", "b"),
-    ]
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -182,7 +169,11 @@ REFUSED: list[tuple[str, bytes, str, list[str]]] = [
     (".tsv", b"text\tclass\nx\ta\n", "no_column", ["“label”", "text, class"]),
     (".xlsx", xlsx_bytes([["text", None, "class"], ["x", "", "a"]]), "no_column", ["“label”", "class"]),
     (".jsonl", b'{"text": "x", "label": "a"}\n{"text": "y"}', "no_column", ["2", "“label”"]),
-    (".jsonl", b'{"image": "x.png", "label": "a"}', "table_image", ["file.jsonl"]),
+    (".jsonl", b'{"image": "x.png", "label": "a"}', "row_picture", ["file.jsonl", "x.png", "zip"]),
+    (".csv", b"image,label,text\nx.png,a,x\n", "row_both", ["2", "image"]),
+    (".csv", b"image,label\nx.png,\n", "row_no_label", ["2", "x.png"]),
+    (".csv", b"image,label\ndata:image/png;base64,AAAA,a\n", "ragged_row", ["2"]),
+    (".csv", b'image,label\n"data:image/png;base64,AAAA",a\n', "picture_kind", ["file.csv, 2"]),
     (".jsonl", b'\n["x", "a"]\n', "line_not_object", ["2"]),
     (".jsonl", b'{"text": "x", "label": "a"}\n{"text": "y" "b"}', "broken_json", ["2", "14"]),
     (".jsonl", b'{"text": {"a": 1}, "label": "a"}', "cell_not_text", ["1"]),
@@ -197,7 +188,6 @@ REFUSED: list[tuple[str, bytes, str, list[str]]] = [
     (".csv", b"text,label\nx,a\none, two,b\n", "ragged_row", ["3", "2"]),
     (".csv", b"text,label\nx\n", "ragged_row", ["2", "1"]),
     (".csv", b'text,label\nx,a\n"open,b\ny,c\n', "broken_csv", ["4"]),
-    (".csv", b"text,label\n" + b"x" * 200_000 + b",a\n", "broken_csv", ["2"]),
     (".xlsx", GOOD, "broken_xlsx", []),
     (".xlsx", PK, "broken_xlsx", []),
     (".xlsx", xlsx_bytes([HEADER, ["x", "a"]])[:-200], "broken_xlsx", []),
@@ -227,8 +217,7 @@ def test_the_row_limit_itself_is_allowed() -> None:
 def test_paths_that_are_no_file(reader: Callable[[Path], Any], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(GOOD)
     (tmp_path / "folder.csv").mkdir()
-    cases = {"b.csv": "no_file", "a.csv/b.csv": "no_file", "folder.csv": "is_folder"}
-    cases["."] = "no_pictures" if reader is read_episode else "is_folder"
+    cases = {"b.csv": "no_file", "a.csv/b.csv": "no_file", "folder.csv": "no_pictures", ".": "no_pictures"}
     for name, error in (cases | {"x" * 300 + ".csv": "file_locked"}).items():
         with pytest.raises(UserError) as caught:
             reader(tmp_path / name)
@@ -264,7 +253,7 @@ def test_a_row_numbered_in_the_billions_does_not_hang() -> None:
 )
 def test_bytes_raise_nothing_but_user_errors(data: bytes, suffix: str, headed: bool) -> None:
     prefix = b"text\tlabel\n" if suffix == ".tsv" else b"text,label\n"
-    for reader in (read_rows, unlabelled, read_episode):
+    for reader in (read_rows, read_episode):
         try:
             read(reader, prefix * headed + data, suffix)
         except UserError as error:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+from meta_demo.core.content import Picture
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Example, clean, shorten
 from meta_demo.data.files import MAX_FILE, MB, Limits, read_bytes
-from meta_demo.data.pictures import SUFFIXES, bounded, read_picture
+from meta_demo.data.pictures import DATA_URL, SUFFIXES, bounded, read_data_url, read_picture
 
 ZIP = ".zip"
 ROOT = PurePosixPath()
@@ -31,24 +32,39 @@ class Tree:
     """What lies below a folder, or in a zip, by paths from its root; what systems hide is left out."""
 
     name: str
+    zipped: bool
     files: list[PurePosixPath]
     folders: list[PurePosixPath]
     read: Callable[[PurePosixPath], bytes]
 
 
-def read_class_folders(path: Path, limits: Limits) -> list[Example]:
-    """Every picture below the folder or zip at `path`, labelled with its folder's path: `cats`, `Greek/character01`.
+def read_class_folders(tree: Tree, limits: Limits) -> list[Example]:
+    """Every picture of `tree`, labelled with its folder's path: `cats`, `Greek/character01`.
 
     Folders around all classes of a zip are no part of the labels. Raises UserError for whatever leaves it unclear what the
     classes are, or is not safe to read.
     """
-    tree = open_tree(path, limits)
     pictures = [file for file in tree.files if file.suffix.lower() in SUFFIXES]
     _check_classes(tree, pictures)
-    top = ROOT if path.is_dir() else os.path.commonpath([picture.parent.parent for picture in pictures])
+    top = os.path.commonpath([picture.parent.parent for picture in pictures]) if tree.zipped else ROOT
     labels = [clean(str(picture.parent.relative_to(top))) for picture in pictures]
     contents = bounded((read_picture(tree.read(picture), str(picture)) for picture in pictures), limits)
     return [Example(content, label) for content, label in zip(contents, labels, strict=True)]
+
+
+def pictures_in(tree: Tree, folder: PurePosixPath) -> Callable[[str, str], Picture]:
+    """Reads data URLs, and paths within `tree` relative to `folder`."""
+    known = set(tree.files)
+
+    def read(image: str, where: str) -> Picture:
+        if DATA_URL.match(image):
+            return read_data_url(image, where)
+        path = PurePosixPath(os.path.normpath(folder / clean(image).replace("\\", "/")))
+        if path not in known:
+            raise UserError("no_file", file=shorten(image))
+        return read_picture(tree.read(path), str(path))
+
+    return read
 
 
 def open_tree(path: Path, limits: Limits) -> Tree:
@@ -81,7 +97,7 @@ def _folder(path: Path, limits: Limits) -> Tree:
     def read(file: PurePosixPath) -> bytes:
         return read_bytes(path / file, (file.suffix.lower(),))
 
-    return Tree(str(path), sorted(files), sorted(set(folders) - {ROOT}), read)
+    return Tree(str(path), False, sorted(files), sorted(set(folders) - {ROOT}), read)
 
 
 def _zip(data: bytes, name: str, limits: Limits) -> Tree:
@@ -104,7 +120,7 @@ def _zip(data: bytes, name: str, limits: Limits) -> Tree:
         except Exception as error:
             raise UserError("broken_zip", file=name) from error
 
-    return Tree(name, sorted(p for p in shown if not entries[p].is_dir()), sorted(folders - {ROOT}), read)
+    return Tree(name, True, sorted(p for p in shown if not entries[p].is_dir()), sorted(folders - {ROOT}), read)
 
 
 def _checked(entry: zipfile.ZipInfo, archive: str) -> PurePosixPath:

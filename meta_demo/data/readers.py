@@ -1,4 +1,4 @@
-"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text and label), the .json task file, class folders.
+"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text or image, and label), the .json task file, class folders.
 
 Here: from a path to rows or an `Episode`, or a `UserError` of one sentence that says how to mend the file.
 Not here: what makes a good episode (`episode.py`), sampling tasks from many rows.
@@ -9,44 +9,49 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import openpyxl
 
+from meta_demo.core.content import Picture
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, make_episode, shorten
-from meta_demo.data.files import MB, UPLOAD, Limits, read_bytes, read_json, read_text
-from meta_demo.data.folders import ZIP, read_class_folders
-from meta_demo.data.pictures import read_data_url
+from meta_demo.data.files import MAX_FILE, MB, UPLOAD, Limits, read_bytes, read_json, read_text
+from meta_demo.data.folders import ZIP, open_tree, pictures_in, read_class_folders
+from meta_demo.data.pictures import DATA_URL, bounded, read_data_url
 from meta_demo.data.tasks import ReadImage, parse_episode, pictures_beside
 
 MAX_UNZIPPED = 200 * MB
 MAX_SHEET = 1_048_576  # rows, Excel's own limit: openpyxl would fill the gap before a row numbered in the billions
+
+csv.field_size_limit(MAX_FILE * 4 // 3 + 100)  # a picture may stand in a cell
 
 MAGIC_LOCKED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of a workbook with a password, and of an old .xls
 
 Records = Iterator[tuple[int, dict[str, Any]]]  # row number as the visitor counts it, and its cells by column
 
 
-def read_rows(path: Path, labels_required: bool = True, limits: Limits = UPLOAD) -> list[Example]:
-    """The rows of a table that have a text, cleaned; without a label only if `labels_required` is false."""
-    return [row for row in _rows(path, labels_required, limits) if row.content]
+def read_rows(path: Path, limits: Limits = UPLOAD, read: ReadImage = read_data_url) -> list[Example]:
+    """The labelled rows that are not blank of a table, or of what `path` holds as a folder or zip: class folders, or one table that
+    names pictures beside it.
+
+    `read` reads the pictures of a table that comes alone.
+    """
+    return [row for row in _rows(path, limits, read) if row.content]
 
 
 def read_episode(path: Path, read: ReadImage = read_data_url) -> Episode:
-    """The episode in a task file (.json), or one with a table, a folder of class folders, or a zip of it as its support set.
+    """The episode in a task file (.json), or one with what `read_rows` reads as its support set.
 
-    `read` reads a task file's pictures; see `parse_episode`.
+    `read` reads a task file's or table's pictures; see `parse_episode`.
     """
-    kind = path.suffix.lower()
-    if kind in TABLES:
-        return make_episode(_rows(path, labels_required=True, limits=UPLOAD))
-    if kind == ZIP or path.is_dir():
-        return make_episode(read_class_folders(path, UPLOAD))
+    if path.suffix.lower() in TABLES or _is_tree(path):
+        return make_episode(_rows(path, UPLOAD, read))
     text = read_text(read_bytes(path, EPISODE_FILES), path.name)
     return parse_episode(read_json(text, path.name), read)
 
@@ -62,36 +67,71 @@ def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
                 raise UserError("episode_line", file=path.name, line=number, problem=error) from error
 
 
-def _rows(path: Path, labels_required: bool, limits: Limits) -> list[Example]:
-    """Every row of a table that is not wholly blank. A text may be blank where there is a label."""
-    data = read_bytes(path, tuple(TABLES), limits.bytes)
-    rows: list[Example] = []
-    for number, cells in TABLES[path.suffix.lower()](data, path.name):
-        for column in ("text", "label")[: 1 + labels_required]:
-            if column not in cells:
-                raise _no_column(column, cells, path.name, number)
-        text, label = (_cell(cells.get(column), path.name, number) for column in ("text", "label"))
-        if text and not label and labels_required:
-            raise UserError("row_no_label", file=path.name, row=number, text=shorten(text))
-        if text or label:
-            rows.append(Example(text, label or None))
-        if len(rows) > limits.rows:
-            raise UserError("too_many_rows", file=path.name, limit=limits.rows)
-    if not any(row.content for row in rows):
-        raise UserError("no_rows", file=path.name)
-    return rows
+def _rows(path: Path, limits: Limits, read: ReadImage) -> list[Example]:
+    """Every row that is not wholly blank. A text may be blank where there is a label."""
+    if not _is_tree(path):
+        return _table(read_bytes(path, tuple(TABLES), limits.bytes), path.name, limits, read)
+    tree = open_tree(path, limits)
+    tables = [file for file in tree.files if file.suffix.lower() in TABLES]
+    if len(tables) == 1 and _names_pictures(data := tree.read(tables[0]), tables[0].name):
+        return _table(data, tables[0].name, limits, pictures_in(tree, tables[0].parent))
+    return read_class_folders(tree, limits)
+
+
+def _is_tree(path: Path) -> bool:
+    return path.suffix.lower() == ZIP or os.path.isdir(path)  # noqa: PTH112  (the other one raises for long names)
+
+
+def _names_pictures(data: bytes, file: str) -> bool:
+    _, cells = next(_records(data, file), (0, {}))
+    return "image" in cells
+
+
+def _records(data: bytes, file: str) -> Records:
+    return TABLES[PurePath(file).suffix.lower()](data, file)
+
+
+def _table(data: bytes, file: str, limits: Limits, read: ReadImage) -> list[Example]:
+    """The rows of a table; its pictures are read once all rows are in order."""
+    found: list[tuple[int, dict[str, str]]] = []
+    for number, cells in _records(data, file):
+        if not {"text", "image"} & set(cells):
+            raise _no_column("text", cells, file, number)
+        if "label" not in cells:
+            raise _no_column("label", cells, file, number)
+        row = {column: _cell(cells.get(column), file, number) for column in ("text", "image", "label")}
+        said = row["text"] or row["image"]
+        if row["text"] and row["image"]:
+            raise UserError("row_both", file=file, row=number)
+        if said and not row["label"]:
+            raise UserError("row_no_label", file=file, row=number, text=shorten(said))
+        if said or row["label"]:
+            found.append((number, row))
+        if len(found) > limits.rows:
+            raise UserError("too_many_rows", file=file, limit=limits.rows)
+    if not any(row["text"] or row["image"] for _, row in found):
+        raise UserError("no_rows", file=file)
+    contents = (_picture(row["image"], file, n, read) if row["image"] else clean(row["text"]) for n, row in found)
+    return [Example(c, clean(row["label"])) for c, (_, row) in zip(bounded(contents, limits), found, strict=True)]
+
+
+def _picture(said: str, file: str, row: int, read: ReadImage) -> Picture:
+    """The picture in a cell: a data URL, or a path where `read` can follow one."""
+    if read is read_data_url and not DATA_URL.match(said):
+        raise UserError("row_picture", file=file, row=row, picture=shorten(said))
+    return read(said, f"{file}, {row}")
 
 
 def _no_column(column: str, cells: dict[str, Any], file: str, row: int) -> UserError:
-    if column == "text" and "image" in cells:
-        return UserError("table_image", file=file)
     return UserError("no_column", file=file, row=row, column=column, found=shorten(", ".join(cells), 200))
 
 
 def _cell(value: Any, file: str, row: int) -> str:
+    """What a cell says, "" where nothing of it is visible; not yet cleaned, which takes long for a picture."""
     if isinstance(value, (dict, list)):
         raise UserError("cell_not_text", file=file, row=row)
-    return "" if value is None else clean(str(value))
+    said = "" if value is None else str(value).strip()
+    return said if clean(said[:100]) or clean(said) else ""
 
 
 def _jsonl(data: bytes, file: str) -> Records:

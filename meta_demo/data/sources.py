@@ -19,9 +19,9 @@ from meta_demo.core.content import Content, Picture, identity
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, shorten
 from meta_demo.data.files import MB, Limits, read_bytes, read_json, read_text
-from meta_demo.data.folders import ZIP, read_class_folders
 from meta_demo.data.pictures import bounded, read_picture
 from meta_demo.data.readers import parse_lines, read_rows
+from meta_demo.data.tasks import pictures_beside
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, SPLIT = "builtin", "builtin:glyphs", "hub:", ":"
@@ -121,8 +121,7 @@ def load_source(spec: str) -> Source:
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    folders = path.is_dir() or path.suffix.lower() == ZIP
-    return make_source(name, read_class_folders(path, LIMITS) if folders else read_rows(path, limits=LIMITS))
+    return make_source(name, read_rows(path, LIMITS, pictures_beside(path.parent)))
 
 
 def _glyphs(seed: str, spec: str) -> Source:

@@ -13,8 +13,7 @@ from typing import Any
 import gradio as gr
 
 from meta_demo.core.messages import UserError, text
-from meta_demo.data.files import UPLOAD, Limits
-from meta_demo.data.folders import ZIP, read_class_folders
+from meta_demo.data.files import Limits
 from meta_demo.data.readers import read_rows
 from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
 from meta_demo.service import Service
@@ -140,9 +139,7 @@ class TrainingHandlers:
         """The visitor's rows as one more source, and the only one chosen; the file is read once and deleted."""
         tab, lang, path = self.tab, request_language(request), Path(values[self.tab.upload])
         try:
-            is_zip = path.suffix.lower() == ZIP
-            rows = read_class_folders(path, UPLOAD) if is_zip else read_rows(path, limits=Limits(rows=ROWS))
-            source = make_source(path.name, rows)
+            source = make_source(path.name, read_rows(path, Limits(rows=ROWS)))
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
