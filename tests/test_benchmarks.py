@@ -12,6 +12,7 @@ from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_texts
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.backbone import Backbone
+from meta_demo.ui import benchmark_tab
 
 # The tiny encoder: width 16, three layers, 24 inner units.
 D, P = 16, 4 * 16 * 16 + 2 * 16 * 24
@@ -106,3 +107,12 @@ def test_a_table_is_written_between_its_marks(tmp_path: Path) -> None:
     readme.write_text("before\n<!-- x -->\nold\n<!-- /x -->\nafter\n")
     report.into_readme("x", ["a", "b"], [["one", 2]], readme)
     assert readme.read_text() == "before\n<!-- x -->\n| a | b |\n| --- | --- |\n| one | 2 |\n<!-- /x -->\nafter\n"
+
+
+def test_a_word_among_numbers_stands_where_they_stand() -> None:
+    """The mean of all folds, in a column of their numbers."""
+    measured = benchmark_tab.Table(
+        title="t", command="c", machine="m", date="d", columns=["set", "fold"], rows=[["a", "mean"], ["a", "1"]]
+    )
+    shown = benchmark_tab.page([measured], "en")
+    assert shown.count('<td class="number">') == 2 and '<th scope="row" class="number">' not in shown

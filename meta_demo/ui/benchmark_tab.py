@@ -69,7 +69,9 @@ def _sheet(table: Table, lang: str) -> str:
         f'<th scope="col"{_NUMBER if number else ""}>{_said(column, lang)}</th>'
         for column, number in zip(table.columns, numbers, strict=True)
     )
-    rows = "".join(f"<tr>{''.join(_cell(value, i) for i, value in enumerate(row))}</tr>" for row in table.rows)
+    rows = "".join(
+        f"<tr>{''.join(_cell(value, i, numbers[i]) for i, value in enumerate(row))}</tr>" for row in table.rows
+    )
     notes = table.notes if isinstance(table.notes, list) else [table.notes] if table.notes else []
     said = "".join(f'<p class="note">{_said(note, lang)}</p>' for note in notes)
     facts = {"command": f"<code>{escape(table.command)}</code>", "machine": escape(table.machine)}
@@ -84,10 +86,10 @@ def _sheet(table: Table, lang: str) -> str:
     )
 
 
-def _cell(value: Value, place: int) -> str:
-    """A cell; the first of a row names it, and numbers stand to the right."""
+def _cell(value: Value, place: int, number: bool) -> str:
+    """A cell; the first of a row names it, and whatever stands among numbers stands to the right, a word such as mean too."""
     tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
-    return f"<{tag}{scope}{_NUMBER if _is_number(value) else ''}>{escape(_shown(value))}</{tag}>"
+    return f"<{tag}{scope}{_NUMBER if number else ''}>{escape(_shown(value))}</{tag}>"
 
 
 def _shown(value: Value) -> str:
