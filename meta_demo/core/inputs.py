@@ -17,6 +17,7 @@ from torch import Tensor
 
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.content import Content, Picture
+from meta_demo.core.framing import framed
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import NARROWEST
 
@@ -129,6 +130,7 @@ class PictureInputs(Inputs):
     ) -> None:
         self.processor, self.tokens, self.grid, self.pooling = processor, tokens, grid, pooling
         self._cache, self._kept_under = cache, id(processor)
+        self._ink_fill: float | None = getattr(processor, "ink_fill", None)  # a word of ours in the processor's file
         self.prefix = tokens - grid[0] * grid[1] if grid else 0
 
     def encode(self, content: Content) -> Encoded:
@@ -144,7 +146,9 @@ class PictureInputs(Inputs):
         known: dict[Picture, Tensor | None] = {p: self._cache.get((self._kept_under, p)) for p in pictures}
         missing = [p for p, pixels in known.items() if pixels is None]
         if missing:
-            images = [p.image().convert("RGB") for p in missing]
+            images = [
+                (framed(p.image(), self._ink_fill) if self._ink_fill else p.image()).convert("RGB") for p in missing
+            ]
             made: Tensor = self.processor(images=images, return_tensors="pt")["pixel_values"]
             for picture, pixels in zip(missing, made, strict=True):
                 known[picture] = pixels.clone()
