@@ -32,7 +32,7 @@ def framed(image: Image, fill: float) -> Image:
     ends = np.array([np.flatnonzero(ink.any(axis))[[0, -1]] + (0, 1) for axis in (0, 1)])  # [2, 2], of columns and rows
     sides = np.maximum(ends[:, 1] - ends[:, 0], min(grey.size) / 5)  # a dot stays small
     w, h = (np.sqrt(sides * sides.max()) / fill).round().astype(int).tolist()
-    x, y = (np.array([w, h]) / 2 - ends.mean(1)).round().astype(int).tolist()
+    x, y = np.floor(np.array([w, h]) / 2 - ends.mean(1)).astype(int).tolist()  # down: the same pixels wherever it was
     page = Images.new("L", (w, h), paper)
     page.paste(grey, (x, y))
     return page

