@@ -1,10 +1,11 @@
 """How long a visitor waits: seconds for features, adaptation and prediction of every algorithm, beside the least they could take.
 
-    python -m benchmarks.latency [--json FILE] [--rounds N]
+    python -m benchmarks.latency [--model glyph-vit] [--json FILE] [--rounds N]
 
-Two tasks, 5-way 1-shot and 5-way 5-shot, with 25 queries each, of sentences as long as banking questions. `features` is what no
-inner step changes, on the support set with nothing cached: the frozen prefix, or all layers where a task adapts none; `adapt` all
-inner steps; `predict` 25 new sentences, prefix included. Every algorithm starts from plain pretrained weights with its default knobs.
+Two tasks, 5-way 1-shot and 5-way 5-shot, with 25 queries each, of sentences as long as banking questions or, for a model of
+pictures, of drawn shapes. `features` is what no inner step changes, on the support set with nothing cached: the frozen prefix, or
+all layers where a task adapts none; `adapt` all inner steps; `predict` 25 new inputs, prefix included. Every algorithm starts from
+plain pretrained weights with its default knobs.
 
 The floor of a phase is the number of floating-point operations that it needs without padding or recomputation (`floor.py` counts
 them) over the rate at which this machine multiplies that many rows with the model's weights, sampled all through the run on the
@@ -37,39 +38,41 @@ from benchmarks.floor import PHASES, Rate, operations, synchronize
 from meta_demo.core.algorithm import REGISTRY, Algorithm
 from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
+from meta_demo.core.content import Content
 from meta_demo.core.device import choose_device
 from meta_demo.core.heads import one_hot
 from meta_demo.core.loading import BUNDLED, load_backbone
+from meta_demo.data.episode import Example
 from meta_demo.data.samples import load_sample
 
 N_WAY, N_QUERY = 5, 25
 SHOTS = (1, 5)
-SAMPLE = "bank-requests"
+SAMPLES = {"text": "bank-requests", "picture": "shapes"}
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The sentences of one task; the support set goes class by class."""
+    """The sentences, or drawings, of one task; the support set goes class by class."""
 
     shots: int
-    support: list[str]
-    query: list[str]
+    support: list[Content]
+    query: list[Content]
 
     def y(self, like: Tensor) -> Tensor:
         return one_hot([i // self.shots for i in range(len(self.support))], N_WAY, like)
 
 
-def task_texts(shots: int) -> Texts:
+def task_texts(shots: int, modality: str = "text") -> Texts:
     """`shots` examples of each of the sample's first classes, and as many queries of each as make 25."""
-    episode = load_sample(SAMPLE)
+    episode = load_sample(SAMPLES[modality])
     labels = episode.labels[:N_WAY]
 
-    def first(rows: Sequence[Any], count: int) -> list[str]:
+    def first(rows: Sequence[Example], count: int) -> list[Content]:
         return [text for label in labels for text in [row.content for row in rows if row.label == label][:count]]
 
     texts = Texts(shots, first(episode.support, shots), first(episode.query, N_QUERY // N_WAY))
     if (len(texts.support), len(texts.query)) != (N_WAY * shots, N_QUERY):
-        raise ValueError(f"the sample {SAMPLE} has too few sentences for {shots} shots")
+        raise ValueError(f"the sample {SAMPLES[modality]} has too few examples for {shots} shots")
     return texts
 
 
@@ -93,7 +96,7 @@ def time_phases(algorithm: Algorithm, texts: Texts) -> dict[str, float]:
 
 def measure(backbone: Backbone, rounds: int) -> list[dict[str, Any]]:
     """A row for every task and algorithm: of each phase the seconds, the floor, and the rate in operations per second."""
-    tasks = {shots: task_texts(shots) for shots in SHOTS}
+    tasks = {shots: task_texts(shots, backbone.inputs.modality) for shots in SHOTS}
     lengths = {
         shots: [[backbone.encode(text).length for text in side] for side in (texts.support, texts.query)]
         for shots, texts in tasks.items()
@@ -141,14 +144,17 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main(json_file: Annotated[Path | None, arg(name="json", metavar="FILE")] = None, rounds: int = 9) -> None:
+def main(
+    json_file: Annotated[Path | None, arg(name="json", metavar="FILE")] = None, rounds: int = 9, model: str = BUNDLED
+) -> None:
     """Print the table of latencies.
 
     Args:
         json_file: write the figures to this file too, with the machine and the date
         rounds: how often everything is measured
+        model: minilm, glyph-vit, or any other that `adapt` takes
     """
-    backbone = load_backbone(BUNDLED, choose_device(), Cache(0))
+    backbone = load_backbone(model, choose_device(), Cache(0))
     rows = measure(backbone, rounds)
     rates = [phase["rate"] / 1e9 for row in rows for phase in row["phases"].values()]
     machine = {
@@ -164,7 +170,12 @@ def main(json_file: Annotated[Path | None, arg(name="json", metavar="FILE")] = N
     print(table(rows))
     if json_file:
         date = datetime.now(UTC).date().isoformat()
-        report = {"command": "python -m benchmarks.latency", "date": date, "machine": machine, "rows": rows}
+        report = {
+            "command": f"python -m benchmarks.latency --model {model}",
+            "date": date,
+            "machine": machine,
+            "rows": rows,
+        }
         json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

@@ -60,9 +60,10 @@ def test_operations_of_low_rank_factors(tiny: Backbone) -> None:
     }
 
 
+@pytest.mark.parametrize("modality", ["text", "picture"])
 @pytest.mark.parametrize("shots", SHOTS)
-def test_the_tasks_are_as_they_are_called(shots: int) -> None:
-    texts = task_texts(shots)
+def test_the_tasks_are_as_they_are_called(shots: int, modality: str) -> None:
+    texts = task_texts(shots, modality)
     sentences = texts.support + texts.query
     assert (len(texts.support), len(texts.query), len(set(sentences))) == (N_WAY * shots, N_QUERY, len(sentences))
     assert texts.y(torch.zeros(1)).sum(0).tolist() == [shots] * N_WAY
