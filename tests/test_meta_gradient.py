@@ -203,22 +203,23 @@ def test_walking_back_equals_the_stored_graph(scope, head, kept, monkeypatch):
     torch.testing.assert_close(ours, stored, rtol=1e-6, atol=1e-12)
 
 
-def test_prototypes_leave_one_out():
-    """By loops: each example against the other classes' means and the mean of the rest of its own."""
+def test_prototypes_learn_from_one_example_of_each_class():
+    """By loops: example j of its class against example j + r of every class, wherever that is another example."""
     algorithm = build("protonet", scope="lora", last_n=1)
     support = [*SUPPORT, ("a class of one", 3)]
     task = make_task(BACKBONE, algorithm.boundary, support, order=(2, 0, 1, 3))
     z = algorithm.embed({}, task.support + task.query)
-    label = torch.cat([task.support_y, task.query_y]).argmax(1)
+    label = torch.cat([task.support_y, task.query_y]).argmax(1).tolist()
+    members = [[i for i, other in enumerate(label) if other == n] for n in range(4)]
     losses = []
-    for i, own in enumerate(label.tolist()):
-        others = torch.arange(len(label)) != i
-        if not (others & (label == own)).any():
-            continue
-        means = torch.stack([z[others & (label == n)].mean(0) if n == own else z[label == n].mean(0) for n in range(4)])
-        logits = -algorithm.log_scale.exp() * (z[i] - means).square().sum(1)
-        losses.append(cross_entropy(logits, label[i]))
-    assert len(losses) == len(label) - 1
+    for n, own in enumerate(members):
+        for j, i in enumerate(own):
+            for r in range(1, max(map(len, members))):
+                shots = [group[(j + r) % len(group)] for group in members]
+                if shots[n] != i:
+                    logits = -algorithm.log_scale.exp() * (z[i] - z[shots]).square().sum(1)
+                    losses.append(cross_entropy(logits, torch.tensor(n)))
+    assert len(set(map(len, members))) > 1  # classes of different sizes, one of them of a single example
     torch.testing.assert_close(algorithm.meta_loss(task), torch.stack(losses).mean())
 
 

@@ -24,17 +24,19 @@ class PrototypicalNetwork(Algorithm):
         return distance_logits(self.embed({}, x), state.tensors["prototypes"], self.log_scale.exp())
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Leave-one-out: every example of the task in its turn is the query of the prototypes made without it -> [].
+        """Every example of the task is asked about, each time with one other example of every class as its prototype -> [].
 
-        Snell et al. 2017, eq. 2, with no example spent on the support alone. A class of one example is never asked about.
+        Snell et al. 2017, eq. 2, in one-shot form: example j of its class meets example j + r of each, for every turn r, so that
+        all play both roles. A smaller class begins anew, and nothing is asked where an example would meet itself.
         """
         z = self.embed({}, self.backbone.pack(task.support + task.query))  # [B, D]
         label = torch.cat([task.support_y, task.query_y]).argmax(1)  # [B]
-        count = label.bincount()[:, None]  # [N, 1]
-        total = z.new_zeros(len(count), z.shape[1]).index_add(0, label, z)  # [N, D]
-        scale = self.log_scale.exp()
-        rest = (total[label] - z) / (count[label] - 1).clamp(min=1)  # [B, D], each example's class without it
-        own = -scale * (z - rest).square().sum(-1, keepdim=True)  # [B, 1]
-        logits = distance_logits(z, total / count, scale).scatter(1, label[:, None], own)
-        asked = count[label, 0] > 1
-        return cross_entropy(logits[asked], label[asked])
+        count = label.bincount()  # [N]
+        first = count.cumsum(0) - count
+        order = label.argsort(stable=True)
+        place = order.argsort() - first[label]  # [B], of an example in its class
+        turns = torch.arange(1, int(count.max()), device=z.device)[:, None, None]
+        shots = order[first + (place[:, None] + turns) % count]  # [R, B, N]
+        logits = distance_logits(z, z, self.log_scale.exp()).expand(len(turns), -1, -1).gather(2, shots)  # [R, B, N]
+        apart = turns[:, 0] % count[label] != 0  # [R, B]
+        return cross_entropy(logits[apart], label.expand(len(turns), -1)[apart])
