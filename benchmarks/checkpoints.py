@@ -63,7 +63,9 @@ class Arguments:
 
     data: Annotated[Path, arg(help="folder with banking77 and clinc150")] = Path("../shared/data")
     episodes: Annotated[int, arg(help="tasks for algorithms that leave the Transformer alone")] = 600
-    gradient_episodes: Annotated[int, arg(help="tasks, 1-shot, for those that adapt it; a third of them 5-shot")] = 300
+    gradient_episodes: Annotated[
+        int, arg(help="tasks, 1-shot, for those that adapt it; a third of them 5-shot, half as many from the packs")
+    ] = 300
     algorithms: Annotated[str, arg(help="which, separated by commas; all that are shipped unless given")] = ""
 
 
@@ -79,15 +81,14 @@ def main(arguments: Arguments) -> None:
     rows = [row for row in old if row[0] not in names]
     for name in names:
         for where, sampler_of in _samplers(arguments.data).items():
-            if where == PACKS and get_algorithm(name).adapts_body:
-                continue  # slow, and the question there is whether the embeddings became worse
             for shots in (1, 5):
-                count = _count(name, shots, arguments)
+                count = _count(name, where, shots, arguments)
                 tasks = [sampler_of(shots).draw(i) for i in range(count)]
                 rows.append(_row(backbone, name, where, shots, tasks, known))
                 print(" | ".join(map(str, rows[-1])), flush=True)
     rows.sort()
-    report.write("checkpoints", "python -m benchmarks.checkpoints", COLUMNS, rows, title=TITLE, notes=NOTES)
+    command = " ".join(["python -m benchmarks.checkpoints", *sys.argv[1:]])
+    report.write("checkpoints", command, COLUMNS, rows, title=TITLE, notes=NOTES)
     report.into_readme("table", list(COLUMNS), rows)
 
 
@@ -98,10 +99,11 @@ def _samplers(data: Path) -> dict[str, Any]:
     return {where: lambda shots, of=of: Sampler(of, Fixed(5, shots, 5), 0, TEST) for where, of in sources.items()}
 
 
-def _count(name: str, shots: int, arguments: Arguments) -> int:
+def _count(name: str, where: str, shots: int, arguments: Arguments) -> int:
     if not get_algorithm(name).adapts_body:
         return arguments.episodes
-    return arguments.gradient_episodes if shots == 1 else arguments.gradient_episodes // 3
+    count = arguments.gradient_episodes // (2 if where == PACKS else 1)
+    return count if shots == 1 else count // 3
 
 
 def _row(

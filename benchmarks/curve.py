@@ -8,6 +8,7 @@ knobs, so that the start is the one difference. Writes `benchmarks/results/curve
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -72,7 +73,8 @@ def main(arguments: Arguments) -> None:
         rows.append([name, where, len(tasks), "difference", *both])
         for row in rows[-3:]:
             print(" | ".join(map(str, row)), flush=True)
-    report.write("curve", "python -m benchmarks.curve", COLUMNS, rows, title=TITLE, notes=NOTES)
+    command = " ".join(["python -m benchmarks.curve", *sys.argv[1:]])
+    report.write("curve", command, COLUMNS, rows, title=TITLE, notes=NOTES)
 
 
 def _names(chosen: str) -> list[str]:
