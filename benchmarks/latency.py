@@ -51,7 +51,7 @@ SAMPLES = {"text": "bank-requests", "picture": "shapes"}
 
 
 @dataclass(frozen=True)
-class Texts:
+class Contents:
     """The sentences, or drawings, of one task; the support set goes class by class."""
 
     shots: int
@@ -62,7 +62,7 @@ class Texts:
         return one_hot([i // self.shots for i in range(len(self.support))], N_WAY, like)
 
 
-def task_texts(shots: int, modality: str = "text") -> Texts:
+def task_contents(shots: int, modality: str = "text") -> Contents:
     """`shots` examples of each of the sample's first classes, and as many queries of each as make 25."""
     episode = load_sample(SAMPLES[modality])
     labels = episode.labels[:N_WAY]
@@ -70,14 +70,14 @@ def task_texts(shots: int, modality: str = "text") -> Texts:
     def first(rows: Sequence[Example], count: int) -> list[Content]:
         return [text for label in labels for text in [row.content for row in rows if row.label == label][:count]]
 
-    texts = Texts(shots, first(episode.support, shots), first(episode.query, N_QUERY // N_WAY))
-    if (len(texts.support), len(texts.query)) != (N_WAY * shots, N_QUERY):
+    task = Contents(shots, first(episode.support, shots), first(episode.query, N_QUERY // N_WAY))
+    if (len(task.support), len(task.query)) != (N_WAY * shots, N_QUERY):
         raise ValueError(f"the sample {SAMPLES[modality]} has too few examples for {shots} shots")
-    return texts
+    return task
 
 
 @torch.no_grad()
-def time_phases(algorithm: Algorithm, texts: Texts) -> dict[str, float]:
+def time_phases(algorithm: Algorithm, task: Contents) -> dict[str, float]:
     """Seconds of each phase, once. The backbone keeps nothing, so everything is computed."""
     backbone = algorithm.backbone
 
@@ -87,19 +87,19 @@ def time_phases(algorithm: Algorithm, texts: Texts) -> dict[str, float]:
         synchronize(backbone.device)
         return result, time.perf_counter() - started
 
-    support, features = clock(lambda: algorithm.features(texts.support))
-    y = texts.y(algorithm.log_scale)
+    support, features = clock(lambda: algorithm.features(task.support))
+    y = task.y(algorithm.log_scale)
     states, adapt = clock(lambda: list(algorithm.adapt(support, y)))
-    _, predict = clock(lambda: algorithm.predict(states[-1], algorithm.features(texts.query)))
+    _, predict = clock(lambda: algorithm.predict(states[-1], algorithm.features(task.query)))
     return dict(zip(PHASES, (features, adapt, predict), strict=True))
 
 
 def measure(backbone: Backbone, rounds: int) -> list[dict[str, Any]]:
     """A row for every task and algorithm: of each phase the seconds, the floor, and the rate in operations per second."""
-    tasks = {shots: task_texts(shots, backbone.inputs.modality) for shots in SHOTS}
+    tasks = {shots: task_contents(shots, backbone.inputs.modality) for shots in SHOTS}
     lengths = {
-        shots: [[backbone.encode(text).length for text in side] for side in (texts.support, texts.query)]
-        for shots, texts in tasks.items()
+        shots: [[backbone.encode(content).length for content in side] for side in (task.support, task.query)]
+        for shots, task in tasks.items()
     }
     algorithms = {name: cls(backbone, cls.Config()).requires_grad_(False) for name, cls in REGISTRY.items()}
     rates = {shots: [Rate(backbone, sum(side)) for side in sides] for shots, sides in lengths.items()}

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import protocol, report
 from benchmarks.floor import Rate, Sizes, operations
-from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_texts
+from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_contents
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.backbone import Backbone
 from meta_demo.ui import benchmark_tab
@@ -63,7 +63,7 @@ def test_operations_of_low_rank_factors(tiny: Backbone) -> None:
 @pytest.mark.parametrize("modality", ["text", "picture"])
 @pytest.mark.parametrize("shots", SHOTS)
 def test_the_tasks_are_as_they_are_called(shots: int, modality: str) -> None:
-    texts = task_texts(shots, modality)
+    texts = task_contents(shots, modality)
     sentences = texts.support + texts.query
     assert (len(texts.support), len(texts.query), len(set(sentences))) == (N_WAY * shots, N_QUERY, len(sentences))
     assert texts.y(torch.zeros(1)).sum(0).tolist() == [shots] * N_WAY

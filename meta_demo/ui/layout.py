@@ -154,7 +154,7 @@ def _teach() -> Teach:
         with gr.Column(min_width=120, elem_classes="beside"):
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
-    gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload"), words=too_big, limit=MAX_FILE)
+    gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
     cards = {
         "text": class_cards("text", cards_from(load_sample(FIRST_SAMPLE["text"])), elem_id="cards"),
         "picture": class_cards("picture", [], elem_id="picture-cards", visible="hidden"),

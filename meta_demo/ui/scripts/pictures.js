@@ -24,8 +24,7 @@ async function readPictures(files, words, taken) {
 const isPicture = (file) => file.type.startsWith("image/");
 const picturesOf = (transfer) => [...(transfer?.files || [])].filter(isPicture);
 
-// Files dropped or pasted on `node` go to `taken`, unless something else than pictures is among them. Pasted on it is also what is
-// pasted while the pointer is over it: nothing of a card has the focus before somebody draws or types.
+// Files dropped or pasted on `node` go to `taken`, unless something else than pictures is among them; see also paste.js.
 function receive(node, words, taken) {
   node.classList.add("receives");
   node.addEventListener("dragover", (event) => {
@@ -43,16 +42,6 @@ function receive(node, words, taken) {
   };
   node.addEventListener("drop", (event) => accept(event, event.dataTransfer));
   node.addEventListener("paste", (event) => accept(event, event.clipboardData));
-}
-
-if (!document.pastesWherePointed) {
-  document.pastesWherePointed = true; // once, for all components
-  document.addEventListener("paste", (event) => {
-    const pointed = [...document.querySelectorAll(".receives:hover")].pop();
-    if (!pointed || event.target.closest(".receives, input, textarea")) return;
-    const { clipboardData } = event;
-    pointed.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
-  });
 }
 
 function fileButton(words, taken) {
