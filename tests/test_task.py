@@ -31,10 +31,6 @@ def test_nothing_to_cut():
     assert partition([]) == []
 
 
-def test_where_parts_cost_nothing_nothing_is_padded():
-    assert partition([3, 3, 4, 9, 9], 0) == [slice(0, 2), slice(2, 3), slice(3, 5)]
-
-
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 @pytest.mark.parametrize("boundary", [0, 1, 3])
 def test_packed_inputs_have_the_same_embeddings(architecture, boundary):

@@ -20,7 +20,7 @@ from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.content import Content
 from meta_demo.core.inputs import Encoded, Inputs, Key
 from meta_demo.core.replay import Replay
-from meta_demo.core.task import GROUP_COST, Features, Group, padded, partition
+from meta_demo.core.task import Features, Group, partition
 
 
 class Backbone:
@@ -99,30 +99,29 @@ class Backbone:
         for g in self._prefix(missing, boundary).groups:
             rows = self._run(g.first, g.mask, g.hidden, boundary, self.n_layers, weights)
             for place, row in zip(g.index.tolist(), rows, strict=True):
-                encoded = missing[place]
-                self._keep(hidden, encoded, row, (self._fingerprint, run, encoded.key))
+                key = missing[place].key
+                hidden[key] = row.clone()
+                self._cache.put((self._fingerprint, run, key), hidden[key], size_of(row))
         return self._grouped(inputs, hidden, self.n_layers)
 
     def _prefix(self, inputs: list[Encoded], boundary: int) -> Features:
         if boundary == 0 or not inputs:
             return self._grouped(inputs, {}, boundary)
         hidden: dict[Key, Tensor] = {}
-        missing: dict[int, list[tuple[Encoded, Tensor | None]]] = defaultdict(list)
+        missing: dict[tuple[int, int], list[tuple[Encoded, Tensor | None]]] = defaultdict(list)
         for encoded in {i.key: i for i in inputs}.values():
             start, known = self._highest_cached(encoded.key, boundary)
             if start == boundary and known is not None:
                 hidden[encoded.key] = known
             else:
-                missing[start].append((encoded, known))
-        for start, found in missing.items():
-            for chosen, width in self._cut([encoded for encoded, _ in found]):
-                rows = [found[i] for i in chosen]
-                known_rows = [known for _, known in rows if known is not None]
-                batch = self._batch([encoded for encoded, _ in rows], width)
-                before = padded(known_rows, width) if known_rows else None
-                result = self._run(*batch, before, start, boundary, {})
-                for (encoded, _), row in zip(rows, result, strict=True):
-                    self._keep(hidden, encoded, row, (self._fingerprint, encoded.key, boundary))
+                missing[start, self.inputs.width(encoded.length)].append((encoded, known))
+        for (start, width), rows in missing.items():
+            known_rows = [known for _, known in rows if known is not None]
+            batch = self._batch([encoded for encoded, _ in rows], width)
+            result = self._run(*batch, torch.stack(known_rows) if known_rows else None, start, boundary, {})
+            for (encoded, _), row in zip(rows, result, strict=True):
+                hidden[encoded.key] = row.clone()
+                self._cache.put((self._fingerprint, encoded.key, boundary), hidden[encoded.key], size_of(row))
         return self._grouped(inputs, hidden, boundary)
 
     def pack(self, features: Features) -> Features:
@@ -174,22 +173,13 @@ class Backbone:
             first = first.to(self.dtype)
         return first.to(self.device), mask.to(self.device)
 
-    def _keep(self, hidden: dict[Key, Tensor], encoded: Encoded, row: Tensor, place: Hashable) -> None:
-        """Put one input's hidden states, without padding, where they will be looked for."""
-        hidden[encoded.key] = own = row[: encoded.length].clone()
-        self._cache.put(place, own, size_of(own))
-
-    def _cut(self, inputs: Sequence[Encoded]) -> Iterator[tuple[list[int], int]]:
-        """Places of the inputs that go into one batch, and its width."""
-        widths = [self.inputs.width(i.length) for i in inputs]
-        order = sorted(range(len(inputs)), key=widths.__getitem__)
-        for chosen in partition([widths[i] for i in order], GROUP_COST if self.inputs.pads else 0):
-            yield order[chosen], widths[order[chosen][-1]]
-
     def _grouped(self, inputs: list[Encoded], hidden: dict[Key, Tensor], boundary: int) -> Features:
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, encoded in enumerate(inputs):
+            places[self.inputs.width(encoded.length)].append(place)
         groups = []
-        for index, width in self._cut(inputs):
+        for width, index in sorted(places.items()):
             first, mask = self._batch([inputs[i] for i in index], width)
-            rows = padded([hidden[inputs[i].key] for i in index], width) if boundary else None
+            rows = torch.stack([hidden[inputs[i].key] for i in index]) if boundary else None
             groups.append(Group(torch.tensor(index, device=self.device), first, mask, rows))
         return Features(tuple(groups), boundary, len(inputs))

@@ -19,7 +19,7 @@ from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.content import Content, Picture
 from meta_demo.core.framing import framed
 from meta_demo.core.messages import UserError
-from meta_demo.core.task import NARROWEST
+from meta_demo.core.task import width_for
 
 POOLING = "1_Pooling/config.json"  # sentence-transformers' side file
 POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
@@ -49,7 +49,7 @@ class Inputs(ABC):
 
     @abstractmethod
     def width(self, length: int) -> int:
-        """Of a batch whose longest input has `length` tokens."""
+        """Of the batch that an input of `length` tokens goes into."""
 
     @abstractmethod
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
@@ -96,7 +96,7 @@ class TextInputs(Inputs):
         return Encoded(tuple(cut), len(cut), len(whole) - len(cut))
 
     def width(self, length: int) -> int:
-        return max(length, min(NARROWEST, self.max_tokens)) if self.pads else length
+        return min(width_for(length), max(self.max_tokens, length)) if self.pads else length
 
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
         ids = [[*key, *[self.pad] * (width - len(key))] for key in keys if not isinstance(key, Picture)]

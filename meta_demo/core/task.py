@@ -1,4 +1,4 @@
-"""Task and Features: what the frozen prefix hands to the adaptable suffix, grouped by length so that little is padding."""
+"""Task and Features: what the frozen prefix hands to the adaptable suffix, bucketed by width so that little is padding."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-# Tokens: from here on matrix products take the same path for one input as for many, and whatever its padding. The rows of a
-# batch then do not depend, to the last bit, on their neighbours, nor on what was cached.
-NARROWEST = 16
+# A width depends on the input alone, and is large enough for matrix products to take the same path for one input as for
+# many: the rows of a batch then do not depend, to the last bit, on their neighbours, nor on what was cached.
+WIDTHS = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 448, 512)
 
 GROUP_COST = 32  # tokens: about what the calls of one more group cost, measured with MiniLM on a CPU
+
+
+def width_for(length: int) -> int:
+    """The bucket of an input of `length` tokens: the narrowest of WIDTHS that holds it, beyond them `length` itself."""
+    return next((width for width in WIDTHS if width >= length), length)
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,11 @@ class Group:
     @classmethod
     def of(cls, rows: Sequence[Row], pad: int) -> Group:
         """Rows as one group as wide as the longest of them; `pad` is the token that fills the others up."""
-        width = max(row.length for row in rows)
-        ids = padded([row.ids for row in rows], width, pad)
-        mask = padded([torch.ones_like(row.ids) for row in rows], width)
+        ids = pad_sequence([row.ids for row in rows], batch_first=True, padding_value=pad)
+        mask = pad_sequence([torch.ones_like(row.ids) for row in rows], batch_first=True)
         known = [row.hidden for row in rows if row.hidden is not None]
         index = torch.tensor([row.place for row in rows], device=ids.device)
-        return cls(index, ids, mask, padded(known, width) if known else None)
+        return cls(index, ids, mask, pad_sequence(known, batch_first=True) if known else None)
 
 
 @dataclass(frozen=True, order=True)
@@ -62,20 +67,12 @@ class Row:
     hidden: Tensor | None = field(compare=False)
 
 
-def padded(rows: Sequence[Tensor], width: int, value: int = 0) -> Tensor:
-    """Rows [L, ...] of different lengths -> [b, width, ...]."""
-    filled = rows[0].new_full((len(rows), width, *rows[0].shape[1:]), value)
-    for place, row in enumerate(rows):
-        filled[place, : len(row)] = row
-    return filled
-
-
-def partition(lengths: Sequence[int], part_cost: int = GROUP_COST) -> list[slice]:
-    """Where to cut ascending `lengths` so that the padded tokens and `part_cost` for each part are least; at 0, none is padded."""
+def partition(lengths: Sequence[int]) -> list[slice]:
+    """Where to cut ascending `lengths` so that the padded tokens and GROUP_COST for each part are least."""
     ends = [i + 1 for i, n in enumerate(lengths) if i + 1 == len(lengths) or lengths[i + 1] > n]
     best = {0: (0, 0)}  # end -> cost of all up to there, start of the last part
     for end in ends:
-        best[end] = min((best[start][0] + (end - start) * lengths[end - 1] + part_cost, start) for start in best)
+        best[end] = min((best[start][0] + (end - start) * lengths[end - 1] + GROUP_COST, start) for start in best)
     cuts, end = [], len(lengths)
     while end:
         cuts.append(slice(best[end][1], end))
