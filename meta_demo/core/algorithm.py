@@ -59,6 +59,7 @@ class Algorithm(nn.Module, ABC):
         log_scale = torch.tensor(config.scale, dtype=backbone.dtype, device=backbone.device).log()
         self.log_scale = nn.Parameter(log_scale)
         self._number = next(_NUMBERS)
+        self._merged: tuple[int, dict[str, Tensor]] | None = None  # the start for `outputs`, and the version it is of
 
     @property
     def body(self) -> dict[str, Tensor]:
@@ -75,7 +76,10 @@ class Algorithm(nn.Module, ABC):
         if self.adapts_body or (torch.is_grad_enabled() and self.log_scale.requires_grad):
             return self.backbone.features(texts, self.boundary)
         version = sum(p._version for p in self.parameters())  # grows with every change in place
-        return self.backbone.outputs(texts, self.boundary, self.weights({}), (self._number, version))
+        if self._merged is None or self._merged[0] != version:
+            with torch.no_grad():
+                self._merged = version, scopes.merged(self.backbone, self.body)
+        return self.backbone.outputs(texts, self.boundary, self._merged[1], (self._number, version))
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
         """Unit embeddings [B, D] under the adapted weights."""

@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -99,29 +100,32 @@ class Backbone:
         for g in self._prefix(missing, boundary).groups:
             rows = self._run(g.first, g.mask, g.hidden, boundary, self.n_layers, weights)
             for place, row in zip(g.index.tolist(), rows, strict=True):
-                key = missing[place].key
-                hidden[key] = row.clone()
-                self._cache.put((self._fingerprint, run, key), hidden[key], size_of(row))
+                key, length = missing[place].key, missing[place].length
+                hidden[key] = row[:length].clone()
+                self._cache.put((self._fingerprint, run, key), hidden[key], size_of(hidden[key]))
         return self._grouped(inputs, hidden, self.n_layers)
 
     def _prefix(self, inputs: list[Encoded], boundary: int) -> Features:
         if boundary == 0 or not inputs:
             return self._grouped(inputs, {}, boundary)
         hidden: dict[Key, Tensor] = {}
-        missing: dict[tuple[int, int], list[tuple[Encoded, Tensor | None]]] = defaultdict(list)
+        missing: dict[int, list[tuple[Encoded, Tensor | None]]] = defaultdict(list)
         for encoded in {i.key: i for i in inputs}.values():
             start, known = self._highest_cached(encoded.key, boundary)
             if start == boundary and known is not None:
                 hidden[encoded.key] = known
             else:
-                missing[start, self.inputs.width(encoded.length)].append((encoded, known))
-        for (start, width), rows in missing.items():
-            known_rows = [known for _, known in rows if known is not None]
-            batch = self._batch([encoded for encoded, _ in rows], width)
-            result = self._run(*batch, torch.stack(known_rows) if known_rows else None, start, boundary, {})
-            for (encoded, _), row in zip(rows, result, strict=True):
-                hidden[encoded.key] = row.clone()
-                self._cache.put((self._fingerprint, encoded.key, boundary), hidden[encoded.key], size_of(row))
+                missing[start].append((encoded, known))
+        for start, rows in missing.items():
+            for width, places in self._batches([encoded for encoded, _ in rows]):
+                batch = [rows[i] for i in places]
+                known_rows = [known for _, known in batch if known is not None]
+                first, mask = self._batch([encoded for encoded, _ in batch], width)
+                result = self._run(first, mask, _padded(known_rows, width) if start else None, start, boundary, {})
+                for (encoded, _), row in zip(batch, result, strict=True):
+                    hidden[encoded.key] = row[: encoded.length].clone()
+                    kept = hidden[encoded.key]
+                    self._cache.put((self._fingerprint, encoded.key, boundary), kept, size_of(kept))
         return self._grouped(inputs, hidden, boundary)
 
     def pack(self, features: Features) -> Features:
@@ -174,12 +178,25 @@ class Backbone:
         return first.to(self.device), mask.to(self.device)
 
     def _grouped(self, inputs: list[Encoded], hidden: dict[Key, Tensor], boundary: int) -> Features:
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, encoded in enumerate(inputs):
-            places[self.inputs.width(encoded.length)].append(place)
         groups = []
-        for width, index in sorted(places.items()):
+        for width, index in self._batches(inputs):
             first, mask = self._batch([inputs[i] for i in index], width)
-            rows = torch.stack([hidden[inputs[i].key] for i in index]) if boundary else None
+            rows = _padded([hidden[inputs[i].key] for i in index], width) if boundary else None
             groups.append(Group(torch.tensor(index, device=self.device), first, mask, rows))
         return Features(tuple(groups), boundary, len(inputs))
+
+    def _batches(self, inputs: Sequence[Encoded]) -> list[tuple[int, list[int]]]:
+        """Which inputs go into one batch, and how wide it is: few batches, and little padding."""
+        width = [self.inputs.width(encoded.length) for encoded in inputs]
+        order = sorted(range(len(inputs)), key=lambda i: width[i])
+        if not self.inputs.pads:
+            return [(wide, list(same)) for wide, same in groupby(order, lambda i: width[i])]
+        return [(width[order[cut.stop - 1]], order[cut]) for cut in partition([width[i] for i in order])]
+
+
+def _padded(rows: Sequence[Tensor], width: int) -> Tensor:
+    """Hidden states of several inputs, each [L, D] -> [b, width, D]."""
+    whole = rows[0].new_zeros(len(rows), width, rows[0].shape[-1])
+    for place, row in enumerate(rows):
+        whole[place, : len(row)] = row
+    return whole

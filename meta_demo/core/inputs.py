@@ -49,7 +49,7 @@ class Inputs(ABC):
 
     @abstractmethod
     def width(self, length: int) -> int:
-        """Of the batch that an input of `length` tokens goes into."""
+        """Of the narrowest batch that an input of `length` tokens goes into."""
 
     @abstractmethod
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
