@@ -94,12 +94,35 @@ def test_the_rate_is_the_median_of_its_samples(tiny: Backbone, monkeypatch: pyte
 
 def test_the_mean_over_folds_and_its_interval() -> None:
     """Of independent tasks: the root of the summed squares over the number of folds."""
-    figures = [{"tasks": 600, "frozen": (0.8, 0.003), "trained": (0.9, 0.004), "difference": (0.1, 0.006)}]
-    figures.append({"tasks": 600, "frozen": (0.9, 0.004), "trained": (0.92, 0.003), "difference": (0.02, 0.008)})
+    figures = [
+        {
+            "tasks": 600,
+            "frozen": (0.8, 0.003),
+            "trained": (0.9, 0.004),
+            "difference": (0.1, 0.006),
+            "named": (0.95, 0.0),
+        }
+    ]
+    figures.append(
+        {
+            "tasks": 600,
+            "frozen": (0.9, 0.004),
+            "trained": (0.92, 0.003),
+            "difference": (0.02, 0.008),
+            "named": (0.97, 0.0),
+        }
+    )
     folds = [{"data set": "CLINC150", "fold": 2 - i, "shots": [f, f]} for i, f in enumerate(figures)]
     mean, _, *rows = protocol.table(folds)
     assert mean[:2] == ["CLINC150", "mean"]
-    assert mean[3:] == [1200, "85.0 ± 0.2 %", "91.0 ± 0.2 %", "+6.0 ± 0.5", protocol.PUBLISHED["CLINC150", 1]]
+    assert mean[3:] == [
+        1200,
+        "85.0 ± 0.2 %",
+        "91.0 ± 0.2 %",
+        "+6.0 ± 0.5",
+        "96.0 ± 0.0 %",
+        protocol.PUBLISHED["CLINC150", 1],
+    ]
     assert [row[1] for row in rows] == ["1", "2", "1", "2"] and rows[1][4] == "80.0 ± 0.3 %"
 
 

@@ -149,6 +149,7 @@ REFUSED: list[tuple[str, bytes, str, list[str]]] = [
     (".txt", GOOD, "unknown_suffix", ["file.txt", ".csv .tsv .jsonl .xlsx"]),
     ("", GOOD, "unknown_suffix", [".csv"]),
     (".xls", GOOD, "unknown_suffix", [".xlsx"]),
+    (".PNG", b"", "lone_picture", ["file.PNG", "zip"]),
     *((suffix, b"", "empty_file", ["file" + suffix]) for suffix in (*WRITERS, ".json")),
     *((suffix, b"\xef\xbb\xbf \n\t", "empty_file", []) for suffix in (".csv", ".tsv", ".jsonl", ".json")),
     (".csv", b"\x89PNG\r\n\x1a\n" + bytes(20), "wrong_suffix", ["PNG"]),
@@ -204,7 +205,7 @@ REFUSED: list[tuple[str, bytes, str, list[str]]] = [
 @pytest.mark.parametrize(("suffix", "data", "name", "parts"), REFUSED, ids=[f"{case[2]}{case[0]}" for case in REFUSED])
 def test_refusals(suffix: str, data: bytes, name: str, parts: list[str]) -> None:
     with pytest.raises(UserError) as caught:
-        read(read_episode if suffix == ".json" else read_rows, data, suffix)
+        read(read_episode if suffix in (".json", ".PNG") else read_rows, data, suffix)
     assert caught.value.name == name
     assert all(part in caught.value.message(lang) for part in parts for lang in ("en", "zh"))
 

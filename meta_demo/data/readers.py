@@ -23,7 +23,7 @@ from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, make_episode, shorten
 from meta_demo.data.files import MAX_FILE, MB, UPLOAD, Limits, read_bytes, read_json, read_text
 from meta_demo.data.folders import ZIP, open_tree, pictures_in, read_class_folders
-from meta_demo.data.pictures import DATA_URL, bounded, read_data_url
+from meta_demo.data.pictures import DATA_URL, SUFFIXES, bounded, read_data_url
 from meta_demo.data.tasks import ReadImage, parse_episode, pictures_beside
 
 MAX_UNZIPPED = 200 * MB
@@ -50,6 +50,8 @@ def read_episode(path: Path, read: ReadImage = read_data_url) -> Episode:
 
     `read` reads a task file's or table's pictures; see `parse_episode`.
     """
+    if path.suffix.lower() in SUFFIXES:
+        raise UserError("lone_picture", file=path.name)
     if path.suffix.lower() in TABLES or _is_tree(path):
         return make_episode(_rows(path, UPLOAD, read))
     text = read_text(read_bytes(path, EPISODE_FILES), path.name)

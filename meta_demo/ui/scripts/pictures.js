@@ -21,7 +21,8 @@ async function readPictures(files, words, taken) {
   }
 }
 
-const isPicture = (file) => file.type.startsWith("image/");
+// Some systems know no type for some pictures.
+const isPicture = (file) => file.type.startsWith("image/") || /\.(png|jpe?g|gif|webp|bmp|tiff?|avif)$/i.test(file.name);
 const picturesOf = (transfer) => [...(transfer?.files || [])].filter(isPicture);
 
 // Files dropped or pasted on `node` go to `taken`, unless something else than pictures is among them; see also paste.js.
