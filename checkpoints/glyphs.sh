@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the bundled picture model from random weights: on made-up glyphs alone, then on glyphs and Omniglot's minimal background set 1
-# (Lake et al. 2015) together. About 75 minutes on one core. DATA says where omniglot_small1/ lies. With `held-out` it leaves each alphabet
-# out in turn instead, after the first stage, whose weights it takes from out/stage1, a model folder.
+# (Lake et al. 2015) together; then each algorithm's own start on top of it. DATA says where omniglot_small1/ lies. With `starts` it trains
+# those alone; with `held-out` it leaves each alphabet out in turn, after the first stage, whose weights it takes from out/stage1, a model folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data}
@@ -12,6 +12,31 @@ HERE=checkpoints/glyph-vit
 train() {
   "$PYTHON" -m meta_demo train --algorithm protonet --protonet.scope model --protonet.scale 10 --k-shot 1 --muon --bf16 "$@"
 }
+
+# Each algorithm's start for the model as it is: low-rank factors by its own outer loop, the running mean of the run kept.
+start() {
+  local name=$1
+  shift
+  rm -rf "${HERE:?}/$name"
+  "$PYTHON" -m meta_demo train --model glyph-vit --algorithm "$name" "--$name.scale" 10 --source builtin:glyphs:5 --source "$DATA/omniglot_small1" \
+    --valid builtin:glyphs:1 --within 0.8 --n-way 10 --k-shot 1 --n-query 2 --meta-batch 4 --distort 0.7 --keep last --warmup 0.1 --lr 1e-3 \
+    --valid-every 1000 --valid-episodes 60 --output "$HERE/$name" "$@"
+  rm "$HERE/$name/training.safetensors"
+}
+
+starts() {
+  start protonet --steps 200 --ema 0.996
+  start anil --steps 100 --ema 0.992
+  start fomaml --steps 100 --ema 0.992
+  start maml --start "$HERE/fomaml" --steps 40 --ema 0.98
+  start reptile --steps 100 --ema 0.992
+  start finetune --steps 100 --ema 0.992
+}
+
+if [ "${1:-}" = starts ]; then
+  starts
+  exit
+fi
 
 mkdir -p out
 
@@ -42,4 +67,9 @@ train --model out/stage1 --source builtin:glyphs:2 --source "$DATA/omniglot_smal
   --distort 1 --ema 0.995 --steps 1300 --warmup 0.03 --lr 0.0025 --valid-every 325 --valid-episodes 60 --output out/both --export out/stage2
 
 train --model out/stage2 --source builtin:glyphs:4 --source "$DATA/omniglot_small1" --valid builtin:glyphs:1 --within 0.8 $on_hands \
-  --distort 0.7 --ema 0.99 --steps 800 --warmup 0.03 --lr 0.002 --valid-every 400 --valid-episodes 60 --output out/all --export "$HERE/model"
+  --distort 0.7 --ema 0.99 --steps 800 --warmup 0.03 --lr 0.002 --valid-every 400 --valid-episodes 60 --output out/all --export out/stage3
+
+train --model out/stage3 --source builtin:glyphs:5 --source "$DATA/omniglot_small1" --valid builtin:glyphs:1 --within 0.8 $on_hands \
+  --distort 0.8 --ema 0.995 --steps 4200 --warmup 0.03 --lr 0.0025 --valid-every 1050 --valid-episodes 60 --output out/long --export "$HERE/model"
+
+starts

@@ -9,6 +9,7 @@ from conftest import ARCHITECTURES, tiny_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.loading import load_backbone
 from meta_demo.core.messages import UserError
+from meta_demo.core.scopes import merged, own_weights
 from meta_demo.data.samples import load_sample
 
 TEXTS = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length", "hello"]
@@ -81,6 +82,21 @@ def test_features_do_not_depend_on_neighbours_or_cache(minilm):
             for row, place in zip(hidden(backbone.outputs(some, 4, weights, "run")), places, strict=True):
                 assert torch.equal(row, whole[place])
     assert minilm.forward(minilm.features(texts, 4), {}).shape == (len(texts), 384)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_factors_added_up_are_the_same_model(architecture):
+    backbone = tiny_backbone(architecture)
+    rng = torch.Generator().manual_seed(0)
+    factors = own_weights(backbone, "lora", 2, 4, rng)
+    for w in factors.values():
+        w.copy_(torch.randn(w.shape, generator=rng, dtype=w.dtype) / 4)
+    whole = merged(backbone, factors)
+    assert len(whole) == len(factors) / 2 and whole.keys().isdisjoint(factors)
+    x = backbone.features(TEXTS, backbone.n_layers - 2)
+    z = backbone.forward(x, factors)
+    torch.testing.assert_close(backbone.forward(x, whole), z, rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(z, backbone.forward(x, {}))
 
 
 def test_each_input_is_computed_once(tiny_of, monkeypatch):
