@@ -52,6 +52,28 @@ def test_support_order_is_irrelevant(name):
 
 @EVERY_SCOPE
 @ALGORITHMS
+def test_a_start_that_has_changed_is_used_at_once(name, scope):
+    """What is kept of a start between calls follows the outer loop's steps."""
+    algorithm, texts = build(name, scope=scope), [text for text, _ in SUPPORT]
+
+    def embeddings():
+        with torch.no_grad():
+            return algorithm.embed({}, algorithm.features(texts))
+
+    before = embeddings()
+    assert torch.equal(embeddings(), before)
+    with torch.no_grad():
+        for w in algorithm.body.values():
+            w.add_(0.1 * torch.randn(w.shape, generator=torch.Generator().manual_seed(1), dtype=w.dtype))
+    fresh = build(name, scope=scope)
+    fresh.load_state_dict(algorithm.state_dict())
+    changed = embeddings()
+    torch.testing.assert_close(changed, fresh.embed({}, fresh.features(texts)).detach(), rtol=1e-9, atol=1e-11)
+    assert scope == "head" or not torch.allclose(changed, before)
+
+
+@EVERY_SCOPE
+@ALGORITHMS
 def test_same_seed_same_bits(name, scope):
     first, second = run(build(name, 7, scope=scope))[0], run(build(name, 7, scope=scope))[0]
     assert torch.equal(first, second)
