@@ -18,8 +18,8 @@ start() {
   local name=$1
   shift
   rm -rf "${HERE:?}/$name"
-  "$PYTHON" -m meta_demo train --model glyph-vit --algorithm "$name" "--$name.scale" 10 --source builtin:glyphs:5 --source "$DATA/omniglot_small1" \
-    --valid builtin:glyphs:1 --within 0.8 --n-way 10 --k-shot 1 --n-query 2 --meta-batch 4 --distort 0.7 --keep last --warmup 0.1 --lr 1e-3 \
+  "$PYTHON" -m meta_demo train --model glyph-vit --algorithm "$name" "--$name.scale" 10 --source builtin:glyphs:6 --source "$DATA/omniglot_small1" \
+    --valid builtin:glyphs:1 --within 0.8 --n-way 10 --k-shot 1 --n-query 2 --meta-batch 4 --keep last --warmup 0.1 --lr 1e-3 \
     --valid-every 1000 --valid-episodes 60 --output "$HERE/$name" "$@"
   rm "$HERE/$name/training.safetensors"
 }
