@@ -23,7 +23,7 @@ train() {
 # What is kept is the running mean of all steps, which still holds 45 % of the start (decay to the power of steps): gains are kept, and
 # less of what was known is lost (WiSE-FT, Wortsman et al. 2022). The few validation tasks that two cores can afford are no judge.
 recipe() {
-  local gentle="--keep last --warmup 0.1 --bf16 --valid-episodes 20 --valid-every 1000 --save-every 20 --lr 2e-3"
+  local gentle="--keep last --warmup 0.1 --bf16 --valid-episodes 20 --valid-every 1000 --save-every 20 --lr 1e-3"
   case $1 in
     protonet) train protonet $gentle --protonet.scale 10 --n-query 3 --steps 150 --ema 0.9947 ;;
     fomaml) train fomaml $gentle --n-query 4 --steps 100 --ema 0.992 ;;
