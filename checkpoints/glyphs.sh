@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Trains the bundled picture model from random weights: on made-up glyphs alone, then on glyphs and Omniglot's minimal background set 1
 # (Lake et al. 2015) together; then each algorithm's own start on top of it. DATA says where omniglot_small1/ lies. With `starts` it trains
-# those alone; with `held-out` it leaves each alphabet out in turn, after the first stage, whose weights it takes from out/stage1, a model folder.
+# those alone; with `held-out` it goes on with made-up glyphs after the first stage, whose weights it takes from out/stage1, a model folder,
+# and then leaves each alphabet out in turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data}
@@ -44,6 +45,8 @@ mkdir -p out
 on_hands="--n-way 20 --n-query 1 --meta-batch 5 --keep last"
 
 if [ "${1:-}" = held-out ]; then
+  train --model out/stage1 --source builtin:glyphs:4 --valid "$DATA/omniglot_small1" --within 1 $on_hands --distort 0.8 --ema 0.995 \
+    --steps 1200 --warmup 0.03 --lr 0.0025 --valid-every 1200 --valid-episodes 200 --output out/more --export out/made-up
   for alphabet in Balinese Early_Aramaic Greek Korean Latin; do
     "$PYTHON" - "$DATA/omniglot_small1" "$alphabet" > out/split.json <<'END'
 import json, pathlib, sys
@@ -52,9 +55,9 @@ labels = [f"{c.parent.name}/{c.name}" for c in sorted(root.glob("*/character*"))
 mine = [label for label in labels if label.startswith(held_out + "/")]
 print(json.dumps({"test": mine, "train": [label for label in labels if label not in mine]}))
 END
-    train --model out/stage1 --source "$DATA/omniglot_small1" --classes out/split.json:train --source builtin:glyphs:2 \
-      --valid "$DATA/omniglot_small1" --valid-classes out/split.json:test --within 0.8 $on_hands --distort 0.7 --ema 0.97 \
-      --steps 100 --warmup 0.05 --lr 0.002 --valid-every 100 --valid-episodes 200 --output "out/without-$alphabet"
+    train --model out/made-up --source "$DATA/omniglot_small1" --classes out/split.json:train --source builtin:glyphs:2 \
+      --valid "$DATA/omniglot_small1" --valid-classes out/split.json:test --within 0.8 $on_hands --distort 0.8 --ema 0.995 \
+      --steps 500 --warmup 0.03 --lr 0.0025 --valid-every 500 --valid-episodes 200 --output "out/without-$alphabet"
   done
   exit
 fi
