@@ -28,7 +28,7 @@ recipe() {
     protonet) train protonet $gentle --protonet.scale 10 --n-query 3 --steps 150 --ema 0.9947 ;;
     fomaml) train fomaml $gentle --n-query 4 --steps 100 --ema 0.992 ;;
     anil) train anil $gentle --n-query 4 --steps 125 --ema 0.9936 ;;
-    maml) train maml $gentle --start "$OUT/fomaml" --n-query 4 --steps 40 --ema 0.98 ;;
+    maml) train maml $gentle --lr 3e-4 --start "$OUT/fomaml" --n-query 4 --steps 40 --ema 0.98 ;;
     reptile) train reptile $gentle --n-query 3 --steps 100 --ema 0.992 ;;
     finetune) train finetune $gentle --n-query 4 --steps 100 --ema 0.992 ;;
   esac
