@@ -39,10 +39,10 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     first = answers(page)
     assert all(top in cards(page) for top, _ in first.values())
 
-    page.fill("#sentence textarea", "which airline flies to Rome on Mondays")
-    expect(page.locator(".prediction[data-algorithm=protonet]")).to_have_attribute("data-top", "flights")
+    page.fill("#sentence textarea", "a quiet hotel near the old harbour")
+    expect(page.locator(".prediction[data-algorithm=protonet]")).to_have_attribute("data-top", "accommodation")
     assert answers(page) != first
-    expect(page.locator("#look-sentence")).to_contain_text("airline")
+    expect(page.locator("#look-sentence")).to_contain_text("hotel")
 
     end, drawn = answers(page), heatmap(page)
     slide(page, "#step", 0)
