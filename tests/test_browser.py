@@ -30,8 +30,10 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     page = visit()
     assert len(cards(page)) >= 2
     assert page.locator("#sentence textarea").input_value()
+    expect(page.locator("#head")).to_be_hidden()  # nothing to look at yet
     page.evaluate(STEPS_SEEN)
     adapt(page)
+    expect(page.locator("#head")).to_be_visible()
     assert page.evaluate("window.seen.size") > 3, "the steps stream"
     assert page.evaluate("window.points") > 3, "the curves grow"
     assert page.locator(".run").count() == page.locator(".prediction").count() >= 3

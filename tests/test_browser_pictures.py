@@ -192,8 +192,11 @@ def test_files_dropped_on_cards_and_on_the_pad(visit: Open, model: Path, tmp_pat
     expect(count(page, 1)).to_have_text("1")
     page.locator(f"{CARDS} .thumb-remove").nth(1).evaluate("e => e.click()")
     learn(page)
+    drop(page, page.locator(".try-pad"), tmp_path / "note.png")
+    expect(page.locator("#message [role=alert]")).to_contain_text("note.png")
     drop(page, page.locator(".try-pad"), tmp_path / "3.png")
     expect(page.locator(".prediction[data-algorithm=protonet]")).to_have_attribute("data-top", "B", timeout=SLOW)
+    expect(page.locator("#message [role=alert]")).to_have_count(0)
     assert "url(" in page.locator("#try-pad .pad-paper").evaluate("e => e.style.backgroundImage")
     draw(page, page.locator("#try-pad .pad-paper"), CROSS)
     assert page.locator("#try-pad .pad-paper").evaluate("e => e.style.backgroundImage") == "", "drawing puts it away"

@@ -39,6 +39,10 @@ class Asking:
         shown = views.predictions(found, episode, run.colours, run.steps, lang)
         return {page.attempt.predictions: shown}
 
+    def try_another(self, values: Values, request: gr.Request) -> Updates:
+        """Predictions of a new thing; what was said of the last one is over."""
+        return {self.page.message: ""} | self.predict(values, request)
+
     def _tried(self, values: Values) -> Content | None:
         """What is to be recognised; None when there is nothing."""
         attempt = self.page.attempt
@@ -76,13 +80,12 @@ class Asking:
         shown = self._sentence if isinstance(inputs, TextInputs) else self._picture
         return {
             part.empty: "",
-            part.body: gr.Row(visible=True),
             **shown(closely, tried, inputs),
             part.atlas: _atlas(attention.view(*maps, choice.view), choice, inputs),
         }
 
     def _nothing(self, key: str, lang: str) -> Updates:
-        return {self.page.look.empty: views.empty(key, lang), self.page.look.body: gr.Row(visible="hidden")}
+        return {self.page.look.empty: views.empty(key, lang)}
 
     def _choice(self, values: Values, run: Run, shape: tuple[int, ...]) -> look.Choice:
         """What to look at of maps [layers, heads, L, L], as far as there is such a thing."""

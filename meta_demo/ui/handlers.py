@@ -122,7 +122,6 @@ class Handlers:
             page.attempt.step: gr.Slider(value=0, visible=False),
             page.attempt.predictions: views.empty("page.try.empty", lang),
             page.look.empty: views.empty("page.look.empty", lang),
-            page.look.body: gr.Row(visible="hidden"),
         }
 
     def mark_changes(self, values: Values, request: gr.Request) -> Updates:

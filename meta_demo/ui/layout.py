@@ -78,7 +78,6 @@ class Try:
 class Look:
     heading: gr.HTML
     empty: gr.HTML
-    body: gr.Row
     algorithm: gr.Dropdown
     layer: gr.Slider
     head: gr.Dropdown
@@ -255,7 +254,7 @@ def _try() -> Try:
 def _look() -> Look:
     heading = gr.HTML(label("html.look"), elem_classes="heading")
     empty = gr.HTML(label("html.look.empty"), elem_id="look-empty")
-    with gr.Row(equal_height=False, visible="hidden") as body:
+    with gr.Row(equal_height=False, elem_classes="look-body"):
         with gr.Column(scale=2, min_width=280):
             with gr.Row():
                 algorithm = gr.Dropdown([], label=label("page.look.algorithm"), elem_id="look-algorithm", min_width=140)
@@ -277,4 +276,4 @@ def _look() -> Look:
             picture = overlay(elem_id="overlay")
         with gr.Column(scale=2, min_width=260):
             maps = atlas(elem_id="atlas")
-    return Look(heading, empty, body, algorithm, layer, head, view, caption, sentence, words, heatmap, picture, maps)
+    return Look(heading, empty, algorithm, layer, head, view, caption, sentence, words, heatmap, picture, maps)

@@ -151,7 +151,7 @@ def _wire_look(page: Page, asking: Asking) -> None:
     look, attempt, asked = page.look, page.attempt, _asked(page)
     live = {"trigger_mode": "always_last", **QUIET, **MODEL}
     moved = [attempt.sentence.change, attempt.pad.input, attempt.step.input]
-    gr.on(moved, guarded(page.message, asking.predict), asked, {attempt.predictions, page.message}, **live)
+    gr.on(moved, guarded(page.message, asking.try_another), asked, {attempt.predictions, page.message}, **live)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.view.input]
     outputs = _look_outputs(page)
     gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
@@ -248,7 +248,6 @@ def _look_outputs(page: Page) -> set[Any]:
     look = page.look
     return {
         look.empty,
-        look.body,
         look.caption,
         look.sentence,
         look.words,
