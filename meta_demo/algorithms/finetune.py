@@ -31,6 +31,7 @@ class FineTune(GradientAlgorithm):
     def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
         """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count."""
         t = slots.get("t", next(iter(fast.values())).new_zeros(())) + 1
+        bias1, bias2 = 1 - self.beta1 ** float(t), 1 - self.beta2 ** float(t)
         new, memory = {}, {"t": t}
         for name, w in fast.items():
             g = grads[name]
@@ -38,9 +39,7 @@ class FineTune(GradientAlgorithm):
             v = (slots.get(f"v.{name}", torch.zeros_like(g)) * self.beta2).addcmul_(g, g, value=1 - self.beta2)
             rate = self.rate(name)
             # w (1 - rate decay) - rate m_hat / (sqrt(v_hat) + eps), its bias corrections taken out of the tensors
-            root = v.sqrt().mul_((1 - self.beta2 ** float(t)) ** -0.5).add_(self.eps)
-            new[name] = (w * (1 - rate * self.config.weight_decay)).addcdiv(
-                m, root, value=-rate / (1 - self.beta1 ** float(t))
-            )
+            root = v.sqrt().mul_(bias2**-0.5).add_(self.eps)
+            new[name] = (w * (1 - rate * self.config.weight_decay)).addcdiv(m, root, value=-rate / bias1)
             memory |= {f"m.{name}": m, f"v.{name}": v}
         return new, memory
