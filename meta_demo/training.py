@@ -12,7 +12,7 @@ import tempfile
 import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock
@@ -22,8 +22,10 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm
 from meta_demo.core.backbone import Backbone
+from meta_demo.core.content import Content
 from meta_demo.core.device import whole_setting
 from meta_demo.core.messages import UserError
+from meta_demo.data.clusters import apart, clustered
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler, Shape, Variable
@@ -37,7 +39,10 @@ _SEAT = Lock()  # one training at a time: each takes every core there is
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to learn a start from, and how. `sampler` is fixed or variable; `start` is none, auto or a checkpoint's folder."""
+    """What to learn a start from, and how. `sampler` is fixed or variable; `start` is none, auto or a checkpoint's folder.
+
+    Of `unlabelled` examples clusters are made that count as classes to train on.
+    """
 
     train_on: Sequence[Source]
     validate_on: Sequence[Source]
@@ -53,6 +58,7 @@ class Recipe:
     within: float = 0.0
     mix: str = "uniform"
     temperature: float = 2.0
+    unlabelled: Sequence[Content] = ()
 
     @property
     def shape(self) -> Shape:
@@ -102,7 +108,7 @@ def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) 
 
 def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
     """Raises UserError where the sources do not fit, before the model is asked for."""
-    tasks = recipe.tasks
+    recipe.tasks  # noqa: B018  (refuses what does not fit)
     shape = Fixed(recipe.valid_ways, recipe.k_shot, recipe.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=recipe.within)
     algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
@@ -111,6 +117,10 @@ def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
         folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm)
     if folder:
         checkpoint.warm_start(algorithm, folder)
+    if recipe.unlabelled:
+        unlabelled = apart(recipe.unlabelled, recipe.validate_on)
+        found = clustered(algorithm, unlabelled, recipe.shape, recipe.plan.seed)
+        recipe = replace(recipe, train_on=[*recipe.train_on, *found])
     if recipe.plan.distort and (algorithm.boundary or algorithm.backbone.inputs.modality != "picture"):
         raise UserError("distort_pixels")
     record = {
@@ -120,7 +130,7 @@ def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
     return Training(
-        algorithm, tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
+        algorithm, recipe.tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
     )
 
 

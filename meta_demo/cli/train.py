@@ -26,6 +26,9 @@ class Train:
     valid_classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.valid_classes"))] = field(
         default_factory=list
     )
+    unlabelled: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.unlabelled"))] = field(
+        default_factory=list
+    )
     mix: Annotated[Literal["uniform", "size", "temperature"], arg(help=text("cli.train.mix"))] = "uniform"
     temperature: Annotated[float, arg(help=text("cli.train.temperature"))] = 2.0
     algorithm: Annotated[str, arg(help=text("cli.train.algorithm"))] = "maml"
@@ -106,19 +109,22 @@ class Train:
                 raise UserError("knob_range", name=flag, value=value, lo=0, hi=hi)
         if self.minutes is not None:
             check_number("--minutes", self.minutes, 0)
-        if not self.source:
+        if not self.source and not self.unlabelled:
             raise UserError("no_source")
+        if not self.source and not self.valid:
+            raise UserError("unlabelled_alone")
 
     def _prepare(self, processes: Any) -> Any:
         """The training that the flags spell."""
         from meta_demo.core.cache import Cache
         from meta_demo.core.device import choose_device
         from meta_demo.core.loading import load_backbone
+        from meta_demo.data.sources import load_unlabelled
         from meta_demo.train import Plan
         from meta_demo.training import Recipe, prepare, split
 
         train_on, valid_on = self._sources()
-        model = self.model or DEFAULT[train_on[0].modality]
+        model = self.model or DEFAULT[(train_on or valid_on)[0].modality]
 
         def backbone() -> Any:
             scratch = self.seed if self.from_scratch else None
@@ -131,6 +137,7 @@ class Train:
             *split(train_on, valid_on, self.seed),
             Plan(**{name: getattr(self, name) for name in Plan.__dataclass_fields__}),
             knobs=changed_knobs(self, self.algorithm),
+            unlabelled=load_unlabelled(self.unlabelled),
             **{name: getattr(self, name) for name in shared},
         )
         return prepare(recipe, backbone)

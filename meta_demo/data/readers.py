@@ -18,7 +18,7 @@ from typing import Any
 
 import openpyxl
 
-from meta_demo.core.content import Picture
+from meta_demo.core.content import Content, Picture
 from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, make_episode, shorten
 from meta_demo.data.files import MAX_FILE, MB, UPLOAD, Limits, read_bytes, read_json, read_text
@@ -43,6 +43,12 @@ def read_rows(path: Path, limits: Limits = UPLOAD, read: ReadImage = read_data_u
     `read` reads the pictures of a table that comes alone.
     """
     return [row for row in _rows(path, limits, read) if row.content]
+
+
+def read_unlabelled(path: Path, limits: Limits = UPLOAD, read: ReadImage = read_data_url) -> list[Content]:
+    """What stands in a table's column text or image, or in the lines of a text file; nobody looks at labels."""
+    rows = _table(read_bytes(path, UNLABELLED, limits.bytes), path.name, limits, read, labelled=False)
+    return [row.content for row in rows]
 
 
 def read_episode(path: Path, read: ReadImage = read_data_url) -> Episode:
@@ -90,22 +96,24 @@ def _names_pictures(data: bytes, file: str) -> bool:
 
 
 def _records(data: bytes, file: str) -> Records:
-    return TABLES[PurePath(file).suffix.lower()](data, file)
+    suffix = PurePath(file).suffix.lower()
+    return _lines(data, file) if suffix == LINES else TABLES[suffix](data, file)
 
 
-def _table(data: bytes, file: str, limits: Limits, read: ReadImage) -> list[Example]:
-    """The rows of a table; its pictures are read once all rows are in order."""
+def _table(data: bytes, file: str, limits: Limits, read: ReadImage, labelled: bool = True) -> list[Example]:
+    """The rows of a table; its pictures are read once all rows are in order. Unless `labelled`, all labels are ""."""
     found: list[tuple[int, dict[str, str]]] = []
     for number, cells in _records(data, file):
         if not {"text", "image"} & set(cells):
             raise _no_column("text", cells, file, number)
-        if "label" not in cells:
+        if labelled and "label" not in cells:
             raise _no_column("label", cells, file, number)
-        row = {column: _cell(cells.get(column), file, number) for column in ("text", "image", "label")}
+        columns = ("text", "image", "label") if labelled else ("text", "image")
+        row = {"label": ""} | {column: _cell(cells.get(column), file, number) for column in columns}
         said = row["text"] or row["image"]
         if row["text"] and row["image"]:
             raise UserError("row_both", file=file, row=number)
-        if said and not row["label"]:
+        if labelled and said and not row["label"]:
             raise UserError("row_no_label", file=file, row=number, text=shorten(said))
         if said or row["label"]:
             found.append((number, row))
@@ -144,6 +152,11 @@ def _jsonl(data: bytes, file: str) -> Records:
         if not isinstance(value, dict):
             raise UserError("line_not_object", file=file, line=number)
         yield number, _by_column(list(value), list(value.values()))
+
+
+def _lines(data: bytes, file: str) -> Records:
+    for number, line in enumerate(read_text(data, file).split("\n"), 1):
+        yield number, {"text": line}
 
 
 def _delimited(delimiter: str) -> Callable[[bytes, str], Records]:
@@ -212,4 +225,6 @@ TABLES: dict[str, Callable[[bytes, str], Records]] = {
     ".jsonl": _jsonl,
     ".xlsx": _xlsx,
 }
+LINES = ".txt"
+UNLABELLED = (LINES, *TABLES)  # what `read_unlabelled` reads
 EPISODE_FILES = (".json", *TABLES, ZIP)  # what `read_episode` reads, folders aside

@@ -24,6 +24,11 @@ TRAIN, VALID, TEST = 0, 1, 2  # streams: the same seed draws different tasks for
 class Shape(ABC):
     """How large a task is."""
 
+    @property
+    @abstractmethod
+    def least(self) -> int:
+        """Examples that each class of a task must have."""
+
     @abstractmethod
     def check(self, source: Source) -> None:
         """Raises UserError when `source` has too few classes or texts, and says what would fit."""
@@ -45,10 +50,14 @@ class Fixed(Shape):
     k_shot: int = 1
     n_query: int = 5
 
+    @property
+    def least(self) -> int:
+        return self.k_shot + self.n_query
+
     def check(self, source: Source) -> None:
         _check_ways(source, self.n_way)
         label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
-        if len(texts) < self.k_shot + self.n_query:
+        if len(texts) < self.least:
             values = {"label": shorten(label), "count": len(texts), "k_shot": self.k_shot, "n_query": self.n_query}
             raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - self.n_query), **values)
 
@@ -67,10 +76,14 @@ class Variable(Shape):
     max_support: int = 60
     n_query: int = 5
 
+    @property
+    def least(self) -> int:
+        return 2
+
     def check(self, source: Source) -> None:
         _check_ways(source, 2)
         label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
-        if len(texts) < 2:
+        if len(texts) < self.least:
             raise UserError("few_texts", source=source.name, label=shorten(label), count=1, k_shot=1, n_query=1, fits=0)
 
     def fits(self, labels: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example, clean, shorten
 from meta_demo.data.files import MB, Limits, read_bytes, read_json, read_text
 from meta_demo.data.pictures import bounded, read_picture
-from meta_demo.data.readers import parse_lines, read_rows
+from meta_demo.data.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
 from meta_demo.data.tasks import pictures_beside
 
 PACKS = Path(__file__).parent / "packs"
@@ -122,6 +122,21 @@ def load_source(spec: str) -> Source:
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
     return make_source(name, read_rows(path, LIMITS, pictures_beside(path.parent)))
+
+
+def load_unlabelled(specs: Sequence[str]) -> list[Content]:
+    """The examples of tables and text files, with or without labels, and of whatever else `load_source` knows; no label is looked at.
+
+    Raises UserError when one of `specs` cannot be had or read.
+    """
+    found: list[Content] = []
+    for spec in specs:
+        path = Path(spec)
+        if path.suffix.lower() in UNLABELLED:
+            found += read_unlabelled(path, LIMITS, pictures_beside(path.parent))
+        else:
+            found += [content for contents in load_source(spec).classes.values() for content in contents]
+    return found
 
 
 def _glyphs(seed: str, spec: str) -> Source:
