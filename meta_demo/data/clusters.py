@@ -14,7 +14,6 @@ from meta_demo.data.episode import Example
 from meta_demo.data.sampler import Shape
 from meta_demo.data.sources import Source, make_source
 
-RESTARTS = 3
 CHUNK = 256  # examples that are embedded together
 
 
@@ -65,7 +64,7 @@ def _divided(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # several threads add in an order of their own, and a resumed run needs the same bits
-        place = KMeans(count, n_init=RESTARTS, random_state=seed).fit_predict(z)
+        place = KMeans(count, n_init=1, random_state=seed).fit_predict(z)
     size = np.bincount(place, minlength=count)
     rows = (Example(content, f"cluster {i}") for content, i in zip(contents, place, strict=True) if size[i] >= least)
     return make_source(f"{count} clusters of {len(contents)} unlabelled", rows)
