@@ -149,10 +149,14 @@ def allowed() -> bool:
 
 
 class Attempt:
-    """One training of one visitor. Its folder is there as long as this object, and gone with it."""
+    """One training of one visitor. Its folder is there as long as this object, and gone with it.
+
+    `tasks` are the recipe's, and from the first progress on those of clusters as well.
+    """
 
     def __init__(self, recipe: Recipe, model: str) -> None:
         self.recipe, self.model = recipe, model
+        self.tasks = recipe.tasks
         self._ended = Event()
         self._root = Path(tempfile.mkdtemp(prefix="meta-demo-"))
         weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
@@ -169,6 +173,7 @@ class Attempt:
         try:
             about = {"command": "the page's Meta-train tab", "date": datetime.now(UTC).date().isoformat()}
             training = prepare(self.recipe, backbone)
+            self.tasks = training.tasks
             yield from training.run(self.folder, about=about, processes=_Stoppable(self._ended))
         finally:
             _SEAT.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from browsing import SLOW, Open, enter, open_tab, upload, without
 from playwright.sync_api import Page, expect
 
 from meta_demo.core.messages import text
-from meta_demo.data.sources import pack_names
+from meta_demo.data.sources import load_source, pack_names
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures
 
@@ -120,6 +121,37 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(visit: Open, tmp_path: Pat
     page.locator("#train-sources").get_by_label("Sport").check()
     page.click("#train-start")
     expect_alert(page, "The knob “Outer learning rate” is 7")
+
+
+def test_sentences_without_labels_are_trained_on_as_well(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    prepare(page, steps=2)
+    sentences = [str(said) for texts in load_source("builtin:shopping").classes.values() for said in texts]
+    (tmp_path / "mine<b>.txt").write_text("\n".join(sentences))
+    upload(page, tmp_path / "mine<b>.txt", "#train-upload")
+    kind = f"· {len(sentences)} sentences without labels"
+    expect(page.locator("#train-sources").get_by_label(kind)).to_be_checked()
+    last = page.locator("#train-sources").get_by_label(text(f"pack.{pack_names()[-1]}"), exact=True)
+    expect(last).to_be_checked()
+    page.click("#train-start")
+    expect(page.locator("#train-use")).to_be_visible(timeout=2 * SLOW)
+    with page.expect_download() as download:
+        page.click("#train-download")
+    download.value.save_as(tmp_path / "it.zip")
+    with zipfile.ZipFile(tmp_path / "it.zip") as archive:
+        sources = [source["name"] for source in json.loads(archive.read("protonet/card.json"))["sources"]]
+    assert len(sources) == 4 and all(f"of {len(sentences)} unlabelled" in name for name in sources[1:])
+
+    last.uncheck()
+    page.click("#train-start")
+    expect_alert(page, text("error.train_unlabelled_alone"))
+    (tmp_path / "few.txt").write_text("one\ntwo\n")
+    upload(page, tmp_path / "few.txt", "#train-upload")
+    expect(page.locator("#train-sources").get_by_label("· 2 sentences without labels")).to_be_checked()
+    last.check()
+    page.click("#train-start")
+    expect_alert(page, "2 unlabelled examples are too few")
+    expect(page.locator("#train-start")).to_be_enabled()
 
 
 def test_the_benchmark_tab_shows_tables_or_says_that_there_are_none(visit: Open) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.core.content import Content
 from meta_demo.core.messages import UserError, text
 from meta_demo.data.files import Limits
-from meta_demo.data.readers import read_rows
+from meta_demo.data.readers import LINES, read_rows, read_unlabelled
 from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
 from meta_demo.service import Service
 from meta_demo.train import Plan, Progress
@@ -28,7 +29,8 @@ from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.words import label, named, request_language, title
 
 FRAME = 0.2  # seconds between two drawings of the curves
-UPLOADED = ":uploaded"  # the choice that stands for the visitor's file; no pack is called so
+UPLOADED = ":uploaded"  # the choice that stands for the visitor's table; no pack is called so
+UNLABELLED = ":unlabelled"  # and for the visitor's sentences without labels
 FEWEST_CLASSES = 4  # two to train on and two to validate on
 ROWS = 50_000
 FIRST_ALGORITHM = "protonet"  # the quickest by far
@@ -42,9 +44,17 @@ NUMBERS = {  # setting -> least, most, default
 }
 
 
+@dataclass(frozen=True)
+class Uploaded:
+    """The visitor's own examples: a table's or zip's, and sentences without labels, each with its file's name."""
+
+    source: Source | None = None
+    sentences: tuple[str, Sequence[Content]] = ("", ())
+
+
 @dataclass
 class TrainingTab:
-    """The tab's components. Of the session: `uploaded`, the visitor's source; `attempt`, the training that ran last."""
+    """The tab's components. Of the session: `uploaded`, the visitor's files; `attempt`, the training that ran last."""
 
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
@@ -92,7 +102,7 @@ def lay_out() -> TrainingTab | None:
                     use = gr.Button(label("page.train.use"), variant="primary", elem_id="train-use", **words)
                     download = gr.DownloadButton(label("page.train.download"), elem_id="train-download", **words)
                 gr.HTML(label("html.train.download.about"))
-    states = (gr.State(None), gr.State(None))
+    states = (gr.State(Uploaded()), gr.State(None))
     return TrainingTab(
         sources,
         upload,
@@ -136,19 +146,29 @@ class TrainingHandlers:
         self.service, self.page, self.tab, self.playground = service, page, tab, playground
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
-        """The visitor's rows as one more source, and the only one chosen; the file is read once and deleted."""
+        """The visitor's examples as one more choice; the file is read once and deleted.
+
+        Labelled ones are from then on all that is chosen, sentences without labels come on top of what is.
+        """
         tab, lang, path = self.tab, request_language(request), Path(values[self.tab.upload])
+        mine: Uploaded = values[tab.uploaded]
         try:
-            source = make_source(path.name, read_rows(path, Limits(rows=ROWS)))
+            if path.suffix.lower() == LINES:
+                mine = replace(mine, sentences=(path.name, read_unlabelled(path)))
+                chosen = [*(c for c in values[tab.sources] or [] if c != UNLABELLED), UNLABELLED]
+            else:
+                mine, chosen = replace(mine, source=_source(path)), [UPLOADED]
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        if len(source.classes) < FEWEST_CLASSES:
-            raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
-        mine = text("page.train.uploaded", lang, file=path.name, classes=len(source.classes), texts=source.size)
-        packs = [(named("pack", name, lang), name) for name in (*pack_names(), GLYPHS)]
-        chosen = gr.CheckboxGroup([*packs, (mine, UPLOADED)], value=[UPLOADED])
-        return {tab.uploaded: source, tab.sources: chosen, self.page.message: ""}
+        choices = [(named("pack", name, lang), name) for name in (*pack_names(), GLYPHS)]
+        if mine.source:
+            about = {"file": mine.source.name, "classes": len(mine.source.classes), "texts": mine.source.size}
+            choices.append((text("page.train.uploaded", lang, **about), UPLOADED))
+        if mine.sentences[1]:
+            file, sentences = mine.sentences
+            choices.append((text("page.train.unlabelled", lang, file=file, texts=len(sentences)), UNLABELLED))
+        return {tab.uploaded: mine, tab.sources: gr.CheckboxGroup(choices, value=chosen), self.page.message: ""}
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Runs the outer loop and shows every step. Where it cannot start, what was trained before stays."""
@@ -162,7 +182,7 @@ class TrainingHandlers:
         ended = ""
         try:
             for _ in _frames(attempt.run(lambda: self.service.backbone(model)), history):
-                yield self._drawn(history, recipe, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
+                yield self._drawn(history, attempt, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
         except Exception as error:
             if not history or not isinstance(error, UserError) or error.name != "outer_diverged":
                 yield {tab.attempt: values[tab.attempt], tab.status: "", tab.gallery: "", **idle}
@@ -170,14 +190,15 @@ class TrainingHandlers:
             ended = views.alert(
                 text("page.train.diverged", lang, step=history[-1].step + 1, best=history[-1].best_step)
             )
-        yield self._drawn(history, recipe, lang) | {
+        yield self._drawn(history, attempt, lang) | {
             tab.outcome: ended + training_views.outcome(history, recipe, lang),
             **idle,
         }
         yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=attempt.archive())}
 
-    def _drawn(self, history: list[Progress], recipe: Recipe, lang: str) -> Updates:
-        task = recipe.tasks.draw(history[-1].step * recipe.plan.meta_batch)  # the first of the step that comes
+    def _drawn(self, history: list[Progress], attempt: Attempt, lang: str) -> Updates:
+        recipe = attempt.recipe
+        task = attempt.tasks.draw(history[-1].step * recipe.plan.meta_batch)  # the first of the step that comes
         return {
             self.tab.status: training_views.progress(history, recipe, lang),
             self.tab.gallery: training_views.gallery(task, lang),
@@ -208,21 +229,30 @@ class TrainingHandlers:
         """What the tab spells; raises UserError."""
         tab = self.tab
         chosen = values[tab.sources] or []
-        packs, uploaded = [name for name in chosen if name in pack_names()], values[tab.uploaded]
+        packs, mine = [name for name in chosen if name in pack_names()], values[tab.uploaded]
         sources: list[Source] = [load_packs(packs)] if packs else []
         if GLYPHS in chosen:
             sources.append(load_source(GLYPHS))
-        if UPLOADED in chosen and uploaded:
-            sources.append(uploaded)
+        if UPLOADED in chosen and mine.source:
+            sources.append(mine.source)
+        unlabelled = mine.sentences[1] if UNLABELLED in chosen else ()
         if not sources:
-            raise UserError("train_no_source")
+            raise UserError("train_unlabelled_alone" if unlabelled else "train_no_source")
         n = {name: _checked(name, values[control], lang) for name, control in tab.numbers.items()}
         every = ceil(n["steps"] / VALIDATIONS)
         how: dict[str, Any] = {"meta_batch": int(n["meta_batch"]), "lr": n["lr"], "valid_episodes": EPISODES}
         plan = Plan(steps=int(n["steps"]), save_every=every, valid_every=every, **how)
         train_on, held_out = split(sources, (), plan.seed)
         algorithm, n_way, k_shot = str(values[tab.algorithm]), int(n["n_way"]), int(n["k_shot"])
-        return Recipe(train_on, held_out, plan, algorithm, n_way=n_way, k_shot=k_shot)
+        return Recipe(train_on, held_out, plan, algorithm, n_way=n_way, k_shot=k_shot, unlabelled=unlabelled)
+
+
+def _source(path: Path) -> Source:
+    """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
+    source = make_source(path.name, read_rows(path, Limits(rows=ROWS)))
+    if len(source.classes) < FEWEST_CLASSES:
+        raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
+    return source
 
 
 def _frames(run: Iterator[Progress], history: list[Progress]) -> Iterator[None]:
