@@ -4,7 +4,7 @@
 
 For BANKING77 and CLINC150 and each of the five class splits of ProtAugment (Dopierre et al. 2021): meta-training on the train classes
 of that data set, the running mean of the weights over all steps kept, then 600 tasks each of 5-way 1-shot and 5-shot with 5 queries a class
-from its test classes. From there on once more, with clusters of the data set's sentences without their labels to train on as well: of all
+from its test classes. Then the same from there, with clusters of the data set's sentences without their labels to train on as well: of all
 classes but the validation ones, so those of the test classes are among them, as they are among those that ContrastNet and ProtAugment take.
 Every finished fold is written at once, and passed over when the command runs again under the same recipe.
 """
@@ -74,8 +74,8 @@ COLUMNS = {
     "ContrastNet (published)": "ContrastNet（论文）",
 }
 TITLE = {
-    "en": "Five-fold protocol: 5-way tasks of unseen classes, trained on each fold's train classes alone",
-    "zh": "五折协议：未见类别的 5 类任务，每折仅用其训练类别训练",
+    "en": "Five-fold protocol: 5-way tasks of unseen classes, trained on each fold's train classes",
+    "zh": "五折协议：未见类别的 5 类任务，每折用其训练类别训练",
 }
 NOTES = {
     "en": "Accuracy on 25 queries a task with its 95 % interval over tasks; differences are paired; the interval of a mean of folds holds "

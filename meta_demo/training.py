@@ -108,7 +108,7 @@ def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) 
 
 def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
     """Raises UserError where the sources do not fit, before the model is asked for."""
-    recipe.tasks  # noqa: B018  (refuses what does not fit)
+    tasks = recipe.tasks
     shape = Fixed(recipe.valid_ways, recipe.k_shot, recipe.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=recipe.within)
     algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
@@ -120,17 +120,17 @@ def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
     if recipe.unlabelled:
         unlabelled = apart(recipe.unlabelled, recipe.validate_on)
         found = clustered(algorithm, unlabelled, recipe.shape, recipe.plan.seed)
-        recipe = replace(recipe, train_on=[*recipe.train_on, *found])
+        tasks = replace(tasks, sources=[*tasks.sources, *found])
     if recipe.plan.distort and (algorithm.boundary or algorithm.backbone.inputs.modality != "picture"):
         raise UserError("distort_pixels")
     record = {
-        "sources": [_described(s) for s in recipe.train_on],
+        "sources": [_described(s) for s in tasks.sources],
         "validated_on": [_described(s) for s in recipe.validate_on],
         "tasks": {"sampler": recipe.sampler, **vars(recipe.shape), **recipe.mixture},
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
     return Training(
-        algorithm, recipe.tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
+        algorithm, tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
     )
 
 

@@ -150,7 +150,7 @@ def test_sentences_without_labels_are_trained_on_as_well(visit: Open, tmp_path: 
     expect(page.locator("#train-sources").get_by_label("· 2 sentences without labels")).to_be_checked()
     last.check()
     page.click("#train-start")
-    expect_alert(page, "2 unlabelled examples are too few")
+    expect_alert(page, "Too few unlabelled examples (2 different ones)")
     expect(page.locator("#train-start")).to_be_enabled()
 
 

@@ -69,9 +69,10 @@ def test_small_clusters_and_partitions_without_enough_are_left_out(tiny: Backbon
     texts = everything(load_source("builtin:school"))
     few, many = (clustered(start(tiny), texts, shape, 0) for shape in (Fixed(9, 1, 4), Variable()))
     assert len(few) < len(many) and all(len(s.classes) >= 9 for s in few)
-    with pytest.raises(UserError, match="4 unlabelled examples are too few"):
-        clustered(start(tiny), texts[:4], Fixed(), 0)
-    with pytest.raises(UserError, match="0 unlabelled examples are too few: they fall into at most 0"):
+    for count in range(7):
+        with pytest.raises(UserError, match=rf"\({count} different ones\)"):
+            clustered(start(tiny), texts[:count], Fixed(), 0)
+    with pytest.raises(UserError, match=r"\(0 different ones\): they fall into at most 0"):
         clustered(start(tiny), [], Variable(), 0)
 
 
@@ -145,7 +146,7 @@ def test_sentences_without_labels_are_enough_where_there_is_something_to_validat
     assert "--valid" in capsys.readouterr().err
     few = write(tmp_path / "few.txt", ["a", "b", "c", "d", "e"])
     assert run(tmp_path / "not", "--source", "builtin:school", "--unlabelled", few, "--steps", "1") == 2
-    assert "5 unlabelled examples are too few" in capsys.readouterr().err
+    assert "(5 different ones)" in capsys.readouterr().err
 
 
 def test_pictures_are_clustered_as_texts_are(vision_folder: Path) -> None:

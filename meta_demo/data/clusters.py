@@ -24,13 +24,14 @@ def clustered(algorithm: Algorithm, contents: Sequence[Content], shape: Shape, s
     CACTUs (Hsu, Levine & Finn 2019, algorithm 1), whose partitions differ by random scaling instead. Clusters too small for a
     task of `shape` are left out, and so are partitions with too few others; raises UserError when none is left.
     """
-    root = round(len(contents) ** 0.5)
+    root, least = round(len(contents) ** 0.5), sum(shape.least)
+    counts = [count for count in (root // 2, root, root * 2) if 1 < count <= len(contents)]
     z = _embeddings(algorithm, contents)
-    found = [_divided(contents, z, count, shape.least, seed) for count in (root // 2, root, root * 2) if count > 1]
+    found = [_divided(contents, z, count, least, seed) for count in counts]
     fitting = [source for source in found if shape.fits(list(source.classes))]
     if not fitting:
         most = max((len(source.classes) for source in found), default=0)
-        raise UserError("few_clusters", count=len(contents), clusters=most, least=shape.least)
+        raise UserError("few_clusters", count=len(contents), clusters=most, least=least)
     return fitting
 
 

@@ -78,7 +78,7 @@ def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
 def _rows(path: Path, limits: Limits, read: ReadImage) -> list[Example]:
     """Every row that is not wholly blank. A text may be blank where there is a label."""
     if not _is_tree(path):
-        return _table(read_bytes(path, tuple(TABLES), limits.bytes), path.name, limits, read)
+        return _table(read_bytes(path, (*TABLES, ZIP), limits.bytes), path.name, limits, read)
     tree = open_tree(path, limits)
     tables = [file for file in tree.files if file.suffix.lower() in TABLES]
     if len(tables) == 1 and _names_pictures(data := tree.read(tables[0]), tables[0].name):

@@ -26,20 +26,31 @@ class Shape(ABC):
 
     @property
     @abstractmethod
-    def least(self) -> int:
-        """Examples that each class of a task must have."""
+    def ways(self) -> int:
+        """Classes that a task has at the least."""
 
+    @property
     @abstractmethod
-    def check(self, source: Source) -> None:
-        """Raises UserError when `source` has too few classes or texts, and says what would fit."""
+    def least(self) -> tuple[int, int]:
+        """Support and query examples that each of its classes has at the least."""
 
     @abstractmethod
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         """Some of `labels`, the classes of one task, each with its numbers of support and query examples."""
 
-    @abstractmethod
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether so many classes are enough for a task."""
+        return len(labels) >= self.ways
+
+    def check(self, source: Source) -> None:
+        """Raises UserError when `source` has too few classes or texts, and says what would fit."""
+        if not self.fits(list(source.classes)):
+            raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=self.ways)
+        k_shot, n_query = self.least
+        label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
+        if len(texts) < k_shot + n_query:
+            values = {"label": shorten(label), "count": len(texts), "k_shot": k_shot, "n_query": n_query}
+            raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - n_query), **values)
 
 
 @dataclass(frozen=True)
@@ -51,18 +62,12 @@ class Fixed(Shape):
     n_query: int = 5
 
     @property
-    def least(self) -> int:
-        return self.k_shot + self.n_query
+    def ways(self) -> int:
+        return self.n_way
 
-    def check(self, source: Source) -> None:
-        _check_ways(source, self.n_way)
-        label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
-        if len(texts) < self.least:
-            values = {"label": shorten(label), "count": len(texts), "k_shot": self.k_shot, "n_query": self.n_query}
-            raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - self.n_query), **values)
-
-    def fits(self, labels: Sequence[str]) -> bool:
-        return len(labels) >= self.n_way
+    @property
+    def least(self) -> tuple[int, int]:
+        return self.k_shot, self.n_query
 
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:  # noqa: ARG002
         return [(labels[i], self.k_shot, self.n_query) for i in rng.choice(len(labels), self.n_way, replace=False)]
@@ -77,17 +82,12 @@ class Variable(Shape):
     n_query: int = 5
 
     @property
-    def least(self) -> int:
+    def ways(self) -> int:
         return 2
 
-    def check(self, source: Source) -> None:
-        _check_ways(source, 2)
-        label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
-        if len(texts) < self.least:
-            raise UserError("few_texts", source=source.name, label=shorten(label), count=1, k_shot=1, n_query=1, fits=0)
-
-    def fits(self, labels: Sequence[str]) -> bool:
-        return len(labels) >= 2
+    @property
+    def least(self) -> tuple[int, int]:
+        return 1, 1
 
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         top = min(self.max_way, len(labels))
@@ -151,8 +151,3 @@ class Sampler:
 
     def _groups(self, source: Source) -> list[list[str]]:
         return [labels for labels in source.groups.values() if self.shape.fits(labels)]
-
-
-def _check_ways(source: Source, n_way: int) -> None:
-    if len(source.classes) < n_way:
-        raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=n_way)

@@ -46,10 +46,11 @@ NUMBERS = {  # setting -> least, most, default
 
 @dataclass(frozen=True)
 class Uploaded:
-    """The visitor's own examples: a table's or zip's, and sentences without labels, each with its file's name."""
+    """The visitor's own examples: a table's or zip's, and the sentences without labels of a text file."""
 
     source: Source | None = None
-    sentences: tuple[str, Sequence[Content]] = ("", ())
+    text_file: str = ""
+    sentences: Sequence[Content] = ()
 
 
 @dataclass
@@ -154,7 +155,7 @@ class TrainingHandlers:
         mine: Uploaded = values[tab.uploaded]
         try:
             if path.suffix.lower() == LINES:
-                mine = replace(mine, sentences=(path.name, read_unlabelled(path)))
+                mine = replace(mine, text_file=path.name, sentences=read_unlabelled(path))
                 chosen = [*(c for c in values[tab.sources] or [] if c != UNLABELLED), UNLABELLED]
             else:
                 mine, chosen = replace(mine, source=_source(path)), [UPLOADED]
@@ -165,9 +166,9 @@ class TrainingHandlers:
         if mine.source:
             about = {"file": mine.source.name, "classes": len(mine.source.classes), "texts": mine.source.size}
             choices.append((text("page.train.uploaded", lang, **about), UPLOADED))
-        if mine.sentences[1]:
-            file, sentences = mine.sentences
-            choices.append((text("page.train.unlabelled", lang, file=file, texts=len(sentences)), UNLABELLED))
+        if mine.sentences:
+            about = {"file": mine.text_file, "texts": len(mine.sentences)}
+            choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
         return {tab.uploaded: mine, tab.sources: gr.CheckboxGroup(choices, value=chosen), self.page.message: ""}
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
@@ -235,7 +236,7 @@ class TrainingHandlers:
             sources.append(load_source(GLYPHS))
         if UPLOADED in chosen and mine.source:
             sources.append(mine.source)
-        unlabelled = mine.sentences[1] if UNLABELLED in chosen else ()
+        unlabelled = mine.sentences if UNLABELLED in chosen else ()
         if not sources:
             raise UserError("train_unlabelled_alone" if unlabelled else "train_no_source")
         n = {name: _checked(name, values[control], lang) for name, control in tab.numbers.items()}
