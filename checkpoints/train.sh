@@ -20,16 +20,17 @@ train() {
   rm "$OUT/$name/training.safetensors"
 }
 
-# What is kept is the running mean of all steps, which still holds 45 % of the start (decay to the power of steps): gains are kept, and
+# What is kept is the running mean of all steps, which still holds 45 % of the start (decay to the power of steps), 70 % where adaptation has more to
+# change: gains are kept, and
 # less of what was known is lost (WiSE-FT, Wortsman et al. 2022). The few validation tasks that two cores can afford are no judge.
 recipe() {
   local gentle="--keep last --warmup 0.1 --bf16 --valid-episodes 20 --valid-every 1000 --save-every 20 --lr 1e-3"
   case $1 in
     protonet) train protonet $gentle --protonet.scale 10 --n-query 3 --steps 150 --ema 0.9947 ;;
-    fomaml) train fomaml $gentle --n-query 4 --steps 100 --ema 0.992 ;;
-    anil) train anil $gentle --n-query 4 --steps 125 --ema 0.9936 ;;
-    maml) train maml $gentle --lr 3e-4 --start "$OUT/fomaml" --n-query 4 --steps 40 --ema 0.98 ;;
-    reptile) train reptile $gentle --n-query 3 --steps 100 --ema 0.992 ;;
+    fomaml) train fomaml $gentle --n-query 4 --steps 100 --ema 0.9964 ;;
+    anil) train anil $gentle --n-query 4 --steps 125 --ema 0.9971 ;;
+    maml) train maml $gentle --lr 3e-4 --start "$OUT/fomaml" --n-query 4 --steps 40 --ema 0.99 ;;
+    reptile) train reptile $gentle --n-query 3 --steps 100 --ema 0.9964 ;;
     finetune) train finetune $gentle --n-query 4 --steps 100 --ema 0.992 ;;
   esac
 }

@@ -98,6 +98,7 @@ def by_hand(algorithm, task, *, second_order: bool) -> torch.Tensor:
     c = (task.support_y.T @ z) / task.support_y.sum(0)[:, None]
     w_head, b_head = 2 * scale * c, -scale * c.square().sum(1)
     fast = dict(start)
+    velocity = [0.0] * (len(fast) + 2)
     target = task.support_y.argmax(1)
     for _ in range(config.inner_steps):
         # Fresh nodes, so that the partial derivative by the body does not run through the head made from it.
@@ -106,7 +107,9 @@ def by_hand(algorithm, task, *, second_order: bool) -> torch.Tensor:
         loss = cross_entropy(embed(body, task.support) @ head_w.T + head_b, target)
         how = {"create_graph": second_order, "retain_graph": True, "allow_unused": True, "materialize_grads": True}
         gradients = grad(loss, [*body.values(), head_w, head_b], **how)
-        *g_body, g_w, g_b = gradients if second_order else [g.detach() for g in gradients]
+        gradients = gradients if second_order else [g.detach() for g in gradients]
+        velocity = [config.momentum * v + g for v, g in zip(velocity, gradients, strict=True)]
+        *g_body, g_w, g_b = velocity
         fast = {k: v - config.inner_lr * g for (k, v), g in zip(fast.items(), g_body, strict=True)}
         w_head, b_head = w_head - config.head_lr * g_w, b_head - config.head_lr * g_b
     logits = embed(fast, task.query) @ w_head.T + b_head

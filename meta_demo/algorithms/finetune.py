@@ -26,16 +26,20 @@ class FineTune(GradientAlgorithm):
 
     Config = FineTuneConfig
     config: FineTuneConfig
-    beta1, beta2, eps = 0.9, 0.999, 1e-8
+    beta2, eps = 0.999, 1e-8
 
     def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
-        """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count."""
+        """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count.
+
+        Momentum is that of the first moment.
+        """
         t = slots.get("t", next(iter(fast.values())).new_zeros(())) + 1
-        bias1, bias2 = 1 - self.beta1 ** float(t), 1 - self.beta2 ** float(t)
+        beta1 = self.config.momentum
+        bias1, bias2 = 1 - beta1 ** float(t), 1 - self.beta2 ** float(t)
         new, memory = {}, {"t": t}
         for name, w in fast.items():
             g = grads[name]
-            m = slots.get(f"m.{name}", torch.zeros_like(g)).lerp(g, 1 - self.beta1)
+            m = slots.get(f"m.{name}", torch.zeros_like(g)).lerp(g, 1 - beta1)
             v = (slots.get(f"v.{name}", torch.zeros_like(g)) * self.beta2).addcmul_(g, g, value=1 - self.beta2)
             rate = self.rate(name)
             # w (1 - rate decay) - rate m_hat / (sqrt(v_hat) + eps), its bias corrections taken out of the tensors

@@ -28,9 +28,10 @@ Fast = dict[str, Tensor]
 class GradientConfig(BodyConfig):
     """Knobs of the inner loop."""
 
-    inner_steps: int = knob(5, lo=0, hi=50)
+    inner_steps: int = knob(8, lo=0, hi=50)
     inner_lr: float = knob(0.2, lo=0.0, hi=1e6)
     head_lr: float = knob(1.0, lo=0.0, hi=1e6)
+    momentum: float = knob(0.9, lo=0.0, hi=0.99)
     head: str = knob("prototypes", choices=("prototypes", "shared"))
 
 
@@ -60,16 +61,22 @@ class GradientAlgorithm(Algorithm):
         return self.config.head_lr if name.startswith("head.") else self.config.inner_lr
 
     def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
-        """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights and what the next update must remember."""
-        return {name: w - self.rate(name) * grads[name] for name, w in fast.items()}, slots
+        """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights and what the next update must remember.
 
-    def step(self, fast: Fast, support: Features, y: Tensor, *, graph: bool = False) -> Fast:
-        """One inner step from variables; with `graph` differentiable with respect to them."""
+        With momentum, v <- m v + g and w <- w - rate v (Polyak 1964; Sutskever et al. 2013, eqs. 1 and 2); m = 0 is Finn's.
+        """
+        moves = {
+            name: grads[name].add(slots[name], alpha=self.config.momentum) if slots else grads[name] for name in fast
+        }
+        return {name: w.add(moves[name], alpha=-self.rate(name)) for name, w in fast.items()}, moves
+
+    def step(self, fast: Fast, slots: Fast, support: Features, y: Tensor, *, graph: bool = False) -> tuple[Fast, Fast]:
+        """One inner step from variables, `update`'s result; with `graph` differentiable with respect to them."""
         loss = cross_entropy(linear(self.embed(fast, support), fast), y)
         by = grad(loss, list(fast.values()), create_graph=graph, allow_unused=True, materialize_grads=True)
         grads = dict(zip(fast, by, strict=True))
         with torch.set_grad_enabled(graph):
-            return self.update(fast, grads, {})[0]
+            return self.update(fast, grads, slots)
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
         exact = graph and self.second_order

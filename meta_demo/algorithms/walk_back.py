@@ -22,15 +22,16 @@ from meta_demo.core.task import Task
 if TYPE_CHECKING:
     from meta_demo.algorithms.inner_loop import Fast, GradientAlgorithm
 
-KEPT = 8 << 20  # bytes of fast weights that are kept on the way
+KEPT = 8 << 20  # bytes of fast weights, and what their update remembers, that are kept on the way
 FEWEST = 1  # state that is kept even where it takes more
+SLOT = "slot."  # before the names of what the update remembers, beside the fast weights
 
 
 def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
     """The query loss after adaptation, its gradient by the meta-parameters that of the whole inner loop -> [].
 
-    Starts from v = dL/dw_T and walks back v <- (dw_{t+1}/dw_t)^T v, one Hessian-vector product a step. For updates without
-    memory of their own.
+    Starts from v = dL/dw_T and walks back v <- (dw_{t+1}/dw_t)^T v, one Hessian-vector product a step, where w are the fast weights
+    and the momentum beside them.
     """
     loop = _Loop(algorithm, task)
     with torch.no_grad():
@@ -55,9 +56,10 @@ class _Loop:
         self.total: list[Tensor | None] = [None] * len(self.meta)
 
     def start(self) -> Fast:
-        """The fast weights before the first step."""
+        """The fast weights before the first step, and a momentum of zero for each."""
         body = self.algorithm.body
-        return {**body, **self.algorithm.start_head(self.algorithm.embed(body, self.support), self.y)}
+        fast = {**body, **self.algorithm.start_head(self.algorithm.embed(body, self.support), self.y)}
+        return _joined(fast, {name: torch.zeros_like(w, requires_grad=False) for name, w in fast.items()})
 
     def backwards(self, fast: Fast, steps: int, slots: int) -> Iterator[Fast]:
         """The fast weights `steps` steps after `fast`, those one step less, and so on to `fast`; at most `slots` others are kept.
@@ -84,7 +86,7 @@ class _Loop:
     def before(self, fast: Fast, v: list[Tensor]) -> list[Tensor]:
         """Gradient by the fast weights before a step, from that by those after it."""
         at = leaves(fast)
-        after = self.algorithm.step(at, self.support, self.y, graph=True)
+        after = self._step(at, graph=True)
         return self._pull([after[name] for name in at], at, v)
 
     def first(self, v: list[Tensor]) -> None:
@@ -95,8 +97,13 @@ class _Loop:
 
     def _advance(self, fast: Fast, steps: int) -> Fast:
         for _ in range(steps):
-            fast = self.algorithm.step(leaves(fast), self.support, self.y)
+            fast = self._step(leaves(fast))
         return fast
+
+    def _step(self, at: Fast, *, graph: bool = False) -> Fast:
+        fast = {name: w for name, w in at.items() if not name.startswith(SLOT)}
+        slots = {name: at[SLOT + name] for name in fast}
+        return _joined(*self.algorithm.step(fast, slots, self.support, self.y, graph=graph))
 
     def _pull(self, outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> list[Tensor]:
         """Gradient by the fast weights; that by the meta-parameters is added to `total`."""
@@ -104,6 +111,10 @@ class _Loop:
         for place, (known, g) in enumerate(zip(self.total, by[len(at) :], strict=True)):
             self.total[place] = g if known is None else known if g is None else known + g
         return [torch.zeros_like(w) if g is None else g for w, g in zip(at.values(), by, strict=False)]
+
+
+def _joined(fast: Fast, slots: Fast) -> Fast:
+    return fast | {SLOT + name: v for name, v in slots.items()}
 
 
 class _Known(Function):
