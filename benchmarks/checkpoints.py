@@ -80,7 +80,7 @@ def main(arguments: Arguments) -> None:
     old = json.loads(RESULTS.read_text())["rows"] if RESULTS.is_file() else []
     rows = [row for row in old if row[0] not in names]
     for name in names:
-        for where, sampler_of in _samplers(arguments.data).items():
+        for where, sampler_of in samplers(arguments.data).items():
             for shots in (1, 5):
                 count = _count(name, where, shots, arguments)
                 tasks = [sampler_of(shots).draw(i) for i in range(count)]
@@ -92,7 +92,7 @@ def main(arguments: Arguments) -> None:
     report.into_readme("table", list(COLUMNS), rows)
 
 
-def _samplers(data: Path) -> dict[str, Any]:
+def samplers(data: Path) -> dict[str, Any]:
     """What the tasks are drawn from, as functions of the number of shots."""
     sources = {name: split_sources(data, name, "test") for name in DATASETS}
     sources[PACKS] = load_sources(["builtin"], [f"{ROOT / 'checkpoints' / 'builtin-domains.json'}:test"])

@@ -69,14 +69,14 @@ def test_untouched_knobs_follow_the_start_and_touched_ones_stay() -> None:
     moved = follow(controls, values, before.bases, after.bases)
     assert moved == {"maml.inner_steps": 7, "maml.last_n": 2}
     assert changed_knobs(controls, values | moved, CHOSEN, after.bases) == {"maml": {"inner_lr": 0.5}}
-    assert follow(controls, values | moved, after.bases, before.bases) == {"maml.inner_steps": 5, "maml.last_n": 3}
+    assert follow(controls, values | moved, after.bases, before.bases) == {"maml.inner_steps": 8, "maml.last_n": 3}
 
 
 def test_a_damaged_card_leaves_the_defaults(shipped: Path) -> None:
     (shipped / "tiny" / "maml" / checkpoint.CARD).write_text("{")
     switch = Switch().turned("tiny", CHOSEN, ())
     assert switch.shown == ("finetune", "maml")
-    assert switch.bases["maml"]["inner_steps"] == 5
+    assert switch.bases["maml"]["inner_steps"] == 8
 
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "“Layers from the top” at 2"), ("zh", "“自顶部起的层数”为 2")])

@@ -1,0 +1,109 @@
+"""What a visitor would have instead: MAML from its shipped start against plain fine-tuning of the pretrained model, on the same tasks.
+
+    python -m benchmarks.baseline [--data FOLDER] [--episodes N]
+
+5-way tasks with 1 and 5 examples a class from classes that no checkpoint has seen (`benchmarks.checkpoints`), and the page's text samples
+with 1, 3 and 8, drawn anew from all of their sentences. Writes `benchmarks/results/baseline.json` and a table of `checkpoints/README.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tqdm import tqdm
+from tyro.conf import arg
+
+import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from benchmarks import report
+from benchmarks.checkpoints import samplers
+from meta_demo.core import checkpoint
+from meta_demo.core.backbone import Backbone
+from meta_demo.core.cache import Cache
+from meta_demo.core.device import choose_device
+from meta_demo.core.loading import BUNDLED, load_backbone
+from meta_demo.data.episode import Episode
+from meta_demo.data.sampler import TEST, Fixed, Sampler
+from meta_demo.data.samples import load_sample, sample_names
+from meta_demo.data.sources import make_source
+from meta_demo.evaluate import follow, mean_interval, paired
+
+SAMPLES = "the page's samples"
+N_QUERY = 6  # of each class of a sample, which has 14 sentences or more
+STEPS = (1, 2, 5)  # shown besides the last, whose number is the algorithm's own
+SIDES = {"finetune": None, "maml": checkpoint.SHIPPED / BUNDLED / "maml"}  # algorithm -> start
+COLUMNS = {"tasks from": "任务来源", "shots": "每类示例数", "tasks": "任务数", "learner": "学习者"}
+COLUMNS |= {f"step {step}": f"第 {step} 步" for step in STEPS} | {"as set": "默认步数"}
+LEARNERS = {"finetune": "fine-tuning, plain", "maml": "MAML from its start"}
+TITLE = {
+    "en": "MAML from its meta-trained start against plain fine-tuning of the pretrained model, on the same tasks",
+    "zh": "元训练起点的 MAML 与预训练模型直接微调的比较：相同任务",
+}
+NOTES = {
+    "en": "Accuracy after 1, 2 and 5 inner steps and after each one's own number of them ({steps}), with the 95 % interval over tasks; "
+    "differences, in points, are paired. Tasks of the page's samples share sentences: their interval says little of other samples.",
+    "zh": "第 1、2、5 个内循环步之后以及各自默认步数（{steps}）之后的准确率，附任务间的 95% 区间；差值（百分点）为配对比较。"
+    "页面示例的各任务共用句子，其区间不说明其他示例。",
+}
+
+
+@dataclass
+class Arguments:
+    """MAML from its start against plain fine-tuning."""
+
+    data: Annotated[Path, arg(help="folder with banking77 and clinc150")] = Path("../shared/data")
+    episodes: Annotated[int, arg(help="1-shot tasks of each kind; a third of them with more shots")] = 300
+
+
+def main(arguments: Arguments) -> None:
+    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    last = {name: checkpoint.start(backbone, name, None, _knobs(name), 0).config.inner_steps for name in SIDES}  # type: ignore[attr-defined]
+    rows: list[list[object]] = []
+    for where, shots, tasks in _tasks(arguments):
+        curves = {name: _curve(backbone, name, tasks, (*STEPS, last[name])) for name in SIDES}
+        place = [where, shots, len(tasks)]
+        for name, curve in curves.items():
+            rows.append([*place, LEARNERS[name], *(report.percent(*mean_interval(after)) for after in curve)])
+        pairs = zip(curves["maml"], curves["finetune"], strict=True)
+        rows.append([*place, "difference", *(report.points(*paired(ours, theirs)) for ours, theirs in pairs)])
+        for row in rows[-3:]:
+            print(" | ".join(map(str, row)), flush=True)
+    command = " ".join(["python -m benchmarks.baseline", *sys.argv[1:]])
+    steps = ", ".join(f"{name} {count}" for name, count in last.items())
+    notes = {language: text.format(steps=steps) for language, text in NOTES.items()}
+    report.write("baseline", command, COLUMNS, rows, title=TITLE, notes=notes)
+    report.into_readme("baseline", list(COLUMNS), rows)
+
+
+def _tasks(arguments: Arguments) -> Iterator[tuple[str, int, list[Episode]]]:
+    """Where tasks come from, their number of shots, and themselves."""
+    for where, sampler_of in samplers(arguments.data).items():
+        for shots in (1, 5):
+            count = arguments.episodes if shots == 1 else arguments.episodes // 3
+            yield where, shots, [sampler_of(shots).draw(i) for i in range(count)]
+    samples = [load_sample(name) for name in sample_names("text")]
+    sources = [make_source(SAMPLES, [*sample.support, *sample.query]) for sample in samples]
+    for shots in (1, 3, 8):
+        drawn = [Sampler([of], Fixed(len(of.classes), shots, N_QUERY), 0, TEST) for of in sources]
+        count = max(1, arguments.episodes // (3 * len(drawn)))
+        yield SAMPLES, shots, [sampler.draw(i) for sampler in drawn for i in range(count)]
+
+
+def _knobs(name: str) -> dict[str, object]:
+    folder = SIDES[name]
+    return checkpoint.read_card(folder).config if folder else {}
+
+
+def _curve(backbone: Backbone, name: str, tasks: list[Episode], steps: tuple[int, ...]) -> list[list[float]]:
+    """Accuracy on each task, after each of `steps`."""
+    algorithm = checkpoint.start(backbone, name, SIDES[name], _knobs(name), 0).requires_grad_(False)
+    scores = [[score.accuracy for score in after] for after in tqdm(follow(algorithm, tasks, steps), name, len(tasks))]
+    return [list(after) for after in zip(*scores, strict=True)]
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))
