@@ -70,13 +70,12 @@ class GradientAlgorithm(Algorithm):
         }
         return {name: w.add(moves[name], alpha=-self.rate(name)) for name, w in fast.items()}, moves
 
-    def step(self, fast: Fast, slots: Fast, support: Features, y: Tensor, *, graph: bool = False) -> tuple[Fast, Fast]:
-        """One inner step from variables, `update`'s result; with `graph` differentiable with respect to them."""
-        loss = cross_entropy(linear(self.embed(fast, support), fast), y)
+    def gradient(self, fast: Fast, support: Features, y: Tensor, *, graph: bool = False) -> Fast:
+        """Of the support loss by `fast`, which are variables; with `graph` differentiable with respect to them."""
+        with torch.enable_grad():
+            loss = cross_entropy(linear(self.embed(fast, support), fast), y)
         by = grad(loss, list(fast.values()), create_graph=graph, allow_unused=True, materialize_grads=True)
-        grads = dict(zip(fast, by, strict=True))
-        with torch.set_grad_enabled(graph):
-            return self.update(fast, grads, slots)
+        return dict(zip(fast, by, strict=True))
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:
         exact = graph and self.second_order

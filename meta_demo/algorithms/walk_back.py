@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from meta_demo.algorithms.inner_loop import Fast, GradientAlgorithm
 
 KEPT = 8 << 20  # bytes of fast weights, and what their update remembers, that are kept on the way
-FEWEST = 1  # state that is kept even where it takes more
 SLOT = "slot."  # before the names of what the update remembers, beside the fast weights
 
 
@@ -36,7 +35,7 @@ def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
     loop = _Loop(algorithm, task)
     with torch.no_grad():
         start = loop.start()
-    path = loop.backwards(start, algorithm.config.inner_steps, max(FEWEST, KEPT // size_of(start)))
+    path = loop.backwards(start, algorithm.config.inner_steps, KEPT // size_of(start))
     loss, v = loop.last(next(path))
     for fast in path:
         v = loop.before(fast, v)
@@ -59,7 +58,7 @@ class _Loop:
         """The fast weights before the first step, and a momentum of zero for each."""
         body = self.algorithm.body
         fast = {**body, **self.algorithm.start_head(self.algorithm.embed(body, self.support), self.y)}
-        return _joined(fast, {name: torch.zeros_like(w, requires_grad=False) for name, w in fast.items()})
+        return _joined(fast, _zeros(fast))
 
     def backwards(self, fast: Fast, steps: int, slots: int) -> Iterator[Fast]:
         """The fast weights `steps` steps after `fast`, those one step less, and so on to `fast`; at most `slots` others are kept.
@@ -77,44 +76,64 @@ class _Loop:
             yield from self.backwards(self._advance(fast, ahead), steps - ahead, slots - 1)
             yield from self.backwards(fast, ahead - 1, slots)
 
-    def last(self, fast: Fast) -> tuple[Tensor, list[Tensor]]:
-        """The query loss at the end of the loop, and its gradient by the fast weights there."""
-        at = leaves(fast)
+    def last(self, fast: Fast) -> tuple[Tensor, Fast]:
+        """The query loss at the end of the loop, and its gradient by the fast weights there; empties `fast`, to hold less."""
+        weights, _ = _parted(fast)
+        fast.clear()
+        at = leaves(weights)
         loss = cross_entropy(self.algorithm.predict(State(at), self.query), self.query_y)
-        return loss.detach(), self._pull([loss], at, None)
+        return loss.detach(), _joined(self._pull([loss], at, None), _zeros(at))
 
-    def before(self, fast: Fast, v: list[Tensor]) -> list[Tensor]:
-        """Gradient by the fast weights before a step, from that by those after it."""
-        at = leaves(fast)
-        after = self._step(at, graph=True)
-        return self._pull([after[name] for name in at], at, v)
+    def before(self, fast: Fast, v: Fast) -> Fast:
+        """Gradient by the fast weights before a step, from that by those after it; empties both arguments."""
+        at, slots = (leaves(part) for part in _parted(fast))
+        fast.clear()
+        grads = self.algorithm.gradient(at, self.support, self.y, graph=True)
+        by_grads: Fast = {}
+        for name in at:  # the update, one weight after the other; then the gradient, of all at once
+            own = {"weight": at[name], "grad": grads[name].detach().requires_grad_(), "slot": slots.pop(name)}
+            with torch.enable_grad():
+                after = self.algorithm.update(*({name: each} for each in own.values()))
+            by = self._pull([part[name] for part in after], own, [v.pop(name), v.pop(SLOT + name)])
+            v[name], by_grads[name], v[SLOT + name] = by.values()
+        through = self._pull(list(grads.values()), at, list(by_grads.values()))
+        return v | {name: v[name] + g for name, g in through.items()}
 
-    def first(self, v: list[Tensor]) -> None:
+    def first(self, v: Fast) -> None:
         """From the gradient by the start to that by what the start was made from."""
-        start = self.start()
-        moves = [(w, g) for w, g in zip(start.values(), v, strict=True) if w.requires_grad]
+        moves = [(w, v[name]) for name, w in self.start().items() if w.requires_grad]
         self._pull([w for w, _ in moves], {}, [g for _, g in moves])
 
     def _advance(self, fast: Fast, steps: int) -> Fast:
         for _ in range(steps):
-            fast = self._step(leaves(fast))
+            (weights, slots), fast = _parted(fast), {}
+            grads = self.algorithm.gradient(leaves(weights), self.support, self.y)
+            for name in list(weights):  # one after the other, so that no two states are held whole
+                with torch.no_grad():
+                    after = self.algorithm.update(*({name: part.pop(name)} for part in (weights, grads, slots)))
+                fast |= _joined(*after)
         return fast
 
-    def _step(self, at: Fast, *, graph: bool = False) -> Fast:
-        fast = {name: w for name, w in at.items() if not name.startswith(SLOT)}
-        slots = {name: at[SLOT + name] for name in fast}
-        return _joined(*self.algorithm.step(fast, slots, self.support, self.y, graph=graph))
-
-    def _pull(self, outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> list[Tensor]:
-        """Gradient by the fast weights; that by the meta-parameters is added to `total`."""
+    def _pull(self, outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> Fast:
+        """Gradient by `at`; that by the meta-parameters is added to `total`."""
         by = grad(outputs, [*at.values(), *self.meta], v, allow_unused=True)
         for place, (known, g) in enumerate(zip(self.total, by[len(at) :], strict=True)):
             self.total[place] = g if known is None else known if g is None else known + g
-        return [torch.zeros_like(w) if g is None else g for w, g in zip(at.values(), by, strict=False)]
+        return {name: z if g is None else g for (name, z), g in zip(_zeros(at).items(), by, strict=False)}
 
 
-def _joined(fast: Fast, slots: Fast) -> Fast:
-    return fast | {SLOT + name: v for name, v in slots.items()}
+def _joined(weights: Fast, slots: Fast) -> Fast:
+    return weights | {SLOT + name: v for name, v in slots.items()}
+
+
+def _parted(fast: Fast) -> tuple[Fast, Fast]:
+    weights = {name: w for name, w in fast.items() if not name.startswith(SLOT)}
+    return weights, {name: fast[SLOT + name] for name in weights}
+
+
+def _zeros(like: Fast) -> Fast:
+    """Of the same shapes, but of one number each in memory."""
+    return {name: w.new_zeros(()).expand_as(w) for name, w in like.items()}
 
 
 class _Known(Function):
