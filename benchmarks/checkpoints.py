@@ -35,7 +35,6 @@ from meta_demo.data.sources import load_sources
 from meta_demo.evaluate import evaluate, mean_interval, paired
 
 ROOT = Path(__file__).parents[1]
-RESULTS = report.RESULTS / "checkpoints.json"
 PACKS = "held-out packs"
 COLUMNS = {
     "algorithm": "算法",
@@ -77,8 +76,7 @@ def main(arguments: Arguments) -> None:
         if arguments.algorithms
         else [n for m, n in checkpoint.all_shipped() if m == BUNDLED]
     )
-    old = json.loads(RESULTS.read_text())["rows"] if RESULTS.is_file() else []
-    rows = [row for row in old if row[0] not in names]
+    rows = report.known_rows("checkpoints", names)
     for name in names:
         for where, sampler_of in samplers(arguments.data).items():
             for shots in (1, 5):

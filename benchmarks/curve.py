@@ -56,8 +56,9 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
-    rows = []
-    for name, where in product(_names(arguments.algorithms), DATASETS):
+    names = _names(arguments.algorithms)
+    rows = report.known_rows("curve", names)
+    for name, where in product(names, DATASETS):
         folder = checkpoint.SHIPPED / BUNDLED / name
         knobs = {**checkpoint.read_card(folder).config, "inner_steps": STEPS[-1]}
         sampler = Sampler(split_sources(arguments.data, where, "test"), Fixed(5, 1, 5), 0, TEST)
@@ -73,6 +74,7 @@ def main(arguments: Arguments) -> None:
         rows.append([name, where, len(tasks), "difference", *both])
         for row in rows[-3:]:
             print(" | ".join(map(str, row)), flush=True)
+    rows.sort(key=lambda row: str(row[0]))
     command = " ".join(["python -m benchmarks.curve", *sys.argv[1:]])
     report.write("curve", command, COLUMNS, rows, title=TITLE, notes=NOTES)
 

@@ -30,7 +30,7 @@ def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
     """The query loss after adaptation, its gradient by the meta-parameters that of the whole inner loop -> [].
 
     Starts from v = dL/dw_T and walks back v <- (dw_{t+1}/dw_t)^T v, one Hessian-vector product a step, where w are the fast weights
-    and the momentum beside them.
+    and the momentum beside them. For updates of each weight by its own gradient and momentum alone.
     """
     loop = _Loop(algorithm, task)
     with torch.no_grad():

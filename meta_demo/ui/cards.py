@@ -94,6 +94,19 @@ def cards_from(episode: Episode) -> Cards:
     ]
 
 
+def dealt(cards: Cards, shots: int) -> Cards:
+    """The same cards with the first `shots` of each class's inputs as examples, and the others held out."""
+    return [card | _dealt(card["examples"], card["held_out"], shots) for card in cards]
+
+
+def _dealt(examples: str | list[str], held_out: str | list[str], shots: int) -> dict[str, str | list[str]]:
+    if isinstance(examples, list) or isinstance(held_out, list):
+        every = [*examples, *held_out]
+        return {"examples": every[:shots], "held_out": every[shots:]}
+    lines = [line for said in (examples, held_out) for line in said.splitlines() if not is_blank(line)]
+    return {"examples": "\n".join(lines[:shots]), "held_out": "\n".join(lines[shots:])}
+
+
 def _on_card(contents: list[Content], modality: str) -> str | list[str]:
     if modality == "text":
         return "\n".join(map(str, contents))

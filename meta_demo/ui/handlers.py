@@ -22,7 +22,7 @@ from meta_demo.data.samples import load_sample
 from meta_demo.service import Service
 from meta_demo.snapshots import Request, Snapshot
 from meta_demo.ui import guard, plots, views
-from meta_demo.ui.cards import cards_from, colours_of, episode_of, first_query
+from meta_demo.ui.cards import Cards, cards_from, colours_of, dealt, episode_of, first_query
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.controls import changed_knobs, follow
 from meta_demo.ui.guard import Updates, Values
@@ -44,7 +44,15 @@ class Handlers:
     # --- teach ---
 
     def open_sample(self, values: Values, request: gr.Request) -> Updates:
-        return self._filled(load_sample(str(values[self.page.teach.sample])), values, request)
+        teach = self.page.teach
+        return self._filled(load_sample(str(values[teach.sample])), values[teach.shots], values, request)
+
+    def deal(self, values: Values, request: gr.Request) -> Updates:
+        """So many examples of each class on the cards that are there, and the others held out."""
+        cards = {
+            self.page.teach.cards[values[self.page.modality]]: dealt(self._cards(values), values[self.page.teach.shots])
+        }
+        return cards | self.mark_changes({**values, **cards}, request)
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted."""
@@ -54,22 +62,28 @@ class Handlers:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        return self._filled(episode, values, request) | {self.page.teach.sample: None}
+        return self._filled(episode, None, values, request) | dict.fromkeys(
+            (self.page.teach.sample, self.page.teach.shots)
+        )
 
-    def _filled(self, episode: Episode, values: Values, request: gr.Request) -> Updates:
+    def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards and something to try from `episode`, on the side of the page that is its modality's."""
         page, modality = self.page, episode.modality
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
             updates |= self._other_side({**values, page.modality: modality}, request) | {page.modality: modality}
-        updates |= self._shown(episode)
+        updates |= self._shown(episode, shots)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
-        return updates | self.mark_changes({**values, **now, page.teach.cards[modality]: cards_from(episode)}, request)
+        return updates | self.mark_changes(
+            {**values, **now, page.teach.cards[modality]: _cards(episode, shots)}, request
+        )
 
-    def _shown(self, episode: Episode) -> Updates:
+    def _shown(self, episode: Episode, shots: int | None) -> Updates:
         """An episode's cards, and something to try."""
         query, attempt = first_query(episode), self.page.attempt
-        updates: Updates = {self.page.teach.cards[episode.modality]: gr.update(value=cards_from(episode), visible=True)}
+        updates: Updates = {
+            self.page.teach.cards[episode.modality]: gr.update(value=_cards(episode, shots), visible=True)
+        }
         if isinstance(query, str):
             updates[attempt.sentence] = query
         elif query:
@@ -83,7 +97,11 @@ class Handlers:
         if self._cards(values):
             return updates
         sample = gr.Dropdown(sample_choices(modality), value=FIRST_SAMPLE[modality])
-        return updates | self._shown(load_sample(FIRST_SAMPLE[modality])) | {page.teach.sample: sample}
+        return (
+            updates
+            | self._shown(load_sample(FIRST_SAMPLE[modality]), values[page.teach.shots])
+            | {page.teach.sample: sample}
+        )
 
     def _other_side(self, values: Values, request: gr.Request) -> Updates:
         page, lang, modality = self.page, request_language(request), values[self.page.modality]
@@ -259,3 +277,9 @@ class Handlers:
     def model(self, values: Values) -> str:
         """The name of the chosen model."""
         return str(values[self.page.adapt.model] or "").strip()
+
+
+def _cards(episode: Episode, shots: int | None) -> Cards:
+    """Of an episode as it is, or with `shots` examples of each class."""
+    cards = cards_from(episode)
+    return dealt(cards, shots) if shots else cards

@@ -17,7 +17,7 @@ from meta_demo.data.files import MAX_FILE
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.snapshots import DEFAULT_ALGORITHMS
 from meta_demo.ui.atlas import atlas
-from meta_demo.ui.cards import cards_from, class_cards, first_query, try_pad
+from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query, try_pad
 from meta_demo.ui.charts import chart
 from meta_demo.ui.controls import Knobs, knob_folds
 from meta_demo.ui.overlay import overlay
@@ -29,6 +29,8 @@ from meta_demo.ui.words import label
 MODALITIES = ("text", "picture")
 # Small, so that the first Adapt is quick, and easy to judge for anybody.
 FIRST_SAMPLE = {"text": "travel-planning", "picture": "shapes"}
+SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
+FIRST_SHOTS = 3
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
 TOKEN_SCRIPT = """
@@ -44,6 +46,7 @@ class Teach:
     heading: gr.HTML
     sample: gr.Dropdown
     upload: gr.UploadButton
+    shots: gr.Radio
     cards: dict[str, gr.HTML]  # by modality
 
 
@@ -154,11 +157,15 @@ def _teach() -> Teach:
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
+    shots = gr.Radio(
+        list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
+    )
+    first = dealt(cards_from(load_sample(FIRST_SAMPLE["text"])), FIRST_SHOTS)
     cards = {
-        "text": class_cards("text", cards_from(load_sample(FIRST_SAMPLE["text"])), elem_id="cards"),
+        "text": class_cards("text", first, elem_id="cards"),
         "picture": class_cards("picture", [], elem_id="picture-cards", visible="hidden"),
     }
-    return Teach(heading, sample, upload, cards)
+    return Teach(heading, sample, upload, shots, cards)
 
 
 def sample_choices(modality: str) -> list[tuple[Any, str]]:

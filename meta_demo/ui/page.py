@@ -83,9 +83,11 @@ def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
     on = partial(_on, page)
     settings, turned = _settings(page), _turned_page(page)
 
-    on(page.teach.sample.input, handlers.open_sample, settings | {page.shelf, page.teach.sample}, turned)
+    shelf = {page.shelf, page.teach.shots}
+    on(page.teach.sample.input, handlers.open_sample, settings | shelf | {page.teach.sample}, turned)
+    on(page.teach.shots.input, handlers.deal, settings | shelf, {*page.teach.cards.values(), page.adapt.notice})
     for opened in (
-        on(page.modality.input, handlers.turn_page, settings | {page.shelf}, turned),
+        on(page.modality.input, handlers.turn_page, settings | shelf, turned),
         on(page.teach.upload.upload, handlers.open_file, settings | {page.shelf, page.teach.upload}, turned),
     ):
         _ask(page, asking, opened.then)
@@ -208,6 +210,7 @@ def _turned_page(page: Page) -> set[Any]:
         page.message,
         page.teach.heading,
         page.teach.sample,
+        page.teach.shots,
         *page.teach.cards.values(),
         adapt.model,
         adapt.names,
