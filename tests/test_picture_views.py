@@ -43,6 +43,9 @@ def test_cards_and_back() -> None:
         ("B", 1, 1),
     ]
     assert cards.episode_of(shown) == EPISODE
+    one = cards.dealt(shown, 1)
+    assert [(len(card["examples"]), len(card["held_out"])) for card in one] == [(1, 1), (1, 1)]
+    assert cards.dealt(one, 2)[0] == shown[0]
     assert cards.first_query(EPISODE) == drawing(3)
 
 

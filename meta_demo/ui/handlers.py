@@ -26,7 +26,7 @@ from meta_demo.ui.cards import Cards, cards_from, colours_of, dealt, episode_of,
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.controls import changed_knobs, follow
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.layout import FIRST_SAMPLE, MODALITIES, Page, model_choices, sample_choices
+from meta_demo.ui.layout import FIRST_SAMPLE, FIRST_SHOTS, MODALITIES, Page, model_choices, sample_choices
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.session import Run, Side
@@ -44,8 +44,10 @@ class Handlers:
     # --- teach ---
 
     def open_sample(self, values: Values, request: gr.Request) -> Updates:
+        """A sample with as many examples of each class as chosen, or as the first one has."""
         teach = self.page.teach
-        return self._filled(load_sample(str(values[teach.sample])), values[teach.shots], values, request)
+        shots = values[teach.shots] or FIRST_SHOTS
+        return self._filled(load_sample(str(values[teach.sample])), shots, values, request) | {teach.shots: shots}
 
     def deal(self, values: Values, request: gr.Request) -> Updates:
         """So many examples of each class on the cards that are there, and the others held out."""
@@ -53,6 +55,10 @@ class Handlers:
             self.page.teach.cards[values[self.page.modality]]: dealt(self._cards(values), values[self.page.teach.shots])
         }
         return cards | self.mark_changes({**values, **cards}, request)
+
+    def edit(self, values: Values, request: gr.Request) -> Updates:
+        """Edited cards are no longer as they were dealt."""
+        return {self.page.teach.shots: None} | self.mark_changes(values, request)
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted."""
@@ -93,14 +99,14 @@ class Handlers:
     def turn_page(self, values: Values, request: gr.Request) -> Updates:
         """The other modality's side of the page, as it was left, or with a sample; `values` already say which."""
         page, modality = self.page, values[self.page.modality]
-        updates = self._other_side(values, request)
+        updates = self._other_side(values, request) | {page.teach.shots: None}
         if self._cards(values):
             return updates
         sample = gr.Dropdown(sample_choices(modality), value=FIRST_SAMPLE[modality])
         return (
             updates
-            | self._shown(load_sample(FIRST_SAMPLE[modality]), values[page.teach.shots])
-            | {page.teach.sample: sample}
+            | self._shown(load_sample(FIRST_SAMPLE[modality]), FIRST_SHOTS)
+            | {page.teach.sample: sample, page.teach.shots: FIRST_SHOTS}
         )
 
     def _other_side(self, values: Values, request: gr.Request) -> Updates:

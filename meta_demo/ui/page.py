@@ -83,16 +83,25 @@ def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
     on = partial(_on, page)
     settings, turned = _settings(page), _turned_page(page)
 
-    shelf = {page.shelf, page.teach.shots}
-    on(page.teach.sample.input, handlers.open_sample, settings | shelf | {page.teach.sample}, turned)
-    on(page.teach.shots.input, handlers.deal, settings | shelf, {*page.teach.cards.values(), page.adapt.notice})
+    on(
+        page.teach.sample.input,
+        handlers.open_sample,
+        settings | {page.shelf, page.teach.shots, page.teach.sample},
+        turned,
+    )
+    on(
+        page.teach.shots.input,
+        handlers.deal,
+        settings | {page.teach.shots},
+        {*page.teach.cards.values(), page.adapt.notice},
+    )
     for opened in (
-        on(page.modality.input, handlers.turn_page, settings | shelf, turned),
+        on(page.modality.input, handlers.turn_page, settings | {page.shelf}, turned),
         on(page.teach.upload.upload, handlers.open_file, settings | {page.shelf, page.teach.upload}, turned),
     ):
         _ask(page, asking, opened.then)
     for cards in page.teach.cards.values():
-        on(cards.edit, handlers.mark_changes, settings, {page.adapt.notice})
+        on(cards.edit, handlers.edit, settings, {page.teach.shots, page.adapt.notice})
         cards.clear(lambda: None, None, page.teach.sample, queue=False, **QUIET)
     for control in (page.adapt.names, page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
