@@ -20,9 +20,9 @@ train() {
   rm "$OUT/$name/training.safetensors"
 }
 
-# What is kept is the running mean of all steps, which still holds 45 % of the start (decay to the power of steps), 70 % where adaptation has more to
-# change: gains are kept, and
-# less of what was known is lost (WiSE-FT, Wortsman et al. 2022). The few validation tasks that two cores can afford are no judge.
+# What is kept is the running mean of all steps, which still holds 45 % of the start (decay to the power of steps), or 70 % for algorithms that
+# take inner steps and lose by more where there are many examples: gains are kept, and less of what was known is lost (WiSE-FT, Wortsman et
+# al. 2022). The few validation tasks that two cores can afford are no judge.
 recipe() {
   local gentle="--keep last --warmup 0.1 --bf16 --valid-episodes 20 --valid-every 1000 --save-every 20 --lr 1e-3"
   case $1 in
