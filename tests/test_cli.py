@@ -120,7 +120,7 @@ def test_adapt_is_the_contract_and_a_process_equals_a_call(run: Run, task: Path,
     assert (first.code, first.err) == (0, ""), first.err
     report = loaded(tmp_path / "1.json")
     check_contract(report, ["card", "transfer"], names, 2)
-    assert [len(result["steps"]) for result in report["results"]] == [6, 1, 3]
+    assert [len(result["steps"]) for result in report["results"]] == [9, 1, 3]
     assert all(name in first.out for name in names)
     assert "95 % interval" in first.out and "1 queries" in first.out
 
