@@ -49,6 +49,14 @@ def test_cards_and_back() -> None:
     assert cards.first_query(EPISODE) == drawing(3)
 
 
+def test_lines_are_dealt_in_order_and_blank_ones_are_none() -> None:
+    card = {"name": "A", "examples": "  \none\n\ntwo\n", "held_out": "three", "colour": 0}
+    few, all_of_it = cards.dealt([card], 1), cards.dealt([card], 8)
+    assert (few[0]["examples"], few[0]["held_out"]) == ("one", "two\nthree")
+    assert (all_of_it[0]["examples"], all_of_it[0]["held_out"]) == ("one\ntwo\nthree", "")
+    assert cards.dealt(few, 8) == all_of_it
+
+
 def test_cards_with_a_bad_picture_name_it() -> None:
     broken = [{"name": "A", "examples": ["data:image/png;base64,aGVsbG8="], "held_out": [], "colour": 0}]
     with pytest.raises(UserError, match="A 1"):

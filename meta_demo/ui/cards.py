@@ -103,7 +103,7 @@ def _dealt(examples: str | list[str], held_out: str | list[str], shots: int) -> 
     if isinstance(examples, list) or isinstance(held_out, list):
         every = [*examples, *held_out]
         return {"examples": every[:shots], "held_out": every[shots:]}
-    lines = [line for said in (examples, held_out) for line in said.splitlines() if not is_blank(line)]
+    lines = [line for said in (examples, held_out) for line in said.splitlines() if clean(line)]
     return {"examples": "\n".join(lines[:shots]), "held_out": "\n".join(lines[shots:])}
 
 
