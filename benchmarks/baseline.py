@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
-from tqdm import tqdm
 from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.checkpoints import samplers
+from benchmarks.curve import accuracies, compared
 from meta_demo.core import checkpoint
-from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.loading import BUNDLED, load_backbone
@@ -30,15 +29,12 @@ from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.data.sources import make_source
-from meta_demo.evaluate import follow, mean_interval, paired
 
 SAMPLES = "the page's samples"
 N_QUERY = 6  # of each class of a sample, which has 14 sentences or more
 STEPS = (1, 2, 5)  # shown besides the last, whose number is the algorithm's own
-SIDES = {"finetune": None, "maml": checkpoint.SHIPPED / BUNDLED / "maml"}  # algorithm -> start
 COLUMNS = {"tasks from": "任务来源", "shots": "每类示例数", "tasks": "任务数", "learner": "学习者"}
 COLUMNS |= {f"step {step}": f"第 {step} 步" for step in STEPS} | {"as set": "默认步数"}
-LEARNERS = {"finetune": "fine-tuning, plain", "maml": "MAML from its start"}
 TITLE = {
     "en": "MAML from its meta-trained start against plain fine-tuning of the pretrained model, on the same tasks",
     "zh": "元训练起点的 MAML 与预训练模型直接微调的比较：相同任务",
@@ -61,19 +57,18 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
-    last = {name: checkpoint.start(backbone, name, None, _knobs(name), 0).config.inner_steps for name in SIDES}  # type: ignore[attr-defined]
-    rows: list[list[object]] = []
+    maml = checkpoint.SHIPPED / BUNDLED / "maml"
+    learners = {
+        "fine-tuning, plain": checkpoint.start(backbone, "finetune", None, {}, 0),
+        "MAML from its start": checkpoint.start(backbone, "maml", maml, checkpoint.read_card(maml).config, 0),
+    }
+    own = {name: asdict(learner.config)["inner_steps"] for name, learner in learners.items()}
+    rows: list[list[Any]] = []
     for where, shots, tasks in _tasks(arguments):
-        curves = {name: _curve(backbone, name, tasks, (*STEPS, last[name])) for name in SIDES}
-        place = [where, shots, len(tasks)]
-        for name, curve in curves.items():
-            rows.append([*place, LEARNERS[name], *(report.percent(*mean_interval(after)) for after in curve)])
-        pairs = zip(curves["maml"], curves["finetune"], strict=True)
-        rows.append([*place, "difference", *(report.points(*paired(ours, theirs)) for ours, theirs in pairs)])
-        for row in rows[-3:]:
-            print(" | ".join(map(str, row)), flush=True)
+        curves = {name: accuracies(learner, tasks, (*STEPS, own[name])) for name, learner in learners.items()}
+        rows += compared([where, shots, len(tasks)], curves)
     command = " ".join(["python -m benchmarks.baseline", *sys.argv[1:]])
-    steps = ", ".join(f"{name} {count}" for name, count in last.items())
+    steps = ", ".join(f"{learner.name} {own[name]}" for name, learner in learners.items())
     notes = {language: text.format(steps=steps) for language, text in NOTES.items()}
     report.write("baseline", command, COLUMNS, rows, title=TITLE, notes=notes)
     report.into_readme("baseline", list(COLUMNS), rows)
@@ -91,18 +86,6 @@ def _tasks(arguments: Arguments) -> Iterator[tuple[str, int, list[Episode]]]:
         drawn = [Sampler([of], Fixed(len(of.classes), shots, N_QUERY), 0, TEST) for of in sources]
         count = max(1, arguments.episodes // (3 * len(drawn)))
         yield SAMPLES, shots, [sampler.draw(i) for sampler in drawn for i in range(count)]
-
-
-def _knobs(name: str) -> dict[str, object]:
-    folder = SIDES[name]
-    return checkpoint.read_card(folder).config if folder else {}
-
-
-def _curve(backbone: Backbone, name: str, tasks: list[Episode], steps: tuple[int, ...]) -> list[list[float]]:
-    """Accuracy on each task, after each of `steps`."""
-    algorithm = checkpoint.start(backbone, name, SIDES[name], _knobs(name), 0).requires_grad_(False)
-    scores = [[score.accuracy for score in after] for after in tqdm(follow(algorithm, tasks, steps), name, len(tasks))]
-    return [list(after) for after in zip(*scores, strict=True)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Accuracy after each of 0 to 20 inner steps: every gradient-based algorithm meta-trained against plain, on the same tasks.
+"""Accuracy over 0 to 20 inner steps: every gradient-based algorithm meta-trained against plain, on the same tasks.
 
     python -m benchmarks.curve [--data FOLDER] [--episodes N] [--algorithms maml,...]
 
@@ -9,29 +9,31 @@ knobs, so that the start is the one difference. Writes `benchmarks/results/curve
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
+from tqdm import tqdm
 from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
 from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
+from meta_demo.core.algorithm import REGISTRY, Algorithm
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.loading import BUNDLED, load_backbone
+from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.evaluate import follow, mean_interval, paired
 
-STEPS = range(21)
-SHOWN = (0, 1, 2, 5, 10, 20)  # the table's columns
+STEPS = (0, 1, 2, 5, 10, 20)
 COLUMNS = {"algorithm": "算法", "tasks from": "任务来源", "tasks": "任务数", "start": "起点"}
-COLUMNS |= {f"step {step}": f"第 {step} 步" for step in SHOWN}
+COLUMNS |= {f"step {step}": f"第 {step} 步" for step in STEPS}
 TITLE = {
     "en": "Accuracy over inner steps, meta-trained starts against plain pretrained weights, 5-way 1-shot, on the same tasks",
     "zh": "内循环各步的准确率：元训练起点与纯预训练权重的比较，5 类 1 条示例，相同任务",
@@ -63,20 +65,37 @@ def main(arguments: Arguments) -> None:
         knobs = {**checkpoint.read_card(folder).config, "inner_steps": STEPS[-1]}
         sampler = Sampler(split_sources(arguments.data, where, "test"), Fixed(5, 1, 5), 0, TEST)
         tasks = [sampler.draw(i) for i in range(arguments.episodes)]
-        curves = {}
-        for start, weights in (("plain", None), ("meta-trained", folder)):
-            algorithm = checkpoint.start(backbone, name, weights, knobs, 0).requires_grad_(False)
-            scores = zip(*follow(algorithm, tasks, STEPS), strict=True)
-            curves[start] = [[score.accuracy for score in after] for after in scores]
-        for start, curve in curves.items():
-            rows.append([name, where, len(tasks), start, *(report.percent(*mean_interval(curve[i])) for i in SHOWN)])
-        both = [report.points(*paired(curves["meta-trained"][i], curves["plain"][i])) for i in SHOWN]
-        rows.append([name, where, len(tasks), "difference", *both])
-        for row in rows[-3:]:
-            print(" | ".join(map(str, row)), flush=True)
+        curves = {
+            start: accuracies(checkpoint.start(backbone, name, weights, knobs, 0), tasks, STEPS)
+            for start, weights in (("plain", None), ("meta-trained", folder))
+        }
+        rows += compared([name, where, len(tasks)], curves)
     rows.sort(key=lambda row: str(row[0]))
     command = " ".join(["python -m benchmarks.curve", *sys.argv[1:]])
     report.write("curve", command, COLUMNS, rows, title=TITLE, notes=NOTES)
+
+
+def accuracies(algorithm: Algorithm, tasks: Sequence[Episode], steps: Sequence[int]) -> list[list[float]]:
+    """After each of `steps`, the accuracy on each task."""
+    run = tqdm(
+        follow(algorithm.requires_grad_(False), tasks, steps),
+        algorithm.name,
+        len(tasks),
+        disable=not sys.stderr.isatty(),
+    )
+    return [[score.accuracy for score in after] for after in zip(*run, strict=True)]
+
+
+def compared(place: list[Any], curves: dict[str, list[list[float]]]) -> list[list[Any]]:
+    """Rows that begin with `place`: two learners after each step, and the second's lead on the same tasks, in points; printed as well."""
+    rows = [
+        [*place, name, *(report.percent(*mean_interval(after)) for after in curve)] for name, curve in curves.items()
+    ]
+    base, other = curves.values()
+    rows.append([*place, "difference", *(report.points(*paired(*pair)) for pair in zip(other, base, strict=True))])
+    for row in rows:
+        print(" | ".join(map(str, row)), flush=True)
+    return rows
 
 
 def _names(chosen: str) -> list[str]:

@@ -29,9 +29,8 @@ from meta_demo.data.sources import load_source
 from meta_demo.data.tensors import to_task
 
 STEPS = (1, 5, 10, 20)
-ALLOCATOR = {
-    "MALLOC_MMAP_THRESHOLD_": str(128 << 10)
-}  # larger blocks go back when they are freed: their holes are no memory in use
+# Larger blocks go back as soon as they are freed: what the allocator keeps of them is no memory in use.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 << 10)}
 SCOPES = ("lora", "last_n")
 WAYS = ("walk back", "stored graph")
 

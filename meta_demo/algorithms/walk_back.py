@@ -85,19 +85,21 @@ class _Loop:
         return loss.detach(), _joined(self._pull([loss], at, None), _zeros(at))
 
     def before(self, fast: Fast, v: Fast) -> Fast:
-        """Gradient by the fast weights before a step, from that by those after it; empties both arguments."""
+        """Gradient by the fast weights before a step, from that by those after it; empties both arguments, to hold less."""
         at, slots = (leaves(part) for part in _parted(fast))
         fast.clear()
         grads = self.algorithm.gradient(at, self.support, self.y, graph=True)
-        by_grads: Fast = {}
+        by: Fast = {}
+        by_grads = []
         for name in at:  # the update, one weight after the other; then the gradient, of all at once
             own = {"weight": at[name], "grad": grads[name].detach().requires_grad_(), "slot": slots.pop(name)}
             with torch.enable_grad():
-                after = self.algorithm.update(*({name: each} for each in own.values()))
-            by = self._pull([part[name] for part in after], own, [v.pop(name), v.pop(SLOT + name)])
-            v[name], by_grads[name], v[SLOT + name] = by.values()
-        through = self._pull(list(grads.values()), at, list(by_grads.values()))
-        return v | {name: v[name] + g for name, g in through.items()}
+                after = self.algorithm.update(*({name: part} for part in own.values()))
+            pulled = self._pull([part[name] for part in after], own, [v.pop(name), v.pop(SLOT + name)])
+            by[name], by[SLOT + name] = pulled["weight"], pulled["slot"]
+            by_grads.append(pulled["grad"])
+        through = self._pull(list(grads.values()), at, by_grads)
+        return by | {name: by[name] + g for name, g in through.items()}
 
     def first(self, v: Fast) -> None:
         """From the gradient by the start to that by what the start was made from."""

@@ -46,14 +46,13 @@ class Handlers:
     def open_sample(self, values: Values, request: gr.Request) -> Updates:
         """A sample with as many examples of each class as chosen, or as the first one has."""
         teach = self.page.teach
-        shots = values[teach.shots] or FIRST_SHOTS
-        return self._filled(load_sample(str(values[teach.sample])), shots, values, request) | {teach.shots: shots}
+        sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
+        return self._filled(sample, dealt(cards_from(sample), shots), values, request) | {teach.shots: shots}
 
     def deal(self, values: Values, request: gr.Request) -> Updates:
         """So many examples of each class on the cards that are there, and the others held out."""
-        cards = {
-            self.page.teach.cards[values[self.page.modality]]: dealt(self._cards(values), values[self.page.teach.shots])
-        }
+        teach = self.page.teach
+        cards = {teach.cards[values[self.page.modality]]: dealt(self._cards(values), values[teach.shots])}
         return cards | self.mark_changes({**values, **cards}, request)
 
     def edit(self, values: Values, request: gr.Request) -> Updates:
@@ -62,34 +61,29 @@ class Handlers:
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted."""
-        path = Path(values[self.page.teach.upload])
+        teach = self.page.teach
+        path = Path(values[teach.upload])
         try:
             episode = read_episode(path)
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        return self._filled(episode, None, values, request) | dict.fromkeys(
-            (self.page.teach.sample, self.page.teach.shots)
-        )
+        return self._filled(episode, cards_from(episode), values, request) | {teach.sample: None, teach.shots: None}
 
-    def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
-        """The cards and something to try from `episode`, on the side of the page that is its modality's."""
+    def _filled(self, episode: Episode, cards: Cards, values: Values, request: gr.Request) -> Updates:
+        """The cards of `episode` and something to try from it, on the side of the page that is its modality's."""
         page, modality = self.page, episode.modality
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
             updates |= self._other_side({**values, page.modality: modality}, request) | {page.modality: modality}
-        updates |= self._shown(episode, shots)
+        updates |= self._shown(episode, cards)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
-        return updates | self.mark_changes(
-            {**values, **now, page.teach.cards[modality]: _cards(episode, shots)}, request
-        )
+        return updates | self.mark_changes({**values, **now, page.teach.cards[modality]: cards}, request)
 
-    def _shown(self, episode: Episode, shots: int | None) -> Updates:
+    def _shown(self, episode: Episode, cards: Cards) -> Updates:
         """An episode's cards, and something to try."""
         query, attempt = first_query(episode), self.page.attempt
-        updates: Updates = {
-            self.page.teach.cards[episode.modality]: gr.update(value=_cards(episode, shots), visible=True)
-        }
+        updates: Updates = {self.page.teach.cards[episode.modality]: gr.update(value=cards, visible=True)}
         if isinstance(query, str):
             updates[attempt.sentence] = query
         elif query:
@@ -98,16 +92,14 @@ class Handlers:
 
     def turn_page(self, values: Values, request: gr.Request) -> Updates:
         """The other modality's side of the page, as it was left, or with a sample; `values` already say which."""
-        page, modality = self.page, values[self.page.modality]
-        updates = self._other_side(values, request) | {page.teach.shots: None}
+        teach, modality = self.page.teach, values[self.page.modality]
+        updates = self._other_side(values, request) | {teach.shots: None}
         if self._cards(values):
             return updates
-        sample = gr.Dropdown(sample_choices(modality), value=FIRST_SAMPLE[modality])
-        return (
-            updates
-            | self._shown(load_sample(FIRST_SAMPLE[modality]), FIRST_SHOTS)
-            | {page.teach.sample: sample, page.teach.shots: FIRST_SHOTS}
-        )
+        sample = load_sample(FIRST_SAMPLE[modality])
+        chosen = gr.Dropdown(sample_choices(modality), value=FIRST_SAMPLE[modality])
+        updates |= self._shown(sample, dealt(cards_from(sample), FIRST_SHOTS))
+        return updates | {teach.sample: chosen, teach.shots: FIRST_SHOTS}
 
     def _other_side(self, values: Values, request: gr.Request) -> Updates:
         page, lang, modality = self.page, request_language(request), values[self.page.modality]
@@ -283,9 +275,3 @@ class Handlers:
     def model(self, values: Values) -> str:
         """The name of the chosen model."""
         return str(values[self.page.adapt.model] or "").strip()
-
-
-def _cards(episode: Episode, shots: int | None) -> Cards:
-    """Of an episode as it is, or with `shots` examples of each class."""
-    cards = cards_from(episode)
-    return dealt(cards, shots) if shots else cards

@@ -81,28 +81,18 @@ def launch_arguments() -> dict[str, Any]:
 
 def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
     on = partial(_on, page)
-    settings, turned = _settings(page), _turned_page(page)
+    teach, settings, turned = page.teach, _settings(page), _turned_page(page)
 
-    on(
-        page.teach.sample.input,
-        handlers.open_sample,
-        settings | {page.shelf, page.teach.shots, page.teach.sample},
-        turned,
-    )
-    on(
-        page.teach.shots.input,
-        handlers.deal,
-        settings | {page.teach.shots},
-        {*page.teach.cards.values(), page.adapt.notice},
-    )
+    on(teach.sample.input, handlers.open_sample, settings | {page.shelf, teach.shots, teach.sample}, turned)
+    on(teach.shots.input, handlers.deal, settings | {teach.shots}, {*teach.cards.values(), page.adapt.notice})
     for opened in (
         on(page.modality.input, handlers.turn_page, settings | {page.shelf}, turned),
-        on(page.teach.upload.upload, handlers.open_file, settings | {page.shelf, page.teach.upload}, turned),
+        on(teach.upload.upload, handlers.open_file, settings | {page.shelf, teach.upload}, turned),
     ):
         _ask(page, asking, opened.then)
-    for cards in page.teach.cards.values():
-        on(cards.edit, handlers.edit, settings, {page.teach.shots, page.adapt.notice})
-        cards.clear(lambda: None, None, page.teach.sample, queue=False, **QUIET)
+    for cards in teach.cards.values():
+        on(cards.edit, handlers.edit, settings, {teach.shots, page.adapt.notice})
+        cards.clear(lambda: None, None, teach.sample, queue=False, **QUIET)
     for control in (page.adapt.names, page.adapt.seed, *page.adapt.knobs.values()):
         on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
     on(page.adapt.model.change, handlers.turn, settings, _turned(page))
