@@ -191,6 +191,17 @@ def test_a_change_after_adapting_is_announced(visit: Open) -> None:
     assert page.locator(".prediction").count() == 1
 
 
+def test_a_change_while_adapting_is_announced_at_the_end(visit: Open) -> None:
+    page = visit()
+    page.click("#start")
+    expect(page.locator(".run").first).to_be_visible(timeout=SLOW)
+    page.locator("#shots label", has_text="1").click()
+    expect(page.locator("#cards .cards-total")).to_contain_text("5 examples")
+    expect(page.locator(".prediction")).to_have_count(3, timeout=SLOW)
+    expect(page.locator(".run[data-algorithm=maml]")).to_contain_text("/55")
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+
+
 def test_class_names_count_as_examples_on_request(visit: Open) -> None:
     page = visit()
     without(page, "Fine-tuning", "MAML")

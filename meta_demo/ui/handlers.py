@@ -144,6 +144,11 @@ class Handlers:
         """A hint once cards or settings differ from what was adapted; what was wrong before is no longer said."""
         return {self.page.message: ""} | self._changes(values, request_language(request))
 
+    def outdated(self, values: Values, request: gr.Request) -> Updates:
+        """The same hint where cards or settings changed while they were adapted; what is said otherwise stays."""
+        hint = self._changes(values, request_language(request)).get(self.page.adapt.notice)
+        return {self.page.adapt.notice: hint or gr.skip()}
+
     def _changes(self, values: Values, lang: str) -> Updates:
         run: Run | None = values[self.page.run]
         if run is None or not run.history:

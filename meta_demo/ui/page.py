@@ -122,6 +122,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
     )
     following = _ask(page, asking, started.then)
+    _on(page, started.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
         guarded(page.message, handlers.stop), {page.run}, ends, cancels=[started, *following], queue=False, **QUIET
     )
