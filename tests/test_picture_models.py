@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import hybrid
 
 from meta_demo.core.cache import Cache
 from meta_demo.core.content import Picture
@@ -27,6 +28,7 @@ ARCHITECTURES = {
     "clip_vision_model": ({}, 1),
     "siglip_vision_model": ({}, 0),
     "dinov3_vit": ({}, 1),
+    "dpt": (hybrid(8), 1),
 }
 
 
@@ -46,7 +48,7 @@ def folder_of(tmp_path_factory):
         from transformers import AutoConfig, AutoModel, ViTImageProcessor
 
         folder = tmp_path_factory.mktemp(architecture)
-        config = AutoConfig.for_model(architecture, **SMALL, **SIZE, **ARCHITECTURES[architecture][0])
+        config = AutoConfig.for_model(architecture, **SMALL | SIZE | ARCHITECTURES[architecture][0])
         with torch.random.fork_rng():
             torch.manual_seed(0)
             AutoModel.from_config(config).save_pretrained(folder)

@@ -161,7 +161,7 @@ class Backbone:
     def _run(
         self, first: Tensor, mask: Tensor, hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
     ) -> Tensor:
-        return self._replay.run(self.inputs.arguments(first, mask), hidden, start, stop, weights)
+        return self._replay.run(self.inputs.arguments(first, mask, start), hidden, start, stop, weights)
 
     def _highest_cached(self, key: Key, boundary: int) -> tuple[int, Tensor | None]:
         for layer in range(boundary, 0, -1):

@@ -56,8 +56,8 @@ class Inputs(ABC):
         """First tensor [b, ...] and mask [b, width] of inputs that go into one batch."""
 
     @abstractmethod
-    def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """What the model's `forward` is called with."""
+    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:
+        """What the model's `forward` is called with, where the layers below `start` are not run."""
 
     @abstractmethod
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class TextInputs(Inputs):
         mask = [[1] * len(key) + [0] * (width - len(key)) for key in keys]
         return torch.tensor(ids), torch.tensor(mask)
 
-    def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:  # noqa: ARG002
         return {"input_ids": first, "attention_mask": mask}
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
@@ -167,8 +167,9 @@ class PictureInputs(Inputs):
         rows = colours.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).expand(-1, -1, 3)
         return Picture(rows.shape[1], rows.shape[0], "RGB", rows.contiguous().numpy().tobytes(), picture.name)
 
-    def arguments(self, first: Tensor, mask: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 (no picture is padded)
-        return {"pixel_values": first}
+    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:  # noqa: ARG002
+        """No picture is padded: above the lowest layer nothing depends on what a batch came from, and one picture stands for all."""
+        return {"pixel_values": first[:1] if start else first}
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         return hidden[:, 0] if self.pooling == "cls" else hidden[:, self.prefix :].mean(1)
