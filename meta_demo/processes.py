@@ -1,6 +1,6 @@
 """One process or many: the few operations that training and evaluation share between them, by `accelerate`.
 
-Started with `accelerate launch --num_processes N` the same command runs in N processes; each takes every N-th task.
+Started with `torchrun --nproc_per_node N` the same command runs in N processes; each takes every N-th task.
 """
 
 from __future__ import annotations
