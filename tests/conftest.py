@@ -87,10 +87,21 @@ def tiny_backbone(
 
 def hybrid(stride: int) -> dict[str, Any]:
     """What makes a `dpt` configuration a Transformer over the tiny residual network that reads the pixels (Dosovitskiy et al. 2021)."""
-    trunk = {"model_type": "bit", "embedding_size": 8, "hidden_sizes": [8, 16, 16], "depths": [1, 1, 1], "num_groups": 4}
+    trunk = {
+        "model_type": "bit",
+        "embedding_size": 8,
+        "hidden_sizes": [8, 16, 16],
+        "depths": [1, 1, 1],
+        "num_groups": 4,
+    }
     trunk |= {"layer_type": "bottleneck", "global_padding": "same", "output_stride": stride}
     trunk |= {"embedding_dynamic_padding": True, "out_features": ["stage1", "stage2", "stage3"]}
-    return {"is_hybrid": True, "backbone_featmap_shape": [1, 16, 1, 1], "backbone_config": trunk, "num_hidden_layers": 4}
+    return {
+        "is_hybrid": True,
+        "backbone_featmap_shape": [1, 16, 1, 1],
+        "backbone_config": trunk,
+        "num_hidden_layers": 4,
+    }
 
 
 def make_task(
