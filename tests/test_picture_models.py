@@ -68,6 +68,16 @@ def backbone(architecture, folder_of):
     return load_backbone(str(folder_of(architecture)), torch.device("cpu"), Cache(1 << 26), torch.float64)
 
 
+def test_what_reads_pixels_runs_for_one_picture_where_a_run_starts_above_it(backbone, monkeypatch):
+    batches = []
+    run = backbone._replay.run
+    monkeypatch.setattr(
+        backbone._replay, "run", lambda inputs, *rest: batches.append(len(inputs["pixel_values"])) or run(inputs, *rest)
+    )
+    z = backbone.forward(backbone.features(PICTURES, 1), {})
+    assert batches == [3, 1] and len(z) == 3
+
+
 def test_any_boundary_equals_the_whole_model(backbone, architecture):
     pixels, _ = backbone.inputs.batch(PICTURES, backbone.inputs.tokens)
     with torch.no_grad():
