@@ -10,7 +10,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import meta_demo  # noqa: F401  (before torch: it says how threads wait)
 
@@ -71,6 +70,12 @@ SUPPORT = [
 ]
 QUERY = [("I paid two times", 0), ("still waiting for the package", 1), ("cannot log in any more", 2)]
 
+# What makes a `dpt` configuration a Transformer over a tiny residual network that reads the pixels (Dosovitskiy et al. 2021).
+TRUNK = {"model_type": "bit", "embedding_size": 8, "hidden_sizes": [8, 16, 16], "depths": [1, 1, 1], "num_groups": 4}
+TRUNK |= {"layer_type": "bottleneck", "global_padding": "same", "output_stride": 8, "embedding_dynamic_padding": True}
+TRUNK |= {"out_features": ["stage1", "stage2", "stage3"]}
+HYBRID = {"is_hybrid": True, "backbone_featmap_shape": [1, 16, 1, 1], "backbone_config": TRUNK, "num_hidden_layers": 4}
+
 
 def tiny_backbone(
     architecture: str = "bert", dtype: torch.dtype = torch.float64, seed: int = 0, **sizes: int
@@ -83,25 +88,6 @@ def tiny_backbone(
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
     return Backbone(model, inputs, f"tiny-{architecture}", cache=Cache(1 << 26))
-
-
-def hybrid(stride: int) -> dict[str, Any]:
-    """What makes a `dpt` configuration a Transformer over the tiny residual network that reads the pixels (Dosovitskiy et al. 2021)."""
-    trunk = {
-        "model_type": "bit",
-        "embedding_size": 8,
-        "hidden_sizes": [8, 16, 16],
-        "depths": [1, 1, 1],
-        "num_groups": 4,
-    }
-    trunk |= {"layer_type": "bottleneck", "global_padding": "same", "output_stride": stride}
-    trunk |= {"embedding_dynamic_padding": True, "out_features": ["stage1", "stage2", "stage3"]}
-    return {
-        "is_hybrid": True,
-        "backbone_featmap_shape": [1, 16, 1, 1],
-        "backbone_config": trunk,
-        "num_hidden_layers": 4,
-    }
 
 
 def make_task(

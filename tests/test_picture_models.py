@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import hybrid
+from conftest import HYBRID
 
 from meta_demo.core.cache import Cache
 from meta_demo.core.content import Picture
@@ -28,7 +28,7 @@ ARCHITECTURES = {
     "clip_vision_model": ({}, 1),
     "siglip_vision_model": ({}, 0),
     "dinov3_vit": ({}, 1),
-    "dpt": (hybrid(8), 1),
+    "dpt": (HYBRID, 1),
 }
 
 

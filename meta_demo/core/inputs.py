@@ -168,7 +168,7 @@ class PictureInputs(Inputs):
         return Picture(rows.shape[1], rows.shape[0], "RGB", rows.contiguous().numpy().tobytes(), picture.name)
 
     def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:  # noqa: ARG002
-        """No picture is padded: above the lowest layer nothing depends on what a batch came from, and one picture stands for all."""
+        """No picture is padded: above `start` nothing depends on the pixels, and reading one picture is enough."""
         return {"pixel_values": first[:1] if start else first}
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
