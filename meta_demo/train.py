@@ -160,15 +160,18 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     run.optimizer.zero_grad()
     total = torch.zeros((), dtype=parameters[0].dtype, device=parameters[0].device)
     first = run.step * plan.meta_batch
-    for index in group.mine(range(first, first + plan.meta_batch)):
-        task = to_task(algorithm, tasks.draw(index))
-        if plan.distort:
-            rng = torch.Generator().manual_seed((plan.seed * 1_000_003 + index) % 2**63)
-            task = distorted(task, plan.distort, rng)
+    indices = group.mine(range(first, first + plan.meta_batch))
+    batch = [to_task(algorithm, tasks.draw(index)) for index in indices]
+    if plan.distort and batch:
+        batch = distorted(batch, plan.distort, [_rng(plan.seed, index) for index in indices])
+    losses = algorithm.meta_losses(batch) if batch else iter(())
+    while True:
         with torch.autocast(total.device.type, torch.bfloat16, enabled=plan.bf16):
-            loss = algorithm.meta_loss(task) / plan.meta_batch
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.detach()
+            loss = next(losses, None)
+        if loss is None:
+            break
+        (loss / plan.meta_batch).backward()  # type: ignore[no-untyped-call]
+        total += loss.detach() / plan.meta_batch
     for p in parameters:
         p.grad = torch.zeros_like(p) if p.grad is None else p.grad
     gradients = [p.grad for p in parameters if p.grad is not None]
@@ -180,6 +183,11 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     for name, w in algorithm.state_dict().items():
         run.mean[name].lerp_(w, 1 - plan.ema)
     return float(total)
+
+
+def _rng(seed: int, index: int) -> torch.Generator:
+    """Of the distortions of one task."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
 
 
 def _validated(algorithm: Algorithm, run: _Run, valid: Sequence[Episode], plan: Plan, group: Processes) -> Progress:

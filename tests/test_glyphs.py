@@ -137,7 +137,7 @@ def test_a_distorted_task_is_turned_as_a_whole():
     y = torch.ones(1, 1)
     seen = set()
     for seed in range(60):
-        task = distorted(Task(features, y, features, y), 0.0, rng(seed))
+        (task,) = distorted([Task(features, y, features, y)], 0.0, [rng(seed)])
         support, query = (side.groups[0].first for side in (task.support, task.query))
         assert torch.allclose(support, query, atol=1e-4) and task.support_y is y
         seen.add(tuple(support.round().int().flatten().tolist()))

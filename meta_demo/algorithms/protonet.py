@@ -1,6 +1,9 @@
 """Prototypical networks: a class is the mean of its examples."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
@@ -24,19 +27,33 @@ class PrototypicalNetwork(Algorithm):
         return distance_logits(self.embed({}, x), state.tensors["prototypes"], self.log_scale.exp())
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Every example of the task is asked about, each time with one other example of every class as its prototype -> [].
+        """Every example of the task is asked about, each time with one other example of every class as its prototype -> []."""
+        return next(self.meta_losses([task]))
 
-        Snell et al. 2017, eq. 2, in one-shot form: example j of its class meets example j + r of each, for every turn r, so that
-        all play both roles. A smaller class begins anew, and nothing is asked where an example would meet itself.
-        """
-        z = self.embed({}, self.backbone.pack(task.support + task.query))  # [B, D]
-        label = torch.cat([task.support_y, task.query_y]).argmax(1)  # [B]
-        count = label.bincount()  # [N]
-        first = count.cumsum(0) - count
-        order = label.argsort(stable=True)
-        place = order.argsort() - first[label]  # [B], of an example in its class
-        turns = torch.arange(1, int(count.max()), device=z.device)[:, None, None]
-        shots = order[first + (place[:, None] + turns) % count]  # [R, B, N]
-        logits = distance_logits(z, z, self.log_scale.exp()).expand(len(turns), -1, -1).gather(2, shots)  # [R, B, N]
-        apart = turns[:, 0] % count[label] != 0  # [R, B]
-        return cross_entropy(logits[apart], label.expand(len(turns), -1)[apart])
+    def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
+        """All tasks go through the Transformer together -> their sum, []."""
+        whole = [task.support + task.query for task in tasks]
+        z = self.embed({}, self.backbone.pack(reduce(add, whole)))
+        alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
+        for task, rows in zip(tasks, z.split([x.count for x in whole]), strict=True):
+            alike[tuple(torch.cat([task.support_y, task.query_y]).argmax(1).tolist())].append(rows)
+        scale = self.log_scale.exp()
+        yield torch.stack([_in_turns(torch.stack(rows), torch.tensor(y), scale) for y, rows in alike.items()]).sum()
+
+
+def _in_turns(z: Tensor, label: Tensor, scale: Tensor) -> Tensor:
+    """The sum of the losses of T tasks whose rows have the same labels; z [T, B, D], label [B] -> [].
+
+    Snell et al. 2017, eq. 2, in one-shot form: example j of its class meets example j + r of each, for every turn r, so that
+    all play both roles. A smaller class begins anew, and nothing is asked where an example would meet itself.
+    """
+    count = label.bincount()  # [N]
+    first = count.cumsum(0) - count
+    order = label.argsort(stable=True)
+    place = order.argsort() - first[label]  # [B], of an example in its class
+    turns = torch.arange(1, int(count.max()))[:, None, None]
+    shots = order[first + (place[:, None] + turns) % count]  # [R, B, N]
+    r, b = (turns[:, 0] % count[label] != 0).nonzero().unbind(1)  # [Q] questions asked
+    shot, b, y = (t.to(z.device) for t in (shots[r, b], b, label[b]))  # [Q, N], [Q], [Q]
+    logits = distance_logits(z, z, scale)[:, b[:, None], shot]  # [T, Q, N]
+    return cross_entropy(logits.flatten(0, 1), y.repeat(len(z))) * len(z)

@@ -101,6 +101,10 @@ class Algorithm(nn.Module, ABC):
         *_, last = self.adapt(task.support, task.support_y, graph=True)
         return cross_entropy(self.predict(last, task.query), task.query_y)
 
+    def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
+        """The meta-losses of several tasks, or sums of some of them, each to be differentiated before the next is asked for."""
+        yield from map(self.meta_loss, tasks)
+
 
 _NUMBERS = count()
 REGISTRY: dict[str, type[Algorithm]] = {}

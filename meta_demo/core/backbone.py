@@ -134,7 +134,7 @@ class Backbone:
         For a support set, which goes through the suffix many times and always as a whole.
         """
         if not self.inputs.pads or not features.groups:
-            return features
+            return features.joined()
         rows = sorted(row for group in features.groups for row in group.rows())
         groups = []
         for chosen in partition([row.length for row in rows]):

@@ -17,8 +17,11 @@ def prototypes(z: Tensor, y: Tensor) -> Tensor:
 
 
 def distance_logits(z: Tensor, c: Tensor, scale: Tensor) -> Tensor:
-    """Negative squared Euclidean distance to every prototype, times `scale` (Snell et al. 2017, eq. 2) -> [B, N]."""
-    return -scale * (z[:, None, :] - c[None, :, :]).square().sum(-1)
+    """Negative squared Euclidean distance to every prototype, times `scale` (Snell et al. 2017, eq. 2).
+
+    z [..., B, D], c [..., N, D] -> [..., B, N].
+    """
+    return -scale * (z[..., :, None, :] - c[..., None, :, :]).square().sum(-1)
 
 
 def prototype_head(z: Tensor, y: Tensor, scale: Tensor) -> dict[str, Tensor]:

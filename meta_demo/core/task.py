@@ -48,6 +48,13 @@ class Group:
         ]
 
     @classmethod
+    def cat(cls, groups: Sequence[Group]) -> Group:
+        """Groups of one width, one after the other."""
+        known = [g.hidden for g in groups if g.hidden is not None]
+        index, first, mask = (torch.cat([getattr(g, name) for g in groups]) for name in ("index", "first", "mask"))
+        return cls(index, first, mask, torch.cat(known) if known else None)
+
+    @classmethod
     def of(cls, rows: Sequence[Row], pad: int) -> Group:
         """Rows as one group as wide as the longest of them; `pad` is the token that fills the others up."""
         ids = pad_sequence([row.ids for row in rows], batch_first=True, padding_value=pad)
@@ -94,6 +101,15 @@ class Features:
             raise ValueError(f"features at layers {self.boundary} and {other.boundary} cannot be joined")
         moved = tuple(replace(group, index=group.index + self.count) for group in other.groups)
         return Features(self.groups + moved, self.boundary, self.count + other.count)
+
+    def joined(self) -> Features:
+        """The same inputs, those of equal width in one group."""
+        same: dict[int, list[Group]] = {}
+        for group in self.groups:
+            same.setdefault(group.mask.shape[1], []).append(group)
+        if len(same) == len(self.groups):
+            return self
+        return replace(self, groups=tuple(Group.cat(groups) for groups in same.values()))
 
     def scatter(self, rows: list[Tensor]) -> Tensor:
         """One [b, ...] tensor per group -> [count, ...] in the order of the inputs."""

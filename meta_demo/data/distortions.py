@@ -5,6 +5,7 @@ Here: what happens to pixels on their way into a training task. Not here: how a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -22,7 +23,33 @@ def distort(pixels: Tensor, strength: float, rng: torch.Generator) -> Tensor:
     Strength 1: standard deviations of 10 degrees, 12 % of either side, 0.12 of shear, 6 % of the side in place, 2.5 % in bending
     (Simard, Steinkraus & Platt 2003). What comes in from outside continues the edge.
     """
-    b = len(pixels)
+    return _moved(pixels, *_fields(len(pixels), strength, rng))
+
+
+def distorted(tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Generator]) -> list[Task]:
+    """Tasks over pixels with every picture distorted, and all those of a task turned or mirrored alike.
+
+    A turned or mirrored alphabet is another alphabet: eight times as many classes (Santoro et al. 2016 turn characters).
+    """
+    groups = [task.support.groups + task.query.groups for task in tasks]
+    fields = []
+    for own, rng in zip(groups, rngs, strict=True):
+        symmetry = _symmetry(int(torch.randint(8, (), generator=rng)))
+        affine, bend = _fields(sum(len(g.first) for g in own), strength, rng)
+        fields.append((symmetry @ affine, torch.einsum("ij,bjhw->bihw", symmetry, bend)))
+    pixels = torch.cat([g.first for own in groups for g in own])
+    moved = iter(
+        _moved(pixels, *map(torch.cat, zip(*fields, strict=True))).split([len(g.first) for own in groups for g in own])
+    )
+
+    def side(features: Features) -> Features:
+        return replace(features, groups=tuple(replace(g, first=next(moved)) for g in features.groups))
+
+    return [replace(task, support=side(task.support), query=side(task.query)) for task in tasks]
+
+
+def _fields(b: int, strength: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Where each of `b` pictures, 2 units wide, is looked up: affine maps [b, 2, 3] and bends at control points [b, 2, GRID, GRID]."""
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(b, *shape, generator=rng).clamp(-2.5, 2.5) * strength
@@ -33,27 +60,16 @@ def distort(pixels: Tensor, strength: float, rng: torch.Generator) -> Tensor:
     slant = torch.eye(2).repeat(b, 1, 1)
     slant[:, 0, 1] = shear
     matrix = turn @ slant @ torch.diag_embed(stretch)
-    affine = torch.cat([matrix, 0.12 * normal(2, 1)], -1)  # the picture is 2 units wide here
-    bend = interpolate(0.05 * normal(2, GRID, GRID), pixels.shape[-2:], mode="bicubic", align_corners=True)
-    field = affine_grid(affine, list(pixels.shape), align_corners=False) + bend.permute(0, 2, 3, 1)
-    return grid_sample(pixels, field.to(pixels), padding_mode="border", align_corners=False)
+    return torch.cat([matrix, 0.12 * normal(2, 1)], -1), 0.05 * normal(2, GRID, GRID)
 
 
-def distorted(task: Task, strength: float, rng: torch.Generator) -> Task:
-    """A task over pixels with every picture distorted, and all of them turned or mirrored alike.
-
-    A turned or mirrored alphabet is another alphabet: eight times as many classes (Santoro et al. 2016 turn characters).
-    """
-    symmetry = int(torch.randint(8, (), generator=rng))
-
-    def side(features: Features) -> Features:
-        groups = [replace(g, first=distort(_symmetric(g.first, symmetry), strength, rng)) for g in features.groups]
-        return replace(features, groups=tuple(groups))
-
-    return replace(task, support=side(task.support), query=side(task.query))
+def _moved(pixels: Tensor, affine: Tensor, bend: Tensor) -> Tensor:
+    fine = interpolate(bend.to(pixels), pixels.shape[-2:], mode="bicubic", align_corners=True)
+    field = affine_grid(affine.to(pixels), list(pixels.shape), align_corners=False) + fine.permute(0, 2, 3, 1)
+    return grid_sample(pixels, field, padding_mode="border", align_corners=False)
 
 
-def _symmetric(pixels: Tensor, symmetry: int) -> Tensor:
-    """One of a square's eight symmetries: quarter turns, from 4 on of the mirror image."""
-    turned = pixels.rot90(symmetry % 4, (-2, -1))
-    return turned.flip(-1) if symmetry >= 4 else turned
+def _symmetry(number: int) -> Tensor:
+    """One of a square's eight symmetries, as what it does to places: quarter turns, from 4 on of the mirror image -> [2, 2]."""
+    turned = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).matrix_power(number % 4)
+    return turned * torch.tensor([-1.0, 1.0]) if number >= 4 else turned

@@ -66,41 +66,57 @@ class Drawings(Sequence[Picture]):
 
 
 def draw(strokes: Sequence[Points], rng: Rng, name: str = "") -> Picture:
-    """One drawing of a character, black on white: every stroke and the whole a little off, by a pen of its own width."""
+    """One drawing of a character, black on white: every stroke and the whole a little off, by a pen of its own width.
+
+    Hands differ in haste, and with it in how far off they are; none leaves the paper.
+    """
     from PIL import Image, ImageDraw
 
-    shaky = [_shaken(s, rng) for s in strokes]
-    middle = np.array([0.5, 0.5])
+    haste = float(np.clip(np.exp(rng.normal(np.log(0.6), 0.4)), 0.2, 1.3))
+    shaky = [_shaken(s, haste, rng) for s in strokes]
     whole = turn(rng.normal(0, 0.08)) @ np.diag(np.exp(rng.normal(0, 0.1, 2))) @ [[1, rng.normal(0, 0.1)], [0, 1]]
+    width = float(
+        np.clip(np.exp(rng.normal(np.log(0.032), 0.3)), 0.018, 0.08)
+    )  # of a side of 1, as everything until it is drawn
+    place = 0.5 + rng.normal(0, 0.035, 2)
+    drawn = _on_paper([(s - 0.5) @ whole.T + place for s in shaky], width)
     side = SIZE * FINER
-    shift = rng.normal(0, 0.035, 2)
-    width = side * float(np.clip(np.exp(rng.normal(np.log(0.032), 0.3)), 0.018, 0.08))
     image = Image.new("L", (side, side), 255)
-    pen = ImageDraw.Draw(image)
-    for s in shaky:
-        points = ((s - middle) @ whole.T + middle + shift) * side
-        pen.line([tuple(p) for p in points], fill=0, width=max(1, round(width)), joint="curve")
-        for x, y in (points[0], points[-1]):
-            pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=0)
+    pen, r = ImageDraw.Draw(image), side * width / 2
+    for points in drawn:
+        pen.line([tuple(p) for p in points * side], fill=0, width=max(1, round(2 * r)), joint="curve")
+        for x, y in (points[0] * side, points[-1] * side):
+            pen.ellipse((x - r, y - r, x + r, y + r), fill=0)
     return Picture.of(image.reduce(FINER), name)
 
 
-def _shaken(stroke: Points, rng: Rng) -> Points:
+def _on_paper(strokes: Sequence[Points], width: float) -> list[Points]:
+    """Strokes of a pen moved, and where they must be made smaller, so that all their ink is on the paper."""
+    ink = np.concatenate(strokes)
+    low, high = ink.min(0), ink.max(0)
+    edge = width / 2 + 1 / SIZE
+    scale = min(1.0, (1 - 2 * edge) / float((high - low).max()))
+    room = (high - low) * scale / 2 + edge
+    middle = np.clip((low + high) / 2, room, 1 - room)
+    return [(s - (low + high) / 2) * scale + middle for s in strokes]
+
+
+def _shaken(stroke: Points, haste: float, rng: Rng) -> Points:
     """A stroke as a hand draws it: some of it longer, some shorter, corners rounder, turned, scaled and moved a little, bent by
-    slow waves, cut short or overshot at its ends."""
+    slow waves, cut short or overshot at its ends, all of it in proportion to `haste`."""
     size = length(stroke)
-    start = rng.normal(0, 0.04, 2) if size > 0.1 else np.zeros(2)
+    start = rng.normal(0, 0.04 * haste, 2) if size > 0.1 else np.zeros(2)
     t = np.linspace(start[0], 1 + start[1], POINTS) * (POINTS - 1)
     i = np.clip(t.astype(int), 0, POINTS - 2)
     points = stroke[i] + (t - i)[:, None] * (stroke[i + 1] - stroke[i])
     anchor = rng.integers(POINTS)
-    pace = np.exp(_waves(rng, range(1, 7), 0.08))
+    pace = np.exp(_waves(rng, range(1, 7), 0.08 * haste))
     way = np.concatenate([np.zeros((1, 2)), np.cumsum(np.diff(points, axis=0) * pace[1:], 0)])
     points = _rounded(way - way[anchor] + points[anchor], int(rng.integers(4)))
-    local = turn(rng.normal(0, 0.1)) @ np.diag(np.exp(rng.normal(0, 0.1, 2)))
-    bend = 0.05 * min(size, 0.5) * _waves(rng, range(1, 4), 1.0)
+    local = turn(rng.normal(0, 0.1 * haste)) @ np.diag(np.exp(rng.normal(0, 0.1 * haste, 2)))
+    bend = 0.05 * haste * min(size, 0.5) * _waves(rng, range(1, 4), 1.0)
     middle = points[anchor]
-    return np.asarray((points - middle) @ local.T + middle + rng.normal(0, 0.015, 2) + bend)
+    return np.asarray((points - middle) @ local.T + middle + rng.normal(0, 0.015 * haste, 2) + bend)
 
 
 def _waves(rng: Rng, numbers: range, strength: float) -> Points:
