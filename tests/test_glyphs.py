@@ -11,8 +11,8 @@ import torch
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import Features, Group, Task
 from meta_demo.data.alphabets import UNLIKE, Style, letters, style
-from meta_demo.data.distortions import distort, distorted
-from meta_demo.data.glyphs import Drawings, glyph_source
+from meta_demo.data.distortions import _moved, _symmetry, distort, distorted
+from meta_demo.data.glyphs import Drawings, draw, glyph_source
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import check_apart, hold_out, load_source
 from meta_demo.data.strokes import POINTS, chain
@@ -51,6 +51,16 @@ def test_every_picture_is_a_drawing_and_no_two_are_equal():
     ink = [1 - p.array().mean() / 255 for p in pictures]
     assert len(set(pictures)) == len(pictures)
     assert min(ink) > 0.01 and max(ink) < 0.4
+
+
+def test_no_drawing_leaves_the_paper():
+    """Not even a character as large as the paper, by the hastiest of many hands."""
+    whole = [np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])]
+    strokes = [np.linspace(*ends, POINTS) for ends in whole]
+    for seed in range(200):
+        pixels = draw(strokes, np.random.default_rng(seed)).array()
+        assert pixels.min() == 0
+        assert min(side.min() for side in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])) > 64  # at most grazed
 
 
 def test_pictures_of_a_character_resemble_each_other_more_than_those_of_others():
@@ -142,3 +152,29 @@ def test_a_distorted_task_is_turned_as_a_whole():
         assert torch.allclose(support, query, atol=1e-4) and task.support_y is y
         seen.add(tuple(support.round().int().flatten().tolist()))
     assert len(seen) == 8
+
+
+def test_tasks_distorted_together_are_each_as_alone():
+    def task(count: int) -> Task:
+        pixels = torch.rand(count, 3, 20, 20, generator=rng(count))
+        groups = [Group(torch.arange(k), pixels[:k], torch.ones(k, 1), None) for k in (count - 1, count)]
+        support, query = (Features((g,), 0, len(g.first)) for g in groups)
+        return Task(support, torch.ones(count - 1, 1), query, torch.ones(count, 1))
+
+    tasks = [task(2), task(4), task(3)]
+    together = distorted(tasks, 0.8, [rng(i) for i in range(3)])
+    for i, (own, moved) in enumerate(zip(tasks, together, strict=True)):
+        (alone,) = distorted([own], 0.8, [rng(i)])
+        for side in ("support", "query"):
+            a, b = (getattr(t, side).groups[0].first for t in (alone, moved))
+            assert len(a) == len(getattr(own, side).groups[0].first)
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_symmetry_turns_places_as_pixels_are_turned(number):
+    pixels = torch.rand(1, 1, 6, 6)
+    turned = pixels.rot90(number % 4, (-2, -1))
+    turned = turned.flip(-1) if number >= 4 else turned
+    field = torch.cat([_symmetry(number), torch.zeros(2, 1)], 1)[None]
+    torch.testing.assert_close(_moved(pixels, field, torch.zeros(1, 2, 5, 5)), turned, rtol=0, atol=1e-5)

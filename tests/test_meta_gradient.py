@@ -226,6 +226,29 @@ def test_prototypes_learn_from_one_example_of_each_class():
     torch.testing.assert_close(algorithm.meta_loss(task), torch.stack(losses).mean())
 
 
+@EVERY_SCOPE
+def test_tasks_that_go_together_give_the_gradients_of_each_alone(scope):
+    """Of equal and unequal sizes, with and without the same labels."""
+    algorithm = build("protonet", scope=scope, last_n=2, lora_rank=2)
+    turned = [(text, 2 - n) for text, n in SUPPORT]
+    supports = [
+        (SUPPORT, (0, 1, 2)),
+        (turned, (0, 1, 2)),
+        (turned[::-1], (2, 0, 1)),
+        (SUPPORT[:4] + SUPPORT[5:], (0, 1, 2)),
+    ]
+    tasks = [make_task(BACKBONE, algorithm.boundary, support, order=order) for support, order in supports]
+    each = sum(meta_gradient(algorithm, task) for task in tasks)
+    algorithm.zero_grad()
+    (loss,) = algorithm.meta_losses(tasks)
+    loss.backward()
+    together = torch.cat(
+        [(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in algorithm.parameters()]
+    )
+    torch.testing.assert_close(together, each, rtol=1e-9, atol=1e-12)
+    assert float(loss) == pytest.approx(sum(float(algorithm.meta_loss(task)) for task in tasks), rel=1e-12)
+
+
 @pytest.mark.parametrize("slots", [1, 2, 3, 50])
 @pytest.mark.parametrize("steps", [0, 1, 2, 7, 20])
 def test_the_way_back_keeps_few_states_and_makes_few_again(steps, slots):

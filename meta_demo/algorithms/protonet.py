@@ -35,7 +35,7 @@ class PrototypicalNetwork(Algorithm):
         whole = [task.support + task.query for task in tasks]
         z = self.embed({}, self.backbone.pack(reduce(add, whole)))
         alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
-        for task, rows in zip(tasks, z.split([x.count for x in whole]), strict=True):
+        for task, rows in zip(tasks, torch.split(z, [x.count for x in whole]), strict=True):
             alike[tuple(torch.cat([task.support_y, task.query_y]).argmax(1).tolist())].append(rows)
         scale = self.log_scale.exp()
         yield torch.stack([_in_turns(torch.stack(rows), torch.tensor(y), scale) for y, rows in alike.items()]).sum()

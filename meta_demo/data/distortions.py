@@ -37,13 +37,12 @@ def distorted(tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Gener
         symmetry = _symmetry(int(torch.randint(8, (), generator=rng)))
         affine, bend = _fields(sum(len(g.first) for g in own), strength, rng)
         fields.append((symmetry @ affine, torch.einsum("ij,bjhw->bihw", symmetry, bend)))
-    pixels = torch.cat([g.first for own in groups for g in own])
-    moved = iter(
-        _moved(pixels, *map(torch.cat, zip(*fields, strict=True))).split([len(g.first) for own in groups for g in own])
-    )
+    pixels = [g.first for own in groups for g in own]
+    moved = _moved(torch.cat(pixels), *map(torch.cat, zip(*fields, strict=True)))
+    each = iter(torch.split(moved, list(map(len, pixels))))
 
     def side(features: Features) -> Features:
-        return replace(features, groups=tuple(replace(g, first=next(moved)) for g in features.groups))
+        return replace(features, groups=tuple(replace(g, first=next(each)) for g in features.groups))
 
     return [replace(task, support=side(task.support), query=side(task.query)) for task in tasks]
 
