@@ -22,8 +22,8 @@ from torch import Tensor
 from meta_demo.core import checkpoint
 from meta_demo.core.algorithm import Algorithm
 from meta_demo.core.checkpoint import write_tensors
+from meta_demo.core.distortions import distorted
 from meta_demo.core.messages import UserError
-from meta_demo.data.distortions import distorted
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import Sampler
 from meta_demo.data.tensors import to_task

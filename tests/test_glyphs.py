@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from meta_demo.core.distortions import _moved, _symmetry, distort, distorted
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import Features, Group, Task
 from meta_demo.data.alphabets import UNLIKE, Style, letters, style
-from meta_demo.data.distortions import _moved, _symmetry, distort, distorted
 from meta_demo.data.glyphs import Drawings, draw, glyph_source
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import check_apart, hold_out, load_source

@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import HYBRID
+from torch.nn.functional import normalize
 
+from meta_demo.algorithms.protonet import PrototypesConfig, PrototypicalNetwork
 from meta_demo.core.cache import Cache
 from meta_demo.core.content import Picture
+from meta_demo.core.distortions import viewed
 from meta_demo.core.loading import load_backbone
 from meta_demo.core.messages import UserError
 from meta_demo.core.scopes import own_weights
+from meta_demo.data.episode import Episode, Example
+from meta_demo.data.tensors import to_task
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
 SIZE = {"image_size": 32, "patch_size": 8}
@@ -161,3 +166,22 @@ def test_a_new_process_may_load_two_models_at_once(vision_folder):
     )
     done = subprocess.run([sys.executable, "-c", code, vision_folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_picture_looked_at_more_than_once_is_the_mean_of_its_looks(folder_of):
+    """Each look is the model's own pixels under the distortion of its number; the labels of a task stay one for one."""
+    backbone = load_backbone(str(folder_of("vit")), torch.device("cpu"), Cache(1 << 26), torch.float64)
+    once, thrice = (PrototypicalNetwork(backbone, PrototypesConfig(views=views)) for views in (0, 2))
+    with torch.no_grad():
+        pixels = backbone.inputs.batch(PICTURES, 17)[0]
+        looks = [backbone.model(viewed(pixels, n).to(torch.float64)).last_hidden_state for n in range(3)]
+        plain = [normalize(backbone.inputs.pool(hidden, torch.ones(3, 17)), dim=-1) for hidden in looks]
+        assert not torch.allclose(plain[0], plain[1], atol=1e-4)
+        for algorithm, expected in ((once, plain[0]), (thrice, normalize(torch.stack(plain).mean(0), dim=-1))):
+            found = algorithm.embed({}, algorithm.features(PICTURES))
+            torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    rows = [Example(p, str(i)) for i, p in enumerate(PICTURES)]
+    task = to_task(thrice, Episode(tuple(rows), tuple(rows)))
+    *_, last = thrice.adapt(task.support, task.support_y)
+    assert thrice.predict(last, task.query).argmax(1).tolist() == [0, 1, 2]
+    assert torch.isfinite(thrice.meta_loss(task))

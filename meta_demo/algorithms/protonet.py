@@ -2,21 +2,47 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
 
-from meta_demo.core.algorithm import Algorithm, State, register
+from meta_demo.core.algorithm import Algorithm, BodyConfig, State, register
+from meta_demo.core.config import knob
+from meta_demo.core.content import Content, Picture
 from meta_demo.core.heads import distance_logits, prototypes
 from meta_demo.core.task import Features, Task
+
+
+@dataclass(frozen=True)
+class PrototypesConfig(BodyConfig):
+    """`views`: how many times more each picture is looked at, a little distorted; its embedding is the mean."""
+
+    views: int = knob(0, lo=0, hi=16)
 
 
 @register("protonet", paper="Snell, Swersky & Zemel 2017")
 class PrototypicalNetwork(Algorithm):
     """Nearest class mean in the embedding space, with a learned sharpness (Snell et al. 2017, eqs. 1 and 2)."""
+
+    Config = PrototypesConfig
+    config: PrototypesConfig
+
+    def features(self, texts: Sequence[Content]) -> Features:
+        return super().features([look for content in texts for look in self._looks(content)])
+
+    def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
+        z = super().embed(tensors, x)
+        looks = len(self._looks(self.backbone.inputs.example))
+        return z if looks == 1 else normalize(z.view(-1, looks, z.shape[1]).mean(1), dim=-1)
+
+    def _looks(self, content: Content) -> list[Content]:
+        """A text as it is; a picture and its views."""
+        views = range(self.config.views + 1)
+        return [replace(content, view=n) for n in views] if isinstance(content, Picture) else [content]
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:  # noqa: ARG002 (always differentiable)
         z = self.embed({}, self.backbone.pack(support))
@@ -34,9 +60,10 @@ class PrototypicalNetwork(Algorithm):
         """All tasks go through the Transformer together -> their sum, []."""
         whole = [task.support + task.query for task in tasks]
         z = self.embed({}, self.backbone.pack(reduce(add, whole)))
+        labels = [torch.cat([task.support_y, task.query_y]).argmax(1).tolist() for task in tasks]
         alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
-        for task, rows in zip(tasks, torch.split(z, [x.count for x in whole]), strict=True):
-            alike[tuple(torch.cat([task.support_y, task.query_y]).argmax(1).tolist())].append(rows)
+        for label, rows in zip(labels, torch.split(z, list(map(len, labels))), strict=True):
+            alike[tuple(label)].append(rows)
         scale = self.log_scale.exp()
         yield torch.stack([_in_turns(torch.stack(rows), torch.tensor(y), scale) for y, rows in alike.items()]).sum()
 

@@ -18,7 +18,7 @@ CHANNELS = {"L": 1, "RGB": 3}
 class Picture:
     """A picture's pixels, row by row: `mode` L (one byte each) or RGB (three). Two pictures are equal when their pixels are.
 
-    `name` is what messages call it.
+    `name` is what messages call it. `view` is a way for a model to look at it: 0 as it is, from 1 on a little distorted.
     """
 
     width: int
@@ -26,6 +26,7 @@ class Picture:
     mode: str
     pixels: bytes = field(repr=False)
     name: str = field(default="", compare=False)
+    view: int = 0
 
     def __len__(self) -> int:
         return len(self.pixels)

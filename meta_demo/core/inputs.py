@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.content import Content, Picture
+from meta_demo.core.distortions import viewed
 from meta_demo.core.framing import framed
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import width_for
@@ -145,16 +147,20 @@ class PictureInputs(Inputs):
         pictures = [key for key in keys if isinstance(key, Picture)]
         known: dict[Picture, Tensor | None] = {p: self._cache.get((self._kept_under, p)) for p in pictures}
         missing = [p for p, pixels in known.items() if pixels is None]
-        if missing:
-            images = [
-                (framed(p.image(), self._ink_fill) if self._ink_fill else p.image()).convert("RGB") for p in missing
-            ]
-            made: Tensor = self.processor(images=images, return_tensors="pt")["pixel_values"]
-            for picture, pixels in zip(missing, made, strict=True):
+        for view, those in groupby(sorted(missing, key=lambda p: p.view), lambda p: p.view):
+            made = list(those)
+            plain = self.batch([replace(p, view=0) for p in made], width)[0] if view else self._pixels(made)
+            for picture, pixels in zip(made, viewed(plain, view), strict=True):
                 known[picture] = pixels.clone()
                 self._cache.put((self._kept_under, picture), known[picture], size_of(pixels))
         rows = [pixels for p in pictures if (pixels := known[p]) is not None]
         return torch.stack(rows), torch.ones(len(rows), width, dtype=torch.long)
+
+    def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
+        """What the processor makes of pictures -> [b, channels, height, width]."""
+        images = [(framed(p.image(), self._ink_fill) if self._ink_fill else p.image()).convert("RGB") for p in pictures]
+        made: Tensor = self.processor(images=images, return_tensors="pt")["pixel_values"]
+        return made
 
     def seen(self, picture: Picture) -> Picture:
         """`picture` as the model sees it: cropped and resized, with the normalisation of colours taken back."""

@@ -1,6 +1,7 @@
-"""Pictures a little otherwise: a whole batch turned, stretched, moved and bent at once, for meta-training only.
+"""Pictures a little otherwise: turned, stretched, moved and bent, each of a batch at once.
 
-Here: what happens to pixels on their way into a training task. Not here: how a hand draws a made-up glyph anew (`glyphs.py`).
+For meta-training every picture anew; to look at a picture more than once, always in the same ways. Not here: how a hand draws a
+made-up glyph anew (`data/glyphs.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate
 from meta_demo.core.task import Features, Task
 
 GRID = 5  # control points along a side of the elastic field
+VIEW = 0.8  # strength of the distortions that a picture is looked at under more than once
 
 
 def distort(pixels: Tensor, strength: float, rng: torch.Generator) -> Tensor:
@@ -24,6 +26,14 @@ def distort(pixels: Tensor, strength: float, rng: torch.Generator) -> Tensor:
     (Simard, Steinkraus & Platt 2003). What comes in from outside continues the edge.
     """
     return _moved(pixels, *_fields(len(pixels), strength, rng))
+
+
+def viewed(pixels: Tensor, view: int) -> Tensor:
+    """Pictures [b, C, H, W] under the distortion that is number `view`, the same for all pictures; 0 leaves them as they are."""
+    if not view:
+        return pixels
+    affine, bend = _fields(1, VIEW, torch.Generator().manual_seed(99 + view))
+    return _moved(pixels, affine.expand(len(pixels), -1, -1), bend.expand(len(pixels), -1, -1, -1))
 
 
 def distorted(tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Generator]) -> list[Task]:
