@@ -170,8 +170,9 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
             loss = next(losses, None)
         if loss is None:
             break
-        (loss / plan.meta_batch).backward()  # type: ignore[no-untyped-call]
-        total += loss.detach() / plan.meta_batch
+        loss = loss / plan.meta_batch
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
     for p in parameters:
         p.grad = torch.zeros_like(p) if p.grad is None else p.grad
     gradients = [p.grad for p in parameters if p.grad is not None]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from meta_demo.core.distortions import _moved, _symmetry, distort, distorted
+from meta_demo.core.distortions import _fields, _moved, _symmetry, distorted
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import Features, Group, Task
 from meta_demo.data.alphabets import UNLIKE, Style, letters, style
@@ -124,6 +124,10 @@ def test_other_seeds_are_apart_and_the_same_characters_are_not():
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def distort(pixels: torch.Tensor, strength: float, generator: torch.Generator) -> torch.Tensor:
+    return _moved(pixels, *_fields(len(pixels), strength, generator))
 
 
 def test_distorting_depends_on_the_generator_alone():

@@ -31,18 +31,21 @@ class PrototypicalNetwork(Algorithm):
     Config = PrototypesConfig
     config: PrototypesConfig
 
+    @property
+    def looks(self) -> int:
+        """How many times an input is looked at."""
+        return 1 + (self.config.views if self.backbone.inputs.modality == "picture" else 0)
+
     def features(self, texts: Sequence[Content]) -> Features:
-        return super().features([look for content in texts for look in self._looks(content)])
+        """The looks at each of `texts`, one after the other."""
+        if self.looks > 1:
+            texts = [replace(p, view=n) for p in texts if isinstance(p, Picture) for n in range(self.looks)]
+        return super().features(texts)
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
+        """Of each input, the mean over its looks."""
         z = super().embed(tensors, x)
-        looks = len(self._looks(self.backbone.inputs.example))
-        return z if looks == 1 else normalize(z.view(-1, looks, z.shape[1]).mean(1), dim=-1)
-
-    def _looks(self, content: Content) -> list[Content]:
-        """A text as it is; a picture and its views."""
-        views = range(self.config.views + 1)
-        return [replace(content, view=n) for n in views] if isinstance(content, Picture) else [content]
+        return normalize(z.view(-1, self.looks, z.shape[1]).mean(1), dim=-1) if self.looks > 1 else z
 
     def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:  # noqa: ARG002 (always differentiable)
         z = self.embed({}, self.backbone.pack(support))

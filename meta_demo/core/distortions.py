@@ -19,15 +19,6 @@ GRID = 5  # control points along a side of the elastic field
 VIEW = 0.8  # strength of the distortions that a picture is looked at under more than once
 
 
-def distort(pixels: Tensor, strength: float, rng: torch.Generator) -> Tensor:
-    """Each picture of a batch [b, C, H, W] under an affine map and an elastic field of its own -> [b, C, H, W].
-
-    Strength 1: standard deviations of 10 degrees, 12 % of either side, 0.12 of shear, 6 % of the side in place, 2.5 % in bending
-    (Simard, Steinkraus & Platt 2003). What comes in from outside continues the edge.
-    """
-    return _moved(pixels, *_fields(len(pixels), strength, rng))
-
-
 def viewed(pixels: Tensor, view: int) -> Tensor:
     """Pictures [b, C, H, W] under the distortion that is number `view`, the same for all pictures; 0 leaves them as they are."""
     if not view:
@@ -58,7 +49,11 @@ def distorted(tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Gener
 
 
 def _fields(b: int, strength: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Where each of `b` pictures, 2 units wide, is looked up: affine maps [b, 2, 3] and bends at control points [b, 2, GRID, GRID]."""
+    """Where each of `b` pictures, 2 units wide, is looked up: affine maps [b, 2, 3] and bends at control points [b, 2, GRID, GRID].
+
+    Strength 1: standard deviations of 10 degrees, 12 % of either side, 0.12 of shear, 6 % of the side in place, 2.5 % in bending
+    (Simard, Steinkraus & Platt 2003).
+    """
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(b, *shape, generator=rng).clamp(-2.5, 2.5) * strength
@@ -73,6 +68,7 @@ def _fields(b: int, strength: float, rng: torch.Generator) -> tuple[Tensor, Tens
 
 
 def _moved(pixels: Tensor, affine: Tensor, bend: Tensor) -> Tensor:
+    """Each picture under its affine map and elastic field -> [b, C, H, W]. What comes in from outside continues the edge."""
     fine = interpolate(bend.to(pixels), pixels.shape[-2:], mode="bicubic", align_corners=True)
     field = affine_grid(affine.to(pixels), list(pixels.shape), align_corners=False) + fine.permute(0, 2, 3, 1)
     return grid_sample(pixels, field, padding_mode="border", align_corners=False)
