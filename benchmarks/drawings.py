@@ -72,8 +72,8 @@ def main(arguments: Arguments) -> None:
     plan = [
         ("made-up characters", load_source(GLYPHS), Fixed(5, 1, 5), 600),
         ("digits", digits(), Fixed(10, 1, 1), 400),
+        ("five alphabets", whole, Fixed(20, 1, 1), 400),
     ]
-    plan += [("five alphabets", whole, Fixed(20, 1, 1), 400)]
     plan += [(name.replace("_", " "), load_source(str(alphabets / name)), Fixed(20, 1, 1), 100) for name in ALPHABETS]
     backbone = load_backbone(MODEL, choose_device(), Cache(2 << 30))
     algorithm = checkpoint.start(backbone, ALGORITHM, checkpoint.shipped(MODEL, ALGORITHM), {}, 0).requires_grad_(False)
