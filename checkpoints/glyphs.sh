@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Trains the bundled picture model from random weights: on made-up glyphs alone, then on glyphs and Omniglot's minimal background set 1
-# (Lake et al. 2015) together; then each algorithm's own start on top of it. DATA says where omniglot_small1/ lies. With `starts` it trains
-# those alone; with `held-out` it takes the first stage's weights from out/made-up and leaves each alphabet out of the second in turn.
+# Trains the bundled picture model from random weights: on made-up glyphs alone; then on them and letters of fonts; then on both and
+# Omniglot's minimal background set 1 (Lake et al. 2015); then each algorithm's own start on top of it. DATA says where omniglot_small1/
+# lies, FONTS where fonts do (`fonts` installs those that were used, on Debian 12). With `starts` it trains the starts alone; with `held-out`
+# it takes the second stage's weights from out/letters and leaves each alphabet out of the third in turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data}
+FONTS=${FONTS:-/usr/share/fonts}
 PYTHON=${PYTHON:-.venv/bin/python}
 HERE=checkpoints/glyph-vit
 
@@ -17,10 +19,29 @@ train() {
     --protonet.scope model --protonet.scale 10 --k-shot 1 --within 0.8 --n-way 20 --muon --bf16 --distort 0.8 --keep last "$@"
 }
 
-# From weights that have seen no drawing by a person: real alphabets and made-up ones.
+# The classes of fonts that are trained on, as out/letters.json: all but those of scripts that are, or are close kin of, an alphabet of
+# the minimal set or of Omniglot's evaluation set.
+choose_letters() {
+  mkdir -p out
+  "$PYTHON" - "$FONTS" > out/letters.json <<'END'
+import json, sys
+from meta_demo.data.sources import load_source
+
+ours = {"Balinese", "Javanese", "Kawi", "Hangul", "Latin", "Greek", "Coptic", "Cyrillic", "Gothic", "Runic", "Old Italic", "Old Permic", "Lycian",
+        "Lydian", "Carian", "Deseret", "Osage", "Cherokee", "Lisu", "Elbasan", "Caucasian Albanian", "Vithkuqi", "Hebrew", "Samaritan",
+        "Imperial Aramaic", "Phoenician", "Palmyrene", "Nabataean", "Hatran", "Elymaic", "Mandaic", "Manichaean", "Inscriptional Pahlavi",
+        "Inscriptional Parthian", "Psalter Pahlavi", "Chorasmian", "Sogdian", "Old Sogdian", "Old Uyghur"}
+theirs = {"Avestan", "Ethiopic", "Glagolitic", "Gurmukhi", "Kannada", "Malayalam", "Meetei Mayek", "Mongolian", "Oriya", "Syloti Nagri", "Syriac",
+          "Tibetan", "Phags Pa"}
+labels = load_source(f"fonts:{sys.argv[1]}").classes
+print(json.dumps({"train": [label for label in labels if label.split("/")[0].rstrip(" 0123456789") not in ours | theirs]}))
+END
+}
+
+# From weights that have seen no drawing by a person: real alphabets, letters of fonts and made-up ones.
 on_hands() {
-  train 1 --model out/made-up --source "$DATA/omniglot_small1" --source builtin:glyphs:5 --n-query 1 --meta-batch 5 --ema 0.995 \
-    --warmup 0.03 --lr 0.0025 --steps 400 --valid-every 200 "$@"
+  train 1 --model out/letters --source "fonts:$FONTS" --classes out/letters.json:train --source "$DATA/omniglot_small1" \
+    --source builtin:glyphs:5 --n-query 1 --meta-batch 5 --ema 0.995 --warmup 0.03 --lr 0.0025 --steps 400 --valid-every 200 "$@"
 }
 
 # Each algorithm's start for the model as it is: low-rank factors by its own outer loop, the running mean of the run kept.
@@ -50,7 +71,26 @@ fi
 
 mkdir -p out
 
+if [ "${1:-}" = fonts ]; then
+  apt-get install -y --no-install-recommends \
+    fonts-aksharyogini2 fonts-ancient-scripts fonts-aoyagi-kouzan-t fonts-aoyagi-soseki fonts-arabeyes fonts-arundina fonts-beng-extra \
+    fonts-bpg-georgian fonts-dejavu-core fonts-dejavu-extra fonts-deva-extra fonts-farsiweb fonts-freefont-ttf fonts-gargi \
+    fonts-gujr-extra fonts-hanazono fonts-horai-umefont fonts-hosny-amiri fonts-ipaexfont-gothic fonts-ipaexfont-mincho fonts-kacst \
+    fonts-kalapi fonts-khmeros fonts-kiloji fonts-klee fonts-konatu fonts-kouzan-mouhitsu fonts-lao fonts-lklug-sinhala \
+    fonts-lohit-beng-assamese fonts-lohit-beng-bengali fonts-lohit-deva fonts-lohit-gujr fonts-lohit-taml fonts-lohit-taml-classical \
+    fonts-lohit-telu fonts-lxgw-wenkai fonts-meera-inimai fonts-motoya-l-cedar fonts-motoya-l-maruberi fonts-myanmar fonts-nakula \
+    fonts-noto-cjk fonts-noto-core fonts-noto-extra fonts-oradano-mincho-gsrr fonts-paktype fonts-reggae fonts-sahadeva fonts-samyak-deva \
+    fonts-samyak-gujr fonts-samyak-taml fonts-sarai fonts-sawarabi-gothic fonts-sawarabi-mincho fonts-seto fonts-sil-akatab \
+    fonts-sil-annapurna fonts-sil-dai-banna fonts-sil-harmattan fonts-sil-lateef fonts-sil-mingzat fonts-sil-mondulkiri \
+    fonts-sil-mondulkiri-extra fonts-sil-nuosusil fonts-sil-padauk fonts-sil-scheherazade fonts-sil-shimenkan fonts-sil-tagmukay \
+    fonts-sil-taiheritagepro fonts-tagbanwa fonts-takao-gothic fonts-telu-extra fonts-teluguvijayam fonts-thai-tlwg-ttf fonts-uniol \
+    fonts-vlgothic fonts-yozvox-yozfont fonts-yozvox-yozfont-antique fonts-yozvox-yozfont-cute fonts-yozvox-yozfont-edu \
+    fonts-yozvox-yozfont-new-kana fonts-yrsa-rasa fonts-yusei-magic
+  exit
+fi
+
 if [ "${1:-}" = held-out ]; then
+  choose_letters
   for alphabet in Balinese Early_Aramaic Greek Korean Latin; do
     "$PYTHON" - "$DATA/omniglot_small1" "$alphabet" > out/split.json <<'END'
 import json, pathlib, sys
@@ -61,7 +101,7 @@ print(json.dumps({"test": mine, "train": [label for label in labels if label not
 END
     on_hands --classes out/split.json:train --valid "$DATA/omniglot_small1" --valid-classes out/split.json:test --valid-episodes 200 \
       --output "out/without-$alphabet"
-    "$PYTHON" -m benchmarks.runs "$DATA/omniglot_small1/$alphabet" --model out/made-up --checkpoint "out/without-$alphabet" --views 4 --runs 400
+    "$PYTHON" -m benchmarks.runs "$DATA/omniglot_small1/$alphabet" --model out/letters --checkpoint "out/without-$alphabet" --views 4 --runs 400
   done
   exit
 fi
@@ -69,6 +109,11 @@ fi
 train 2 --model "$HERE/untrained" --from-scratch --source builtin:glyphs:0 --source builtin:glyphs:2 --source builtin:glyphs:4 \
   --source builtin:glyphs:5 --valid "$DATA/omniglot_small1" --n-query 2 --meta-batch 8 --ema 0.997 --steps 4300 --warmup 0.02 --lr 0.004 \
   --valid-every 860 --valid-episodes 100 --save-every 200 --output out/base --export out/made-up
+
+choose_letters
+train 2 --model out/made-up --source "fonts:$FONTS" --classes out/letters.json:train --source builtin:glyphs:7 --mix size \
+  --valid "$DATA/omniglot_small1" --n-query 2 --meta-batch 8 --ema 0.997 --steps 1500 --warmup 0.02 --lr 0.003 --valid-every 300 \
+  --valid-episodes 100 --save-every 200 --output out/read --export out/letters
 
 on_hands --valid builtin:glyphs:1 --valid-episodes 60 --output out/both --export "$HERE/model"
 

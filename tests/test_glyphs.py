@@ -12,7 +12,7 @@ from meta_demo.core.distortions import _fields, _moved, _symmetry, distorted
 from meta_demo.core.messages import UserError
 from meta_demo.core.task import Features, Group, Task
 from meta_demo.data.alphabets import UNLIKE, Style, letters, style
-from meta_demo.data.glyphs import Drawings, draw, glyph_source
+from meta_demo.data.glyphs import draw, glyph, glyph_source
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import check_apart, hold_out, load_source
 from meta_demo.data.strokes import POINTS, chain
@@ -39,7 +39,7 @@ def test_a_picture_is_drawn_once_and_only_when_looked_at(monkeypatch):
 
 
 def test_drawings_are_a_sequence():
-    drawings = Drawings(0, 0, 0, 4)
+    drawings = glyph(0, 0, 0, 4)
     assert len(drawings) == 4 and drawings[-1] == drawings[3] and drawings[1:3] == [drawings[1], drawings[2]]
     assert list(drawings) == drawings[:]
     with pytest.raises(IndexError):

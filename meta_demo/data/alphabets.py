@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from meta_demo.data.strokes import KINDS, POINTS, Points, Rng, chain, cursive_piece, length, random_stroke, turn
 
@@ -60,9 +61,7 @@ class Letter:
         return 0.9 < ink < min(6.0, 9 * float((w + 0.1) * (h + 0.1)))
 
     def unlike(self, other: Letter) -> float:
-        """Hausdorff distance: how far some ink of one is from all of the other's."""
-        apart = np.linalg.norm(self.ink[:, None] - other.ink, axis=-1)
-        return float(max(apart.min(0).max(), apart.min(1).max()))
+        return hausdorff(self.ink, other.ink)
 
 
 @dataclass(frozen=True)
@@ -187,6 +186,12 @@ class Style:
         room = 0.95 - (high - low) * scale
         middle = 0.5 + np.clip(rng.normal(0, 0.08, 2), -room / 2, room / 2)
         return [(s - (low + high) / 2) * scale + middle for s in strokes]
+
+
+def hausdorff(ink: Points, other: Points) -> float:
+    """How far some point of one is from all of the other's."""
+    apart = cdist(ink, other)
+    return float(max(apart.min(0).max(), apart.min(1).max()))
 
 
 def _clearance(before: list[Points], stroke: Points) -> float:

@@ -6,7 +6,7 @@ pictures (`distortions.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 import numpy as np
@@ -26,7 +26,7 @@ def glyph_source(seed: int = 0, alphabets: int = 150, per_alphabet: int = 24, in
     A picture depends on seed, alphabet, character and its own number alone, whatever the sizes.
     """
     classes = {
-        f"alphabet{a:03}/character{c:02}": Drawings(seed, a, c, instances)
+        f"alphabet{a:03}/character{c:02}": glyph(seed, a, c, instances)
         for a in range(alphabets)
         for c in range(per_alphabet)
     }
@@ -34,11 +34,27 @@ def glyph_source(seed: int = 0, alphabets: int = 150, per_alphabet: int = 24, in
     return Source(f"glyphs:{seed}", classes, program=program)
 
 
-class Drawings(Sequence[Picture]):
-    """All pictures of one character."""
+def glyph(seed: int, alphabet: int, character: int, instances: int) -> Drawings:
+    """Drawings of one made-up character."""
+    name = f"{alphabet}/{character}"
+    return Drawings(
+        (3, seed, alphabet, character),
+        lambda number, rng: letters(seed, alphabet, character + 1)[character].strokes,  # noqa: ARG005
+        instances,
+        name,
+    )
 
-    def __init__(self, seed: int, alphabet: int, character: int, count: int) -> None:
-        self._place = (seed, alphabet, character)
+
+class Drawings(Sequence[Picture]):
+    """All pictures of one character, `strokes(number, rng)` being what the hand of each draws.
+
+    A picture depends on `seed`, its number and its strokes alone.
+    """
+
+    def __init__(
+        self, seed: tuple[int, ...], strokes: Callable[[int, Rng], Sequence[Points]], count: int, name: str = ""
+    ) -> None:
+        self._seed, self._strokes, self._name = seed, strokes, name
         self._drawn: list[Picture | None] = [None] * count
 
     def __len__(self) -> int:
@@ -54,11 +70,8 @@ class Drawings(Sequence[Picture]):
         number = range(len(self))[index]
         known = self._drawn[number]
         if known is None:
-            seed, alphabet, character = self._place
-            rng = np.random.default_rng([3, seed, alphabet, character, number])
-            name = f"{alphabet}/{character}/{number}"
-            letter = letters(seed, alphabet, character + 1)[character]
-            known = self._drawn[number] = draw(letter.strokes, rng, name)
+            rng = np.random.default_rng([*self._seed, number])
+            known = self._drawn[number] = draw(self._strokes(number, rng), rng, f"{self._name}/{number}")
         return known
 
     def __iter__(self) -> Iterator[Picture]:

@@ -24,7 +24,7 @@ from meta_demo.data.readers import UNLABELLED, parse_lines, read_rows, read_unla
 from meta_demo.data.tasks import pictures_beside
 
 PACKS = Path(__file__).parent / "packs"
-BUILTIN, GLYPHS, HUB, SPLIT = "builtin", "builtin:glyphs", "hub:", ":"
+BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
 LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 
 
@@ -106,7 +106,7 @@ def pack_names() -> list[str]:
 
 def load_source(spec: str) -> Source:
     """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, a table, a folder or zip
-    of class folders, or `hub:<dataset id>`.
+    of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
@@ -119,6 +119,10 @@ def load_source(spec: str) -> Source:
         raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
+    if spec.startswith(FONTS):
+        from meta_demo.data.fonts import font_source
+
+        return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
     return make_source(name, read_rows(path, LIMITS, pictures_beside(path.parent)))

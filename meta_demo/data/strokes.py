@@ -37,7 +37,7 @@ def _corner(rng: Rng) -> Points:
     turns = turns * rng.choice([-1, 1, 1], len(turns))
     angles = np.concatenate([[0], np.cumsum(turns)])
     steps = rng.uniform(0.35, 1.0, len(angles))[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return _along(np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)]), smooth=False) * 0.75
+    return along(np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)])) * 0.75
 
 
 def _hook(rng: Rng) -> Points:
@@ -45,7 +45,7 @@ def _hook(rng: Rng) -> Points:
     sweep, r = rng.uniform(0.5, 1.3) * np.pi, rng.uniform(0.12, 0.3)
     t = np.linspace(0, sweep, POINTS)
     bend = np.stack([1 + np.sin(t) * r, (1 - np.cos(t)) * r * rng.choice([-1, 1])], 1)
-    return _along(np.concatenate([np.zeros((1, 2)), bend]), smooth=False)[:: rng.choice([-1, 1])]
+    return along(np.concatenate([np.zeros((1, 2)), bend]))[:: rng.choice([-1, 1])]
 
 
 def _wave(rng: Rng) -> Points:
@@ -57,7 +57,7 @@ def _wave(rng: Rng) -> Points:
 def _scribble(rng: Rng) -> Points:
     """A smooth curve through random points."""
     steps = rng.normal(0, 0.5, (rng.integers(3, 6), 2))
-    return _along(np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)]), smooth=True) * 0.7
+    return along(np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)]), smooth=True) * 0.7
 
 
 def _arches(rng: Rng) -> Points:
@@ -71,7 +71,7 @@ def _arches(rng: Rng) -> Points:
     curl = rng.uniform(0.05, 0.15) * rng.choice([-1, 1])
     t = np.linspace(0, rng.uniform(0, 1.8) * np.pi, 9)
     pieces.append(at + np.stack([np.sin(t) * abs(curl), (1 - np.cos(t)) * curl], 1))
-    return _along(np.concatenate(pieces), smooth=False)
+    return along(np.concatenate(pieces))
 
 
 def _dot(rng: Rng) -> Points:
@@ -115,7 +115,7 @@ def cursive_piece(rng: Rng) -> Points:
         return np.stack([np.sin(t) * r * rng.uniform(0.7, 1.3), (1 - np.cos(t)) * r * np.sign(h)], 1)
     if kind == 5:  # back over its own end
         return np.concatenate([bow[:9], bow[8] + np.array([[-0.4 * w, 0.1 * h], [-0.5 * w, -0.25 * h]])])
-    return _along(np.array([[0, 0], [w, 0.3 * h], [0.3 * w, 0.6 * h], [w, h]]), smooth=True)
+    return along(np.array([[0, 0], [w, 0.3 * h], [0.3 * w, 0.6 * h], [w, h]]), smooth=True)
 
 
 def chain(pieces: Sequence[Points]) -> Points:
@@ -125,7 +125,7 @@ def chain(pieces: Sequence[Points]) -> Points:
         at, rise = knots[-1][-1], piece[-1, 1] - piece[0, 1]
         flip = abs(rise) > 0.1 and abs(at[1] + rise) > abs(at[1] - rise)
         knots.append((piece - piece[0]) * (1, -1 if flip else 1) + at)
-    return _along(np.concatenate(knots), smooth=False)
+    return along(np.concatenate(knots))
 
 
 def turn(angle: float) -> Points:
@@ -133,7 +133,7 @@ def turn(angle: float) -> Points:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _along(knots: Points, *, smooth: bool) -> Points:
+def along(knots: Points, *, smooth: bool = False) -> Points:
     """POINTS points at equal distances along straight pieces or a Catmull-Rom curve through `knots`."""
     if smooth:
         padded = np.concatenate([knots[:1], knots, knots[-1:]])
