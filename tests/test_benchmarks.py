@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from benchmarks import protocol, report
 from benchmarks.drawings import digits
 from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_contents
-from benchmarks.runs import WAYS, runs
+from benchmarks.runs import WAYS, ink, modified_hausdorff, runs
 from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.backbone import Backbone
+from meta_demo.core.content import Content
 from meta_demo.data.glyphs import glyph_source
 from meta_demo.ui import benchmark_tab
 
@@ -150,6 +152,20 @@ def test_runs_have_one_person_for_the_examples_and_another_for_the_queries() -> 
         assert shown != asked
         assert all(row.content in alphabet.classes[row.label or ""] for row in episode.support + episode.query)
     assert len({tuple(people[row.content] for row in (e.support[0], e.query[0])) for e in made}) > 2
+
+
+def test_the_baseline_of_runs_is_the_modified_hausdorff_distance() -> None:
+    """Of both sides, the larger mean distance to the nearest ink of the other."""
+    run = next(runs(glyph_source(0, 1, 24, 3), 1))
+
+    def apart(a: Content, b: Content) -> float:
+        each = np.linalg.norm(ink(a)[:, None] - ink(b), axis=-1)
+        return float(max(each.min(0).mean(), each.min(1).mean()))
+
+    table = [[apart(asked.content, shown.content) for shown in run.support] for asked in run.query]
+    right = float(np.mean(np.argmin(table, 1) == range(WAYS)))
+    assert modified_hausdorff(run) == right > 1 / WAYS
+    assert modified_hausdorff(replace(run, query=run.support)) == 1
 
 
 def test_digits_are_dark_on_light_and_none_twice() -> None:
