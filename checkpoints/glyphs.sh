@@ -101,7 +101,7 @@ print(json.dumps({"test": mine, "train": [label for label in labels if label not
 END
     on_hands --classes out/split.json:train --valid "$DATA/omniglot_small1" --valid-classes out/split.json:test --valid-episodes 200 \
       --output "out/without-$alphabet"
-    "$PYTHON" -m benchmarks.runs "$DATA/omniglot_small1/$alphabet" --model out/letters --checkpoint "out/without-$alphabet" --views 4 --runs 400
+    "$PYTHON" -m benchmarks.runs "$DATA/omniglot_small1/$alphabet" --model out/letters --checkpoint "out/without-$alphabet" --views 4 --runs 4000
   done
   exit
 fi

