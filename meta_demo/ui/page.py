@@ -184,6 +184,7 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         tab.attempt,
     }
 
+    on(page.modality.change, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
     on(tab.upload.upload, handlers.open_file, {tab.upload, tab.uploaded, tab.sources}, {tab.uploaded, tab.sources})
     on(tab.start.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.attempt}, {tab.outcome, tab.stop}, queue=False)

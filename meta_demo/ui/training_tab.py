@@ -55,7 +55,9 @@ class Uploaded:
 
 @dataclass
 class TrainingTab:
-    """The tab's components. Of the session: `uploaded`, the visitor's files; `attempt`, the training that ran last."""
+    """The tab's components. Of the session: `uploaded`, the visitor's files; `attempt`, the training that ran last; `left`, the sources
+    that were chosen when the page last showed each modality.
+    """
 
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
@@ -72,6 +74,7 @@ class TrainingTab:
     download: gr.DownloadButton
     uploaded: gr.State
     attempt: gr.State
+    left: gr.State
 
 
 def lay_out() -> TrainingTab | None:
@@ -103,7 +106,7 @@ def lay_out() -> TrainingTab | None:
                     use = gr.Button(label("page.train.use"), variant="primary", elem_id="train-use", **words)
                     download = gr.DownloadButton(label("page.train.download"), elem_id="train-download", **words)
                 gr.HTML(label("html.train.download.about"))
-    states = (gr.State(Uploaded()), gr.State(None))
+    states = (gr.State(Uploaded()), gr.State(None), gr.State({}))
     return TrainingTab(
         sources,
         upload,
@@ -170,6 +173,17 @@ class TrainingHandlers:
             about = {"file": mine.text_file, "texts": len(mine.sentences)}
             choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
         return {tab.uploaded: mine, tab.sources: gr.CheckboxGroup(choices, value=chosen), self.page.message: ""}
+
+    def follow(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
+        """Built-in sources of the modality that the page now shows in place of the other's; a visitor's own files stay chosen."""
+        tab, shown = self.tab, values[self.page.modality]
+        built_in = {"text": pack_names(), "picture": [GLYPHS]}
+        other = next(name for name in built_in if name != shown)
+        chosen = values[tab.sources] or []
+        if not set(chosen) <= set(built_in[other]):
+            return {}
+        left = {**values[tab.left], other: chosen}
+        return {tab.left: left, tab.sources: left.get(shown, built_in[shown])}
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Runs the outer loop and shows every step. Where it cannot start, what was trained before stays."""
