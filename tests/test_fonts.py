@@ -164,6 +164,16 @@ def test_letters_go_through_all_that_other_sources_do(fonts):
         check_apart([source], [source.only(list(source.classes)[-3:], "x")])
 
 
+def test_damaged_fonts_are_passed_over(fonts):
+    whole = (fonts / "a.ttf").read_bytes()
+    for i in range(1, 20):
+        (fonts / f"cut{i}.ttf").write_bytes(whole[: i * len(whole) // 20])
+        (fonts / f"torn{i}.ttf").write_bytes(whole[: i * 30] + bytes(40) + whole[i * 30 + 40 :])
+    source = font_source(fonts, "x", instances=2)
+    assert sorted(source.groups) == ["Khmer", "Thai"]
+    assert all(list(drawings) for drawings in source.classes.values())
+
+
 def test_bad_folders_are_told_in_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="There is no folder"):
         load_source(f"fonts:{tmp_path / 'nowhere'}")

@@ -48,7 +48,7 @@ class Face:
 def font_source(folder: Path, name: str, instances: int = 14) -> Source:
     """Classes `script/letter` of all upright regular fonts in a folder, with `instances` drawings each, made when they are looked at.
 
-    A script with more than 40 letters is several groups, `script 1/letter` and so on. Reading takes some 10 ms a letter. Needs
+    A script of more than 53 letters is several groups, `script 1/letter` and so on. Reading takes some 10 ms a letter. Needs
     fonttools and scikit-image. Raises UserError when they or the fonts are not there.
     """
     faces = _faces(folder)
@@ -80,7 +80,7 @@ class Letter:
         """What the drawing of a number is drawn after: the fonts by turns, each a little wider or narrower."""
         strokes = self.first
         if turn := number % len(self.fonts):
-            other = fitted(_strokes(self.fonts[turn], self.text))
+            other = _strokes(self.fonts[turn], self.text)
             if _drawable(other) and ALIKE[0] < hausdorff(_evened(strokes), _evened(other)) < ALIKE[1]:
                 strokes = other
         wide = np.exp(rng.normal(0, 0.12))
@@ -91,7 +91,7 @@ def _faces(folder: Path) -> list[Face]:
     """The upright regular fonts in a folder, by name, with their letters; of fonts that cannot be read, none."""
     try:
         import skimage.morphology  # noqa: F401
-        from fontTools.ttLib import TTFont, TTLibError
+        from fontTools.ttLib import TTFont
     except ImportError as error:
         raise UserError("no_font_packages") from error
     if not folder.is_dir():
@@ -103,7 +103,7 @@ def _faces(folder: Path) -> list[Face]:
                 style: Any = font["OS/2"]
                 upright = not style.fsSelection & 1 and style.usWidthClass == WIDTH
                 codes = font.getBestCmap() or {} if upright and style.usWeightClass in REGULAR else {}
-        except (TTLibError, KeyError, OSError, ValueError, AssertionError):
+        except Exception:  # a damaged table makes fontTools raise almost anything
             continue
         letters = frozenset(filter(_is_letter, map(chr, codes)))
         if letters:
@@ -139,9 +139,8 @@ def _alphabet(letters: Sequence[str], faces: Sequence[Face]) -> list[Letter]:
     boxes = np.empty((SCRIPT, 4))
     for text in letters:
         fonts = [face.path for face in faces if text in face.letters]
-        while (
-            not (strokes := fitted(_strokes(fonts[0], text))) and fonts[1:]
-        ):  # some fonts claim letters that they leave blank
+        # Some fonts claim letters that they leave blank.
+        while not (strokes := _strokes(fonts[0], text)) and fonts[1:]:
             del fonts[0]
         letter = Letter(text, tuple(fonts), strokes)
         if not _drawable(letter.first):
@@ -159,7 +158,7 @@ def _alphabet(letters: Sequence[str], faces: Sequence[Face]) -> list[Letter]:
 
 
 def _strokes(path: Path, letter: str) -> list[Points]:
-    """The centre lines of a letter in a font, in pixels; none where it has no ink."""
+    """The strokes of a letter in a font, around the origin, its larger side 1; none where it has no ink."""
     from PIL import Image, ImageDraw
 
     page = Image.new("L", (4 * SIZE, 4 * SIZE), 0)
@@ -168,7 +167,7 @@ def _strokes(path: Path, letter: str) -> list[Points]:
     except OSError:  # a font that FreeType cannot draw
         return []
     box = page.getbbox()
-    return centre_lines(np.asarray(page.crop(box)) > 127) if box else []
+    return _fitted(centre_lines(np.asarray(page.crop(box)) > 127)) if box else []
 
 
 @cache
@@ -178,7 +177,7 @@ def _font(path: Path) -> Any:
     return ImageFont.truetype(path, SIZE, layout_engine=ImageFont.Layout.BASIC)
 
 
-def fitted(strokes: Sequence[Points]) -> list[Points]:
+def _fitted(strokes: Sequence[Points]) -> list[Points]:
     """Strokes of POINTS points, without a pixel's steps, around the origin; the larger side of all of them is 1."""
     if not strokes:
         return []
