@@ -10,9 +10,9 @@ import signal
 import sys
 from threading import Thread
 
-from meta_demo.core.loading import BUNDLED
-from meta_demo.core.messages import UserError
-from meta_demo.service import Service
+from meta_demo.backbones.loading import BUNDLED
+from meta_demo.core.errors import UserError
+from meta_demo.serving.service import Service
 from meta_demo.ui.page import build_app, launch_arguments
 
 

@@ -21,14 +21,14 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.checkpoints import samplers
 from benchmarks.curve import accuracies, compared
-from meta_demo.core import checkpoint
+from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
-from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.data.sources import make_source
+from meta_demo.learning import checkpoint
 
 SAMPLES = "the page's samples"
 N_QUERY = 6  # of each class of a sample, which has 14 sentences or more

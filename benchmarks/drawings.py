@@ -20,14 +20,14 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from meta_demo.core import checkpoint
+from meta_demo.backbones.loading import DEFAULT, load_backbone
 from meta_demo.core.cache import Cache
-from meta_demo.core.content import Picture
 from meta_demo.core.device import choose_device
-from meta_demo.core.loading import DEFAULT, load_backbone
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import Source, load_source
-from meta_demo.evaluate import evaluate, mean_interval
+from meta_demo.learning import checkpoint
+from meta_demo.learning.evaluate import evaluate, mean_interval
+from meta_demo.modalities.content import Picture
 
 ALGORITHM, MODEL = "protonet", DEFAULT["picture"]
 GLYPHS = "builtin:glyphs:3"  # a seed that nothing was trained on

@@ -24,9 +24,9 @@ from statistics import median
 import torch
 from torch import nn
 
-from meta_demo.algorithms.inner_loop import GradientAlgorithm
-from meta_demo.core.algorithm import Algorithm
-from meta_demo.core.backbone import Backbone
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.backbones.backbone import Backbone
 
 PHASES = ("features", "adapt", "predict")
 

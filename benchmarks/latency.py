@@ -35,15 +35,15 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks.floor import PHASES, Rate, operations, synchronize
-from meta_demo.core.algorithm import REGISTRY, Algorithm
-from meta_demo.core.backbone import Backbone
+from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
-from meta_demo.core.content import Content
 from meta_demo.core.device import choose_device
 from meta_demo.core.heads import one_hot
-from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.episode import Example
 from meta_demo.data.samples import load_sample
+from meta_demo.modalities.content import Content
 
 N_WAY, N_QUERY = 5, 25
 SHOTS = (1, 5)

@@ -21,12 +21,12 @@ import tyro
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from meta_demo.core.algorithm import Algorithm, get_algorithm
+from meta_demo.algorithms.base import Algorithm, get_algorithm
+from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
-from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import load_source
-from meta_demo.data.tensors import to_task
+from meta_demo.learning.tensors import to_task
 
 STEPS = (1, 5, 10, 20)
 # Larger blocks go back as soon as they are freed: what the allocator keeps of them is no memory in use.

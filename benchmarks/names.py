@@ -19,13 +19,13 @@ from tyro.conf import arg
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
-from meta_demo.core import checkpoint
+from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
-from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.evaluate import evaluate, mean_interval, paired
+from meta_demo.learning import checkpoint
+from meta_demo.learning.evaluate import evaluate, mean_interval, paired
 
 ALGORITHM = "protonet"
 STARTS = {"plain": None, "meta-trained": checkpoint.shipped(BUNDLED, ALGORITHM)}

@@ -25,18 +25,18 @@ from tyro.conf import arg
 
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import Algorithm
-from meta_demo.core.backbone import Backbone
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
-from meta_demo.core.loading import BUNDLED, load_backbone
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import Source, load_unlabelled
-from meta_demo.evaluate import evaluate, mean_interval, paired
-from meta_demo.train import Plan
-from meta_demo.training import Recipe, prepare, split
+from meta_demo.learning import checkpoint
+from meta_demo.learning.evaluate import evaluate, mean_interval, paired
+from meta_demo.learning.outer import Plan
+from meta_demo.learning.recipe import Recipe, prepare, split
 
 # ContrastNet, Chen et al. 2022: BERT-base, mean over the same five folds, 1-shot and 5-shot.
 PUBLISHED = {

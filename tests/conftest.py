@@ -18,13 +18,13 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
-from meta_demo.core.backbone import Backbone
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import bundled_folder, load_backbone
 from meta_demo.core.cache import Cache
+from meta_demo.core.features import Task
 from meta_demo.core.heads import one_hot
-from meta_demo.core.inputs import TextInputs
-from meta_demo.core.loading import bundled_folder, load_backbone
-from meta_demo.core.task import Task
-from meta_demo.service import Service
+from meta_demo.modalities.inputs import TextInputs
+from meta_demo.serving.service import Service
 
 SMALL = {
     "hidden_size": 16,

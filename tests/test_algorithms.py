@@ -8,10 +8,10 @@ from conftest import QUERY, SUPPORT, make_task, tiny_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta_demo.algorithms.inner_loop import GradientAlgorithm
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.scopes import SCOPES
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.backbones.scopes import SCOPES
+from meta_demo.learning import checkpoint
 
 ALGORITHMS = pytest.mark.parametrize("name", sorted(REGISTRY))
 EVERY_SCOPE = pytest.mark.parametrize("scope", SCOPES)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meta_demo import attention
-from meta_demo.attention import Token
+from meta_demo.serving import attention
+from meta_demo.serving.attention import Token
 from meta_demo.ui import look
 
 
@@ -16,7 +16,7 @@ from meta_demo.ui import look
 def tokenizer() -> Any:
     from transformers import AutoTokenizer
 
-    from meta_demo.core.loading import bundled_folder
+    from meta_demo.backbones.loading import bundled_folder
 
     return AutoTokenizer.from_pretrained(bundled_folder())
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from conftest import ARCHITECTURES, tiny_backbone
 
+from meta_demo.backbones.loading import load_backbone
+from meta_demo.backbones.scopes import merged, own_weights
 from meta_demo.core.cache import Cache
-from meta_demo.core.loading import load_backbone
-from meta_demo.core.messages import UserError
-from meta_demo.core.scopes import merged, own_weights
+from meta_demo.core.errors import UserError
 from meta_demo.data.samples import load_sample
 
 TEXTS = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length", "hello"]
@@ -168,7 +168,7 @@ def test_too_large_a_model_is_refused(tmp_path, tiny_of, monkeypatch):
 
 
 def test_bundled_weights_are_checked(tmp_path, monkeypatch):
-    from meta_demo.core import loading
+    from meta_demo.backbones import loading
 
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"something else")

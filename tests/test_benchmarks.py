@@ -14,10 +14,10 @@ from benchmarks.drawings import digits
 from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_contents
 from benchmarks.runs import WAYS, ink, modified_hausdorff, runs
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.backbone import Backbone
-from meta_demo.core.content import Content
-from meta_demo.data.glyphs import glyph_source
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.data.drawing.glyphs import glyph_source
+from meta_demo.modalities.content import Content
 from meta_demo.ui import benchmark_tab
 
 # The tiny encoder: width 16, three layers, 24 inner units.

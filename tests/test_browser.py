@@ -11,7 +11,8 @@ import pytest
 from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, upload, without
 from playwright.sync_api import expect
 
-from meta_demo.core.messages import catalogue, text
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.words import catalogue, text
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures
 STEPS_SEEN = """() => {
@@ -279,8 +280,10 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
         "[...document.querySelectorAll('[placeholder],[title],[aria-label]')]"
         ".map(e => [e.placeholder, e.title, e.ariaLabel].join('\\n')).join('\\n') + document.title"
     )
-    pages = {key: entry for key, entry in catalogue().items() if key.startswith(("page.", "knob.", "algorithm."))}
-    english = [e["en"] for e in pages.values() if e["en"] not in e["zh"] and " " in e["en"] and "{" not in e["en"]]
+    pages = [entry for key, entry in catalogue().items() if key.startswith("page.")]
+    for cls in REGISTRY.values():
+        pages += [cls.title, cls.about, *(said for k in cls.Config.knobs() for said in (k.title, k.help))]
+    english = [e["en"] for e in pages if e["en"] not in e["zh"] and " " in e["en"] and "{" not in e["en"]]
     assert [words for words in english if words in seen] == []
     assert text("page.button.adapt", "zh") in seen
     page.click(".cards-clear")

@@ -9,7 +9,7 @@ import pytest
 from browsing import SLOW, Open
 from playwright.sync_api import Locator, Page, expect
 
-from meta_demo.core.messages import text
+from meta_demo.words import text
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures
 CARDS = "#picture-cards"

@@ -15,7 +15,7 @@ from browsing import SLOW, Open, answers, open_tab, slide, upload
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
-from meta_demo.core.messages import text
+from meta_demo.words import text
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures
 Glyph = list[list[tuple[float, float]]]

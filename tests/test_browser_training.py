@@ -11,8 +11,8 @@ import browsing
 from browsing import SLOW, Open, enter, open_tab, upload, without
 from playwright.sync_api import Page, expect
 
-from meta_demo.core.messages import text
 from meta_demo.data.sources import load_source, pack_names
+from meta_demo.words import text
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures
 

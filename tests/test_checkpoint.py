@@ -14,11 +14,11 @@ from conftest import SUPPORT, make_task, tiny_backbone
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.backbone import Backbone
-from meta_demo.core.checkpoint import CARD, FORMAT, WEIGHTS
-from meta_demo.core.messages import UserError
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.errors import UserError
+from meta_demo.learning import checkpoint
+from meta_demo.learning.checkpoint import CARD, FORMAT, WEIGHTS
 
 MAML = REGISTRY["maml"]
 Tensors = dict[str, Tensor]

@@ -9,20 +9,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.cli import main
-from meta_demo.core import checkpoint
-from meta_demo.core.backbone import Backbone
 from meta_demo.core.cache import Cache
-from meta_demo.core.content import identity
-from meta_demo.core.loading import load_backbone
-from meta_demo.core.messages import UserError
-from meta_demo.data.clusters import apart, clustered
+from meta_demo.core.errors import UserError
+from meta_demo.data.drawing.glyphs import glyph_source
 from meta_demo.data.episode import Example
-from meta_demo.data.glyphs import glyph_source
 from meta_demo.data.sampler import Fixed, Variable
 from meta_demo.data.sources import Source, load_source, load_unlabelled, make_source
-from meta_demo.train import STATE, Plan
-from meta_demo.training import Recipe, prepare, split
+from meta_demo.learning import checkpoint
+from meta_demo.learning.clusters import apart, clustered
+from meta_demo.learning.outer import STATE, Plan
+from meta_demo.learning.recipe import Recipe, prepare, split
+from meta_demo.modalities.content import identity
 
 
 def start(backbone: Backbone, algorithm: str = "protonet"):

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from meta_demo.core.algorithm import REGISTRY
+from meta_demo.algorithms.base import REGISTRY
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.config import Config, knob
 from meta_demo.core.device import choose_device
+from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import Z95, wilson
-from meta_demo.core.messages import UserError
 
 
 @dataclass(frozen=True)

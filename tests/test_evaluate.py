@@ -10,18 +10,18 @@ import pytest
 import torch
 from conftest import tiny_backbone
 
+from meta_demo.algorithms.base import REGISTRY
 from meta_demo.cli import main
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.content import Picture
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.fingerprints import fingerprint, recognised
 from meta_demo.data.names import spoken, with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import load_source
-from meta_demo.data.tensors import to_task
-from meta_demo.evaluate import Score, calibration_error, evaluate, follow, mean_interval, paired, summary
+from meta_demo.learning import checkpoint
+from meta_demo.learning.evaluate import Score, calibration_error, evaluate, follow, mean_interval, paired, summary
+from meta_demo.learning.tensors import to_task
+from meta_demo.modalities.content import Picture
 
 SOURCE = load_source("builtin:sport")
 EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]

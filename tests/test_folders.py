@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from meta_demo.core.content import Picture
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
-from meta_demo.data.files import UPLOAD, Limits
-from meta_demo.data.readers import read_episode, read_rows
+from meta_demo.data.reading.files import UPLOAD, Limits
+from meta_demo.data.reading.readers import read_episode, read_rows
+from meta_demo.modalities.content import Picture
 
 
 def png(seed: int, size: int = 8) -> bytes:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from meta_demo.core.messages import UserError
-from meta_demo.data.centrelines import centre_lines
-from meta_demo.data.fonts import LEAST, font_source
+from meta_demo.core.errors import UserError
+from meta_demo.data.drawing.centrelines import centre_lines
+from meta_demo.data.drawing.fonts import LEAST, font_source
 from meta_demo.data.sources import check_apart, hold_out, load_source
 
 Line = list[tuple[int, int]]

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
-from meta_demo.core.content import Picture
-from meta_demo.core.framing import framed
-from meta_demo.core.loading import load_backbone
+from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.framing import framed
 
 
 def drawn(x: int, y: int, w: int, h: int, *, ink: int = 0, paper: int = 255, side: int = 200) -> Image.Image:

@@ -8,14 +8,14 @@ import pytest
 import torch
 from transformers import AutoConfig
 
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.backbones.fresh import fresh_model
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.cli import main
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
 from meta_demo.core.cache import Cache
-from meta_demo.core.fresh import fresh_model
-from meta_demo.core.loading import load_backbone
-from meta_demo.core.messages import UserError
-from meta_demo.data.glyphs import glyph_source
+from meta_demo.core.errors import UserError
+from meta_demo.data.drawing.glyphs import glyph_source
+from meta_demo.learning import checkpoint
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 8, "intermediate_size": 24}
 CONFIG = {"model_type": "beit", "image_size": 24, "patch_size": 8, "use_relative_position_bias": True, **SIZES}

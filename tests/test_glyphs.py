@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from meta_demo.core.distortions import _fields, _moved, _symmetry, distorted
-from meta_demo.core.messages import UserError
-from meta_demo.core.task import Features, Group, Task
-from meta_demo.data.alphabets import UNLIKE, Style, letters, style
-from meta_demo.data.glyphs import draw, glyph, glyph_source
+from meta_demo.core.errors import UserError
+from meta_demo.core.features import Features, Group, Task
+from meta_demo.data.drawing.alphabets import UNLIKE, Style, letters, style
+from meta_demo.data.drawing.glyphs import draw, glyph, glyph_source
+from meta_demo.data.drawing.strokes import POINTS, chain
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import check_apart, hold_out, load_source
-from meta_demo.data.strokes import POINTS, chain
+from meta_demo.modalities.picture.distortions import _fields, _moved, _symmetry, distorted
 
 
 def test_equal_seeds_draw_equal_pictures_whatever_was_looked_at_before():

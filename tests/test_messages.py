@@ -11,7 +11,10 @@ from typing import NamedTuple
 import pytest
 
 import meta_demo
-from meta_demo.core.messages import LANGUAGES, UserError, catalogue, language, text
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.core.config import Knob
+from meta_demo.core.errors import UserError
+from meta_demo.words import LANGUAGES, catalogue, language, text
 
 PACKAGE = Path(meta_demo.__file__).parent
 
@@ -50,6 +53,21 @@ def test_every_key_says_the_same_in_both_languages(key: str) -> None:
     assert placeholders(entry["en"]) == placeholders(entry["zh"])
     values = dict.fromkeys(placeholders(entry["en"]), 1)
     assert all(text(key, lang, **values) for lang in LANGUAGES)
+
+
+KNOBS = [(name, k) for name, cls in sorted(REGISTRY.items()) for k in cls.Config.knobs()]
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_algorithm_of_ours_has_a_title_and_a_sentence_in_both_languages(name: str) -> None:
+    cls = REGISTRY[name]
+    assert all(cls.title[lang].strip() and cls.about[lang].strip() for lang in LANGUAGES)
+    assert cls.paper
+
+
+@pytest.mark.parametrize(("name", "knob"), KNOBS, ids=[f"{name}.{k.name}" for name, k in KNOBS])
+def test_every_knob_of_ours_has_its_words_in_both_languages(name: str, knob: Knob) -> None:
+    assert all(knob.title[lang].strip() and knob.help[lang].strip() for lang in LANGUAGES), name
 
 
 def test_every_error_that_code_raises_has_its_entry() -> None:

@@ -11,9 +11,9 @@ from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, normalize
 
-from meta_demo.algorithms.walk_back import _Loop
-from meta_demo.core.algorithm import REGISTRY, Algorithm
-from meta_demo.core.scopes import SCOPES
+from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.algorithms.gradient.walk_back import _Loop
+from meta_demo.backbones.scopes import SCOPES
 
 BACKBONE = tiny_backbone(seed=1)
 EXACT = [name for name, cls in sorted(REGISTRY.items()) if name in ("maml", "anil", "protonet")]
@@ -192,7 +192,7 @@ def test_walking_back_equals_the_stored_graph(scope, head, kept, monkeypatch):
 
     `kept` bytes of fast weights: all of them, or a few, the others made again.
     """
-    monkeypatch.setattr("meta_demo.algorithms.walk_back.KEPT", kept)
+    monkeypatch.setattr("meta_demo.algorithms.gradient.walk_back.KEPT", kept)
     algorithm = build("maml", scope=scope, last_n=2, lora_rank=2, inner_steps=4, inner_lr=0.1, head_lr=0.5, head=head)
     task = make_task(BACKBONE, algorithm.boundary)
     ours = meta_gradient(algorithm, task)

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from meta_demo.cli import main
-from meta_demo.core.messages import UserError
-from meta_demo.data.files import UPLOAD
-from meta_demo.data.omniglot import read_runs
+from meta_demo.core.errors import UserError
+from meta_demo.data.reading.files import UPLOAD
+from meta_demo.data.reading.omniglot import read_runs
 
 WAYS = 4
 

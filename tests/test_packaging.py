@@ -16,9 +16,9 @@ import yaml
 from conftest import make_task
 from packaging.requirements import Requirement
 
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.cli import main
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.backbone import Backbone
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -12,15 +12,15 @@ import torch
 from conftest import HYBRID
 from torch.nn.functional import normalize
 
-from meta_demo.algorithms.protonet import PrototypesConfig, PrototypicalNetwork
+from meta_demo.algorithms.metric.protonet import PrototypesConfig, PrototypicalNetwork
+from meta_demo.backbones.loading import load_backbone
+from meta_demo.backbones.scopes import own_weights
 from meta_demo.core.cache import Cache
-from meta_demo.core.content import Picture
-from meta_demo.core.distortions import viewed
-from meta_demo.core.loading import load_backbone
-from meta_demo.core.messages import UserError
-from meta_demo.core.scopes import own_weights
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
-from meta_demo.data.tensors import to_task
+from meta_demo.learning.tensors import to_task
+from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.distortions import viewed
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
 SIZE = {"image_size": 32, "patch_size": 8}
@@ -160,7 +160,7 @@ def test_a_new_process_may_load_two_models_at_once(vision_folder):
         "import sys, torch\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from meta_demo.core.cache import Cache\n"
-        "from meta_demo.core.loading import load_backbone\n"
+        "from meta_demo.backbones.loading import load_backbone\n"
         "with ThreadPoolExecutor(2) as pool:\n"
         "    list(pool.map(lambda name: load_backbone(name, torch.device('cpu'), Cache(1)), ('minilm', sys.argv[1])))\n"
     )

@@ -14,11 +14,11 @@ from PIL import Image
 from test_readers import WRITERS
 
 from meta_demo.cli import main
-from meta_demo.core.content import Picture
-from meta_demo.core.messages import UserError
-from meta_demo.data.readers import read_episode, read_rows
+from meta_demo.core.errors import UserError
+from meta_demo.data.reading.readers import read_episode, read_rows
+from meta_demo.data.reading.tasks import pictures_beside
 from meta_demo.data.sources import load_source
-from meta_demo.data.tasks import pictures_beside
+from meta_demo.modalities.content import Picture
 
 NAMES = [f"{label}{number}" for label in "ab" for number in (1, 2, 3)]
 

@@ -17,11 +17,11 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from meta_demo.cli import main
-from meta_demo.core.content import Picture
-from meta_demo.core.messages import UserError
-from meta_demo.data.readers import read_episode
+from meta_demo.core.errors import UserError
+from meta_demo.data.reading.readers import read_episode
+from meta_demo.data.reading.tasks import pictures_beside
 from meta_demo.data.sources import check_apart, hold_out, is_episodes, load_source, load_sources, read_episodes
-from meta_demo.data.tasks import pictures_beside
+from meta_demo.modalities.content import Picture
 
 COLOURS = {
     "red": (220, 30, 30),

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from test_picture_models import SIZE, SMALL, picture
 
+from meta_demo.backbones.loading import picture_inputs
 from meta_demo.core.cache import Cache
-from meta_demo.core.content import Picture
-from meta_demo.core.loading import picture_inputs
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
-from meta_demo.data.pictures import read_data_url
-from meta_demo.snapshots import Prediction
+from meta_demo.data.reading.pictures import read_data_url
+from meta_demo.modalities.content import Picture
+from meta_demo.serving.requests import Prediction
 from meta_demo.ui import atlas, cards, overlay, training_views, views
 from meta_demo.ui.look import Choice, Map
 from meta_demo.ui.pictures import url_of

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from meta_demo.core.content import Picture, is_blank
-from meta_demo.core.messages import UserError
-from meta_demo.data.pictures import MAX_SIDE, picture_of, read_data_url, read_picture
+from meta_demo.core.errors import UserError
+from meta_demo.data.reading.pictures import MAX_SIDE, picture_of, read_data_url, read_picture
+from meta_demo.modalities.content import Picture, is_blank
 
 RED = (200, 30, 30)
 

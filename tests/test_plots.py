@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import wilson
-from meta_demo.core.messages import UserError
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
-from meta_demo.snapshots import NOT_TRAINED, Prediction, Snapshot
-from meta_demo.train import Plan, Progress
-from meta_demo.training import Recipe
+from meta_demo.learning.outer import Plan, Progress
+from meta_demo.learning.recipe import Recipe
+from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, plots, training_views, views
 from meta_demo.ui.palette import CLASS_COLOURS, algorithm_names, class_colour, mark
 

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from meta_demo.core.messages import UserError
-from meta_demo.data import files, readers
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, clean
-from meta_demo.data.readers import read_episode, read_rows
+from meta_demo.data.reading import files, readers
+from meta_demo.data.reading.readers import read_episode, read_rows
 
 QUICK = settings(max_examples=60, deadline=None)
 HEADER = ["text", "label"]

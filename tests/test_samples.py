@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from meta_demo.core.content import identity
-from meta_demo.core.messages import UserError
-from meta_demo.data.drawn import drawn_task
+from meta_demo.core.errors import UserError
+from meta_demo.data.drawing.drawn import drawn_task
 from meta_demo.data.episode import make_episode
 from meta_demo.data.samples import load_sample, sample_names
+from meta_demo.modalities.content import identity
 
 
 def test_there_are_many_of_both_kinds() -> None:

@@ -12,11 +12,11 @@ import pytest
 import torch
 from conftest import QUERY, SUPPORT
 
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.messages import UserError
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example, make_episode
-from meta_demo.service import Service
-from meta_demo.snapshots import NOT_TRAINED, Request
+from meta_demo.serving.requests import NOT_TRAINED, Request
+from meta_demo.serving.service import Service
 
 NAMES = ("charged", "delivery", "login")
 EPISODE = make_episode([Example(t, NAMES[c]) for t, c in SUPPORT], [Example(t, NAMES[c]) for t, c in QUERY])

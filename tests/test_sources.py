@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.sampler import TEST, TRAIN, Fixed, Sampler, Variable
 from meta_demo.data.sources import (

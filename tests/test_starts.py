@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.backbone import Backbone
-from meta_demo.core.messages import UserError
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.errors import UserError
+from meta_demo.learning import checkpoint
 from meta_demo.ui import guard
 from meta_demo.ui.controls import changed_knobs, follow
 from meta_demo.ui.starts import Switch, is_own

@@ -10,7 +10,7 @@ from conftest import ARCHITECTURES, SUPPORT, tiny_backbone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_demo.core.task import GROUP_COST, partition
+from meta_demo.core.features import GROUP_COST, partition
 
 
 def cost(lengths: list[int], cuts: list[slice]) -> int:

@@ -16,13 +16,13 @@ import torch
 from conftest import tiny_backbone
 from safetensors.torch import load_file
 
+from meta_demo.algorithms.base import REGISTRY
 from meta_demo.cli import main
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.sampler import VALID, Fixed, Sampler
 from meta_demo.data.sources import hold_out, load_source
-from meta_demo.train import STATE, Plan, train
+from meta_demo.learning import checkpoint
+from meta_demo.learning.outer import STATE, Plan, train
 
 PLAN = Plan(steps=6, meta_batch=2, lr=1e-2, save_every=2, valid_every=3, valid_episodes=4)
 TRAIN_ON, VALID_ON = hold_out([load_source("builtin:school")], seed=0)

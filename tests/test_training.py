@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from meta_demo.core import checkpoint
-from meta_demo.core.backbone import Backbone
-from meta_demo.core.messages import UserError
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.sources import BUILTIN, Source, make_source, pack_names
-from meta_demo.service import Service
-from meta_demo.train import Plan
-from meta_demo.training import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.learning import checkpoint
+from meta_demo.learning.outer import Plan
+from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.serving.service import Service
 from meta_demo.ui.page import build_app
 
 

@@ -1,7 +1,7 @@
-"""One file per algorithm. Importing this package registers them all: a new algorithm is a new file here."""
+"""Every algorithm, in a folder for its family. Importing this package finds them all: a new algorithm is a new file below."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+for _module in walk_packages(__path__, f"{__name__}."):
+    import_module(_module.name)

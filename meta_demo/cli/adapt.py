@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from meta_demo.backbones.loading import DEFAULT
 from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_seed, quiet, split_names, write_json
 from meta_demo.core.intervals import wilson
-from meta_demo.core.loading import DEFAULT
-from meta_demo.core.messages import text
 from meta_demo.data.episode import shorten
 from meta_demo.data.names import with_names
-from meta_demo.data.readers import read_episode
-from meta_demo.data.tasks import pictures_beside
+from meta_demo.data.reading.readers import read_episode
+from meta_demo.data.reading.tasks import pictures_beside
+from meta_demo.words import text
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Adapt:
     json: Json = None
 
     def run(self) -> int:
-        from meta_demo.service import Service
-        from meta_demo.snapshots import Request
+        from meta_demo.serving.requests import Request
+        from meta_demo.serving.service import Service
 
         check_seed(self.seed)
         names = split_names(self.algorithms)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from meta_demo.backbones.loading import DEFAULT
 from meta_demo.cli.flags import (
     Json,
     Model,
@@ -25,8 +26,8 @@ from meta_demo.cli.flags import (
     whole_numbers,
     write_json,
 )
-from meta_demo.core.loading import DEFAULT
-from meta_demo.core.messages import UserError, text
+from meta_demo.core.errors import UserError
+from meta_demo.words import text
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Evaluate:
 
     def run(self) -> int:
         from meta_demo.data.names import with_names
-        from meta_demo.processes import Processes
+        from meta_demo.learning.processes import Processes
 
         check_seed(self.seed)
         check_number("--episodes", self.episodes, 2)
@@ -111,7 +112,7 @@ class Evaluate:
 
     def _given(self) -> list[Any]:
         """The tasks of an episodes file or of Omniglot's runs; none where they are to be drawn from a source."""
-        from meta_demo.data.omniglot import read_runs
+        from meta_demo.data.reading.omniglot import read_runs
         from meta_demo.data.sources import LIMITS, is_episodes, read_episodes
 
         if self.format == "omniglot-runs":
@@ -120,9 +121,9 @@ class Evaluate:
 
     def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
-        from meta_demo.core import checkpoint
-        from meta_demo.core.algorithm import get_algorithm
+        from meta_demo.algorithms.base import get_algorithm
         from meta_demo.data.fingerprints import recognised
+        from meta_demo.learning import checkpoint
 
         get_algorithm(name)
         folder = checkpoint.resolve(spec, str(self.model), name)
@@ -139,10 +140,10 @@ class Evaluate:
         """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
 
-        from meta_demo.core import checkpoint
-        from meta_demo.core.algorithm import get_algorithm
-        from meta_demo.evaluate import follow, summary
-        from meta_demo.snapshots import NOT_TRAINED
+        from meta_demo.algorithms.base import get_algorithm
+        from meta_demo.learning import checkpoint
+        from meta_demo.learning.evaluate import follow, summary
+        from meta_demo.serving.requests import NOT_TRAINED
 
         knobs = changed_knobs(self, name)
         loops = any(k.name == "inner_steps" for k in get_algorithm(name).Config.knobs())
@@ -158,9 +159,9 @@ class Evaluate:
         return rows if loops else [{**rows[0], "step": None}]
 
     def _backbone(self, processes: Any) -> Any:
+        from meta_demo.backbones.loading import load_backbone
         from meta_demo.core.cache import Cache
         from meta_demo.core.device import choose_device
-        from meta_demo.core.loading import load_backbone
 
         with quiet(bars=self.model not in DEFAULT.values() and sys.stderr.isatty()):
             return load_backbone(str(self.model), processes.device or choose_device(), Cache(4 << 30))
@@ -177,7 +178,7 @@ def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
 
 def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Differences between contestants on the same episodes: each after its last inner step, and where both went on, step by step."""
-    from meta_demo.evaluate import paired
+    from meta_demo.learning.evaluate import paired
 
     last = {_contestant(row): row["step"] for row in results}  # of equals the last one stays
     pairs = []

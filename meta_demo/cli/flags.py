@@ -13,10 +13,11 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from meta_demo.core.algorithm import REGISTRY
+from meta_demo.algorithms.base import REGISTRY
 from meta_demo.core.config import Knob
-from meta_demo.core.messages import UserError, text
-from meta_demo.snapshots import MAX_SEED
+from meta_demo.core.errors import UserError
+from meta_demo.serving.requests import MAX_SEED
+from meta_demo.words import text
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
 Model = Annotated[str | None, arg(metavar="NAME", help=text("cli.adapt.model"))]  # None: the bundled one
@@ -38,9 +39,7 @@ def _flag(k: Knob) -> Any:
     """The type of a knob's flag; None, when it is not given, leaves the knob as the algorithm or its checkpoint has it."""
     kind = "|".join(k.choices) or type(k.default).__name__.upper()
     hint = text("cli.default", default=k.default)
-    return Annotated[
-        type(k.default) | None, arg(help=text(f"knob.{k.name}.help"), metavar=kind, help_behavior_hint=hint)
-    ]
+    return Annotated[type(k.default) | None, arg(help=k.explained("en"), metavar=kind, help_behavior_hint=hint)]
 
 
 def changed_knobs(command: Any, name: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.cli.flags import Json, write_json
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY, Algorithm
-from meta_demo.core.loading import BUNDLED, SUGGESTED
-from meta_demo.core.messages import text
+from meta_demo.learning import checkpoint
+from meta_demo.words import text
 
 
 @dataclass
@@ -64,9 +64,9 @@ def _describe(name: str, cls: type[Algorithm]) -> dict[str, Any]:
     }
     return {
         "name": name,
-        "title": text(f"algorithm.{name}"),
+        "title": cls.said("en"),
         "paper": cls.paper,
-        "about": text(f"algorithm.{name}.about"),
+        "about": cls.about.get("en", ""),
         "checkpoint": str(folder) if folder else "not meta-trained",
         "knobs": knobs,
     }

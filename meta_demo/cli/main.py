@@ -17,7 +17,8 @@ from meta_demo.cli.evaluate import Evaluate
 from meta_demo.cli.flags import with_knobs
 from meta_demo.cli.listings import Algorithms, Checkpoints, Models
 from meta_demo.cli.train import Train
-from meta_demo.core.messages import UserError, text
+from meta_demo.core.errors import UserError
+from meta_demo.words import text
 
 PROG = "python -m meta_demo"
 

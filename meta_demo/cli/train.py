@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
+from meta_demo.backbones.loading import DEFAULT
 from meta_demo.cli.flags import Json, Model, Seed, changed_knobs, check_number, check_seed, quiet, write_json
-from meta_demo.core.loading import DEFAULT
-from meta_demo.core.messages import UserError, text
+from meta_demo.core.errors import UserError
+from meta_demo.words import text
 
 
 @dataclass
@@ -62,8 +63,8 @@ class Train:
     json: Json = None
 
     def run(self) -> int:
-        from meta_demo.core import checkpoint
-        from meta_demo.processes import Processes
+        from meta_demo.learning import checkpoint
+        from meta_demo.learning.processes import Processes
 
         self._check()
         processes = Processes()
@@ -116,12 +117,12 @@ class Train:
 
     def _prepare(self, processes: Any) -> Any:
         """The training that the flags spell."""
+        from meta_demo.backbones.loading import load_backbone
         from meta_demo.core.cache import Cache
         from meta_demo.core.device import choose_device
-        from meta_demo.core.loading import load_backbone
         from meta_demo.data.sources import load_unlabelled
-        from meta_demo.train import Plan
-        from meta_demo.training import Recipe, prepare, split
+        from meta_demo.learning.outer import Plan
+        from meta_demo.learning.recipe import Recipe, prepare, split
 
         train_on, valid_on = self._sources()
         model = self.model or DEFAULT[(train_on or valid_on)[0].modality]

@@ -1,6 +1,6 @@
 """Knobs: a hyperparameter is declared once and is its slider, its flag, its card entry and its validation.
 
-The words of knob `x` are the catalogue's `knob.x` (name) and `knob.x.help`; nothing about widgets or flags lives here.
+Its words stand beside it. Nothing about widgets or flags lives here.
 """
 
 from __future__ import annotations
@@ -8,23 +8,48 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
+from meta_demo.words import Words
 
 
 @dataclass(frozen=True)
 class Knob:
-    """The range of a number (`lo` to `hi`, both allowed) or the `choices` of a word."""
+    """The range of a number (`lo` to `hi`, both allowed), the `choices` of a word, or a switch whose default is a bool.
+
+    `title` and `help` are its words: a knob without them is called by its bare name.
+    """
 
     name: str
     default: Any
+    title: Words = field(default_factory=dict, compare=False)
+    help: Words = field(default_factory=dict, compare=False)
     lo: float | None = None
     hi: float | None = None
     choices: tuple[str, ...] = ()
 
+    def said(self, lang: str) -> str:
+        """Its title in `lang`."""
+        return self.title.get(lang, self.name.replace("_", " "))
 
-def knob(default: Any, *, lo: float | None = None, hi: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    def explained(self, lang: str) -> str:
+        """Its help in `lang`; "" where there is none."""
+        return self.help.get(lang, "")
+
+
+def knob(
+    default: Any,
+    title: Words | None = None,
+    help: Words | None = None,
+    *,
+    lo: float | None = None,
+    hi: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """A dataclass field that is a knob."""
-    return field(default=default, metadata={"lo": lo, "hi": hi, "choices": choices})
+    return field(
+        default=default,
+        metadata={"title": title or {}, "help": help or {}, "lo": lo, "hi": hi, "choices": choices},
+    )
 
 
 @dataclass(frozen=True)
@@ -34,6 +59,11 @@ class Config:
     @classmethod
     def knobs(cls) -> tuple[Knob, ...]:
         return tuple(Knob(f.name, f.default, **f.metadata) for f in fields(cls))
+
+    @classmethod
+    def redefault(cls, name: str, default: Any) -> Any:
+        """The knob `name` of this configuration with another default, for a configuration made from it."""
+        return field(default=default, metadata=next(f for f in fields(cls) if f.name == name).metadata)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

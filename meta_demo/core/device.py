@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 
 
 def choose_device() -> torch.device:

@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from meta_demo.core.content import Content, Picture, identity, is_blank
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
+from meta_demo.modalities.content import Content, Picture, identity, is_blank
 
 MAX_CLASSES = 50
 MAX_NAME = 80  # characters

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from meta_demo.core.content import Content
+from meta_demo.modalities.content import Content
 
 SAMPLE = 16  # hashes in a fingerprint
 DIGITS = 8  # of each, hexadecimal

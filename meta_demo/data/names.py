@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from meta_demo.core.content import identity
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
+from meta_demo.modalities.content import identity
 
 
 def spoken(label: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, shorten
 from meta_demo.data.sources import Source
 

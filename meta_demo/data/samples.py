@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from meta_demo.core.messages import UserError
-from meta_demo.data.drawn import drawn_names, drawn_task
+from meta_demo.core.errors import UserError
+from meta_demo.data.drawing.drawn import drawn_names, drawn_task
 from meta_demo.data.episode import Episode
-from meta_demo.data.readers import read_episode
+from meta_demo.data.reading.readers import read_episode
 
 FOLDER = Path(__file__).parent / "samples"
 

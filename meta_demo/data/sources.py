@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from meta_demo.core.content import Content, Picture, identity
-from meta_demo.core.messages import UserError
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, clean, shorten
-from meta_demo.data.files import MB, Limits, read_bytes, read_json, read_text
-from meta_demo.data.pictures import bounded, read_picture
-from meta_demo.data.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
-from meta_demo.data.tasks import pictures_beside
+from meta_demo.data.reading.files import MB, Limits, read_bytes, read_json, read_text
+from meta_demo.data.reading.pictures import bounded, read_picture
+from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
+from meta_demo.data.reading.tasks import pictures_beside
+from meta_demo.modalities.content import Content, Picture, identity
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
@@ -120,7 +120,7 @@ def load_source(spec: str) -> Source:
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     if spec.startswith(FONTS):
-        from meta_demo.data.fonts import font_source
+        from meta_demo.data.drawing.fonts import font_source
 
         return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
@@ -144,7 +144,7 @@ def load_unlabelled(specs: Sequence[str]) -> list[Content]:
 
 
 def _glyphs(seed: str, spec: str) -> Source:
-    from meta_demo.data.glyphs import glyph_source
+    from meta_demo.data.drawing.glyphs import glyph_source
 
     if not seed.isdecimal():
         raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))

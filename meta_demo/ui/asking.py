@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo import attention
-from meta_demo.attention import Array
-from meta_demo.core.content import Content, Picture
-from meta_demo.core.inputs import Inputs, PictureInputs, TextInputs
 from meta_demo.data.episode import clean
-from meta_demo.data.pictures import read_data_url
-from meta_demo.service import Service
+from meta_demo.data.reading.pictures import read_data_url
+from meta_demo.modalities.content import Content, Picture
+from meta_demo.modalities.inputs import Inputs, PictureInputs, TextInputs
+from meta_demo.serving import attention
+from meta_demo.serving.attention import Array
+from meta_demo.serving.service import Service
 from meta_demo.ui import atlas, look, overlay, plots, views
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.guard import Updates, Values

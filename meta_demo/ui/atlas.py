@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from meta_demo.attention import Array
-from meta_demo.core.messages import LANGUAGES, catalogue, text
+from meta_demo.serving.attention import Array
 from meta_demo.ui.scripts import script
+from meta_demo.words import LANGUAGES, catalogue, text
 
 EVEN = 3  # even attention is painted this many times weaker than the strongest colour
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import gradio as gr
 from pydantic import BaseModel, ValidationError
 
-from meta_demo.core.messages import text
 from meta_demo.ui import views
 from meta_demo.ui.words import request_language
+from meta_demo.words import text
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meta_demo.core.messages import language, text
+from meta_demo.words import language, text
 
 _TAGS = {"en": "en", "zh": "zh-CN"}
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.content import Content, Picture, is_blank
-from meta_demo.core.messages import LANGUAGES, text
 from meta_demo.data.episode import MAX_CLASSES, Episode, Example, clean, episode_from_cards
-from meta_demo.data.files import MAX_FILE
-from meta_demo.data.pictures import read_data_url
+from meta_demo.data.reading.files import MAX_FILE
+from meta_demo.data.reading.pictures import read_data_url
+from meta_demo.modalities.content import Content, Picture, is_blank
 from meta_demo.ui.guard import sentence
 from meta_demo.ui.palette import CLASS_COLOURS
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.scripts import script
+from meta_demo.words import LANGUAGES, text
 
 _WORDS = ("name", "held_out", "classes", "measured", "add", "remove", "clear")
 _INSIDE = {  # modality -> the scripts of a card's inside, and the words that only it needs

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.algorithm import REGISTRY
+from meta_demo.algorithms.base import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.starts import Bases
@@ -25,13 +25,14 @@ def knob_folds(shown: tuple[str, ...], bases: Bases) -> tuple[Knobs, dict[str, g
         fold = gr.Accordion(label(f"algorithm.{name}"), open=False, visible=name in shown, elem_id=f"knobs-{name}")
         with fold, gr.Row(elem_classes="knobs"):
             for k in REGISTRY[name].Config.knobs():
-                knobs[name, k.name] = knob_control(k, bases[name][k.name])
+                knobs[name, k.name] = knob_control(f"knob.{name}.{k.name}", k, bases[name][k.name])
         folds[name] = fold
     return knobs, folds
 
 
-def knob_control(k: Knob, value: Any) -> gr.components.Component:
-    words: dict[str, Any] = {"label": label(f"knob.{k.name}"), "info": label(f"knob.{k.name}.help"), "min_width": 180}
+def knob_control(key: str, k: Knob, value: Any) -> gr.components.Component:
+    """A slider, number or list for the knob whose words the browser knows as `key`."""
+    words: dict[str, Any] = {"label": label(key), "info": label(f"{key}.help"), "min_width": 180}
     if k.choices:
         return gr.Dropdown(list(k.choices), value=value, **words)
     whole = isinstance(k.default, int)

@@ -11,10 +11,12 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.checkpoint import read_card
-from meta_demo.core.messages import UserError, text
+from meta_demo.algorithms.base import get_algorithm
+from meta_demo.core.errors import UserError
+from meta_demo.learning.checkpoint import read_card
 from meta_demo.ui import views
-from meta_demo.ui.words import named, request_language, title
+from meta_demo.ui.words import request_language, title
+from meta_demo.words import text
 
 Values = dict[Any, Any]  # component -> what the browser says it holds
 Updates = dict[Any, Any]  # component -> what it shall hold
@@ -36,12 +38,13 @@ def sentence(error: Exception, lang: str) -> str:
 def _fixed_knob(error: UserError, lang: str) -> str:
     """A knob that a meta-trained start cannot do without, in the words that stand on the page."""
     v = error.values
-    algorithm = title(read_card(v["folder"]).algorithm, lang)
+    algorithm = read_card(v["folder"]).algorithm
+    knob = next(k for k in get_algorithm(algorithm).Config.knobs() if k.name == v["name"])
     return text(
         "page.starts.knob",
         lang,
-        algorithm=algorithm,
-        knob=named("knob", v["name"], lang),
+        algorithm=title(algorithm, lang),
+        knob=knob.said(lang),
         made=v["made"],
         value=v["value"],
     )

@@ -13,14 +13,13 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.loading import DEFAULT
-from meta_demo.core.messages import text
+from meta_demo.backbones.loading import DEFAULT
 from meta_demo.data.episode import Episode
 from meta_demo.data.names import with_names
-from meta_demo.data.readers import read_episode
+from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
-from meta_demo.service import Service
-from meta_demo.snapshots import Request, Snapshot
+from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.serving.service import Service
 from meta_demo.ui import guard, plots, views
 from meta_demo.ui.cards import Cards, cards_from, colours_of, dealt, episode_of, first_query
 from meta_demo.ui.charts import figure_json
@@ -32,6 +31,7 @@ from meta_demo.ui.pictures import url_of
 from meta_demo.ui.session import Run, Side
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import request_language, title
+from meta_demo.words import text
 
 FRAME = 0.04  # seconds: a browser draws no faster, so steps that come closer together share a frame
 NOTES_SHOWN = 3

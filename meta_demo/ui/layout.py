@@ -10,12 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.attention import VIEWS
-from meta_demo.core.loading import BUNDLED, SUGGESTED
-from meta_demo.core.messages import LANGUAGES, text
-from meta_demo.data.files import MAX_FILE
+from meta_demo.backbones.loading import BUNDLED, SUGGESTED
+from meta_demo.data.reading.files import MAX_FILE
 from meta_demo.data.samples import load_sample, sample_names
-from meta_demo.snapshots import DEFAULT_ALGORITHMS
+from meta_demo.serving.attention import VIEWS
+from meta_demo.serving.requests import DEFAULT_ALGORITHMS
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query, try_pad
 from meta_demo.ui.charts import chart
@@ -25,6 +24,7 @@ from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
+from meta_demo.words import LANGUAGES, text
 
 MODALITIES = ("text", "picture")
 # Small, so that the first Adapt is quick, and easy to judge for anybody.

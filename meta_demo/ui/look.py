@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from meta_demo.attention import Array, Token, segments, strongest
-from meta_demo.core.messages import text
+from meta_demo.serving.attention import Array, Token, segments, strongest
 from meta_demo.ui.words import title
+from meta_demo.words import text
 
 MARKED = ("#2f6fed", "#d54600")  # the heatmap's two hues: more of its blue, or red where attention grew
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.attention import Array
-from meta_demo.core.content import Picture
-from meta_demo.core.messages import LANGUAGES, text
+from meta_demo.modalities.content import Picture
+from meta_demo.serving.attention import Array
 from meta_demo.ui.atlas import EVEN
 from meta_demo.ui.look import Map, heading
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.scripts import script
+from meta_demo.words import LANGUAGES, text
 
 
 def overlay(**arguments: Any) -> gr.HTML:

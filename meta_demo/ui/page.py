@@ -9,10 +9,9 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from meta_demo.core.loading import SUGGESTED
-from meta_demo.core.messages import LANGUAGES, text
-from meta_demo.data.files import MAX_FILE
-from meta_demo.service import Service
+from meta_demo.backbones.loading import SUGGESTED
+from meta_demo.data.reading.files import MAX_FILE
+from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_tab, views
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.browser_language import BrowserLanguage
@@ -23,6 +22,7 @@ from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 from meta_demo.ui.words import label, translations
+from meta_demo.words import LANGUAGES, text
 
 MODEL = {"concurrency_id": "model", "concurrency_limit": 2}  # whatever computes shares two places
 TRAINING = {"concurrency_id": "training", "concurrency_limit": 16}  # one trains; the others are told so at once

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from meta_demo.attention import Array
 from meta_demo.core.intervals import wilson
-from meta_demo.core.messages import text
-from meta_demo.snapshots import Snapshot
-from meta_demo.train import Progress
-from meta_demo.training import Recipe
+from meta_demo.learning.outer import Progress
+from meta_demo.learning.recipe import Recipe
+from meta_demo.serving.attention import Array
+from meta_demo.serving.requests import Snapshot
 from meta_demo.ui.palette import mark
 from meta_demo.ui.words import title
+from meta_demo.words import text
 
 INK = "#737d8c"  # readable on light and dark; the page's style sheet replaces it by the theme's own ink
 GRID = "rgba(128, 140, 160, 0.18)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.snapshots import Request, Snapshot
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.serving.requests import Request, Snapshot
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from meta_demo.core import checkpoint
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.messages import UserError
-from meta_demo.training import Attempt
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.core.errors import UserError
+from meta_demo.learning import checkpoint
+from meta_demo.learning.recipe import Attempt
 
 BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
 

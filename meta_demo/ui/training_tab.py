@@ -12,14 +12,14 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.content import Content
-from meta_demo.core.messages import UserError, text
-from meta_demo.data.files import Limits
-from meta_demo.data.readers import LINES, read_rows, read_unlabelled
+from meta_demo.core.errors import UserError
+from meta_demo.data.reading.files import Limits
+from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
 from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
-from meta_demo.service import Service
-from meta_demo.train import Plan, Progress
-from meta_demo.training import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.learning.outer import Plan, Progress
+from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.modalities.content import Content
+from meta_demo.serving.service import Service
 from meta_demo.ui import plots, training_views, views
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.guard import Updates, Values
@@ -27,6 +27,7 @@ from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.words import label, named, request_language, title
+from meta_demo.words import text
 
 FRAME = 0.2  # seconds between two drawings of the curves
 UPLOADED = ":uploaded"  # the choice that stands for the visitor's table; no pack is called so

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from meta_demo.core.content import Picture
-from meta_demo.core.messages import text
 from meta_demo.data.episode import Episode
-from meta_demo.train import Progress
-from meta_demo.training import Recipe
+from meta_demo.learning.outer import Progress
+from meta_demo.learning.recipe import Recipe
+from meta_demo.modalities.content import Picture
 from meta_demo.ui.palette import class_colour, mark
 from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.views import notice, swatch
 from meta_demo.ui.words import title
+from meta_demo.words import text
 
 GALLERY_CLASSES, GALLERY_SHOTS = 10, 3
 

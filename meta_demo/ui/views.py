@@ -7,18 +7,18 @@ from html import escape
 
 import numpy as np
 
-from meta_demo.core.algorithm import REGISTRY
-from meta_demo.core.content import Picture
+from meta_demo.algorithms.base import REGISTRY
 from meta_demo.core.intervals import wilson
-from meta_demo.core.messages import LANGUAGES, catalogue, text
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.sources import GLYPHS, pack_names
-from meta_demo.snapshots import NOT_TRAINED, Array, Prediction, Snapshot
+from meta_demo.modalities.content import Picture
+from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
 from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
+from meta_demo.words import LANGUAGES, text
 
 SHOWN_CLASSES = 10
 NEAREST_SENTENCES, NEAREST_PICTURES = 2, 4
@@ -34,17 +34,13 @@ def composed() -> dict[str, dict[str, str]]:
     entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
     entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
     entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
-    for kind, names in (
-        ("algorithm", algorithm_names()),
-        ("sample", sample_names()),
-        ("pack", (*pack_names(), GLYPHS)),
-    ):
+    for kind, names in (("sample", sample_names()), ("pack", (*pack_names(), GLYPHS))):
         entries |= {f"{kind}.{n}": {lang: named(kind, n, lang) for lang in LANGUAGES} for n in names}
-    for key in {k.name for cls in REGISTRY.values() for k in cls.Config.knobs()}:
-        entries[f"knob.{key}"] = {lang: named("knob", key, lang) for lang in LANGUAGES}
-        entries[f"knob.{key}.help"] = {
-            lang: catalogue().get(f"knob.{key}.help", {}).get(lang, "") for lang in LANGUAGES
-        }
+    for name, cls in REGISTRY.items():
+        entries[f"algorithm.{name}"] = {lang: cls.said(lang) for lang in LANGUAGES}
+        for k in cls.Config.knobs():
+            entries[f"knob.{name}.{k.name}"] = {lang: k.said(lang) for lang in LANGUAGES}
+            entries[f"knob.{name}.{k.name}.help"] = {lang: k.explained(lang) for lang in LANGUAGES}
     return entries
 
 
@@ -68,7 +64,7 @@ def about(lang: str) -> str:
     """What each algorithm does, folded away."""
     rows = []
     for name in algorithm_names():
-        words = catalogue().get(f"algorithm.{name}.about", {}).get(lang, "")
+        words = REGISTRY[name].about.get(lang, "")
         paper = escape(REGISTRY[name].paper)
         rows.append(f"<dt>{swatch(name)} {escape(title(name, lang))}</dt><dd>{words} <cite>{paper}</cite></dd>")
     return f"<details><summary>{text('page.algorithms.about', lang)}</summary><dl>{''.join(rows)}</dl></details>"

@@ -10,7 +10,8 @@ from string import Formatter
 import gradio as gr
 from gradio.i18n import I18nData
 
-from meta_demo.core.messages import LANGUAGES, catalogue, language
+from meta_demo.algorithms.base import REGISTRY
+from meta_demo.words import LANGUAGES, catalogue, language
 
 _I18N = gr.I18n()
 
@@ -25,12 +26,12 @@ def request_language(request: gr.Request) -> str:
 
 
 def named(kind: str, name: str, lang: str) -> str:
-    """The title of an algorithm, a sample or a knob; its bare name where the catalogue has none yet."""
+    """The title of a sample or a pack; its bare name where the catalogue has none."""
     return catalogue().get(f"{kind}.{name}", {}).get(lang, name)
 
 
 def title(algorithm: str, lang: str) -> str:
-    return named("algorithm", algorithm, lang)
+    return REGISTRY[algorithm].said(lang) if algorithm in REGISTRY else algorithm
 
 
 def translations(composed: dict[str, dict[str, str]]) -> gr.I18n:

@@ -1,0 +1,1 @@
+"""Gradient-based meta-learners: one inner loop, and what each does differently."""

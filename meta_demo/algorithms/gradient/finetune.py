@@ -1,0 +1,64 @@
+"""Plain fine-tuning: the baseline every meta-learner has to beat."""
+
+from dataclasses import dataclass
+
+import torch
+
+from meta_demo.algorithms.base import register
+from meta_demo.algorithms.gradient.loop import Fast, GradientAlgorithm, GradientConfig
+from meta_demo.core.config import knob
+from meta_demo.words import words
+
+
+@dataclass(frozen=True)
+class FineTuneConfig(GradientConfig):
+    """Fine-tuning takes more and smaller steps, from a head that knows nothing."""
+
+    inner_steps: int = GradientConfig.redefault("inner_steps", 10)
+    inner_lr: float = GradientConfig.redefault("inner_lr", 1e-3)
+    head_lr: float = GradientConfig.redefault("head_lr", 0.1)
+    head: str = GradientConfig.redefault("head", "shared")
+    weight_decay: float = knob(
+        0.01,
+        words("Weight decay", "权重衰减"),
+        words("how strongly AdamW pulls weights towards zero", "AdamW 将权重拉向零的强度"),
+        lo=0.0,
+        hi=1.0,
+    )
+
+
+@register(
+    "finetune",
+    title=words("Fine-tuning", "微调"),
+    paper="Howard & Ruder 2018; Loshchilov & Hutter 2019",
+    about=words(
+        "Ordinary training on your examples, with no meta-learning at all; the baseline that the others have to beat.",
+        "在您的示例上普通训练，完全不用元学习；其他方法需要超过的基线。",
+    ),
+)
+class FineTune(GradientAlgorithm):
+    """AdamW on a new linear head and the weights in scope, as one fine-tunes a pretrained Transformer."""
+
+    Config = FineTuneConfig
+    config: FineTuneConfig
+    beta2, eps = 0.999, 1e-8
+
+    def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
+        """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count.
+
+        Momentum is that of the first moment.
+        """
+        t = slots.get("t", next(iter(fast.values())).new_zeros(())) + 1
+        beta1 = self.config.momentum
+        bias1, bias2 = 1 - beta1 ** float(t), 1 - self.beta2 ** float(t)
+        new, memory = {}, {"t": t}
+        for name, w in fast.items():
+            g = grads[name]
+            m = slots.get(f"m.{name}", torch.zeros_like(g)).lerp(g, 1 - beta1)
+            v = (slots.get(f"v.{name}", torch.zeros_like(g)) * self.beta2).addcmul_(g, g, value=1 - self.beta2)
+            rate = self.rate(name)
+            # w (1 - rate decay) - rate m_hat / (sqrt(v_hat) + eps), its bias corrections taken out of the tensors
+            root = v.sqrt().mul_(bias2**-0.5).add_(self.eps)
+            new[name] = (w * (1 - rate * self.config.weight_decay)).addcdiv(m, root, value=-rate / bias1)
+            memory |= {f"m.{name}": m, f"v.{name}": v}
+        return new, memory

@@ -1,0 +1,36 @@
+"""Reptile: move the start towards the weights that plain training on a task ends at."""
+
+import torch
+from torch import Tensor
+
+from meta_demo.algorithms.base import register
+from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.core.features import Task
+from meta_demo.words import words
+
+
+@register(
+    "reptile",
+    title=words("Reptile"),
+    paper="Nichol, Achiam & Schulman 2018",
+    about=words(
+        "Meta-trained by moving its start towards the weights each task ended with; look for steady curves over several steps.",
+        "元训练时把起点移向各任务学完后的权重；留意多步之间是否平稳。",
+    ),
+)
+class Reptile(GradientAlgorithm):
+    """First-order meta-learning without a query set (Nichol et al. 2018, algorithm 1)."""
+
+    def meta_loss(self, task: Task) -> Tensor:
+        """Half the squared distance to the task's adapted weights: its gradient is Reptile's, start minus adapted.
+
+        All of the task's examples are trained on, as the method has no query. A shared head vector moves towards the mean of
+        its classes' adapted rows.
+        """
+        *_, last = self.adapt(task.support + task.query, torch.cat([task.support_y, task.query_y]))
+        start = dict(self.body)
+        target = {name: last.tensors[name] for name in start}
+        if self.config.head == "shared":
+            start["head"], target["head"] = self.shared, last.tensors["head.weight"].mean(0)
+        terms = [(start[name] - target[name].detach()).square().sum() for name in start]
+        return torch.stack([self.log_scale * 0, *terms]).sum() / 2  # zero where nothing of the start is in scope

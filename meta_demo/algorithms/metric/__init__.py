@@ -1,0 +1,1 @@
+"""Metric-based meta-learners: a class is where its examples lie."""

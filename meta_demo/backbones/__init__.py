@@ -1,0 +1,1 @@
+"""Pretrained Transformers of Hugging Face as frozen prefix and adaptable suffix."""

@@ -1,0 +1,33 @@
+"""What is said to a visitor who can mend something: errors, and notes where nothing failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from meta_demo.words import text
+
+
+class UserError(ValueError):
+    """Something a visitor can mend. Carries a catalogue key (`error.<name>`) and the values it speaks of.
+
+    `str(error)` is the English sentence; `error.message("zh")` the Chinese one.
+    """
+
+    def __init__(self, name: str, /, **values: Any) -> None:
+        self.name, self.values = name, values
+        super().__init__(self.message())
+
+    def message(self, lang: str = "en") -> str:
+        return text(f"error.{self.name}", lang, **self.values)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a visitor should know, though nothing failed: a catalogue key (`note.<name>`) and its values."""
+
+    name: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def message(self, lang: str = "en") -> str:
+        return text(f"note.{self.name}", lang, **dict(self.values))

@@ -1,0 +1,122 @@
+"""Pictures as they arrive - files, data URLs, images of a library - and the one form that everything else sees.
+
+Here: from bytes to a `Picture`, upright, on white, grey or RGB, at most 512 pixels a side, or a `UserError`.
+Not here: folders and zips of them (`folders.py`), what a model makes of a picture (`core/inputs.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from meta_demo.core.errors import UserError
+from meta_demo.data.episode import shorten
+from meta_demo.data.reading.files import MAX_FILE, MB, Limits, read_bytes
+from meta_demo.modalities.content import Content, Picture
+
+MAX_SIDE = 512  # pixels that are kept of the longer side: more than encoders look at
+MAX_PIXELS = 50_000_000  # of a picture as it arrives; a telephone's has 12 to 50 million
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")  # none that runs another program, as EPS does
+DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
+# What is odd about a stranger's file is said in our sentences, on size after our own limit, or not at all.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def read_picture(source: bytes | Path, name: str = "") -> Picture:
+    """The picture in a file or its bytes; of several frames the first. `name` is what messages call it.
+
+    Raises UserError for what is no picture, is damaged, or has more than `MAX_PIXELS` pixels, which is seen before any is decoded.
+    """
+    if isinstance(source, Path):
+        return read_picture(read_bytes(source, SUFFIXES), name or source.name)
+    try:
+        with Image.open(io.BytesIO(source), formats=FORMATS) as image:
+            return picture_of(image, name)
+    except Image.DecompressionBombError:
+        raise UserError("picture_size", file=shorten(name), limit=MAX_PIXELS // 1_000_000) from None
+    except UnidentifiedImageError:
+        raise UserError("picture_kind", file=shorten(name)) from None
+    except UserError:
+        raise
+    except Exception as error:  # damaged files break decoders in dozens of ways: OSError, SyntaxError, struct.error ...
+        raise UserError("picture_broken", file=shorten(name)) from error
+
+
+def read_data_url(url: str, name: str) -> Picture:
+    """The picture in `data:image/png;base64,...`; raises UserError."""
+    head = DATA_URL.match(url)
+    if not head:
+        raise UserError("picture_url", where=name, value=shorten(url))
+    if len(url) > MAX_FILE * 4 // 3 + 100:
+        raise UserError("file_too_big", file=name, size=len(url) * 3 // 4 // MB, limit=MAX_FILE // MB)
+    try:
+        data = base64.b64decode(url[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        raise UserError("picture_url", where=name, value=shorten(url)) from None
+    return read_picture(data, name)
+
+
+def bounded(contents: Iterable[Content], limits: Limits) -> Iterator[Content]:
+    """`contents`, for as long as their pictures keep within the memory that `limits` give them."""
+    taken = 0
+    for content in contents:
+        taken += len(content) if isinstance(content, Picture) else 0
+        if taken > limits.memory:
+            raise UserError("pictures_memory", limit=limits.memory // MB)
+        yield content
+
+
+def picture_of(image: Image.Image, name: str = "") -> Picture:
+    """Any PIL image as a Picture: turned as its EXIF says, transparency on white, grey where it is grey, scaled down to `MAX_SIDE`."""
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError("picture_size", file=shorten(name), limit=MAX_PIXELS // 1_000_000)
+    image = _scalable(image)
+    image.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)  # a JPEG is decoded at little more than that size
+    with suppress(Exception):  # EXIF that cannot be read turns nothing
+        image = ImageOps.exif_transpose(image)
+    image = _plain(image)
+    if image.mode == "RGB":
+        array = np.asarray(image)
+        if (array == array[..., :1]).all():
+            image = image.getchannel(0)
+    return Picture.of(image, name)
+
+
+def _scalable(image: Image.Image) -> Image.Image:
+    """In a mode whose pixels can be averaged: no palettes, no single bits."""
+    if image.mode.startswith("I;16"):
+        return image.convert("I")
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """In mode L or RGB."""
+    if image.mode in ("I", "F"):
+        return _eight_bits(image)
+    if image.has_transparency_data:
+        on_white = Image.new("RGBA", image.size, "white")
+        on_white.alpha_composite(image.convert("RGBA"))
+        image = on_white
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Numbers of 16 bits as they are meant; of any other range, from the least to the greatest."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    low, high = values.min(), values.max()
+    if image.mode == "I" and low >= 0 and high <= 65535:
+        low, high = np.float64(0), np.float64(65535)
+    scaled = (values - low) / max(high - low, 1e-12) * 255
+    return Image.fromarray(scaled.round().astype(np.uint8))

@@ -1,0 +1,1 @@
+"""Meta-training and evaluation: the outer loop, checkpoints, scores over many tasks."""

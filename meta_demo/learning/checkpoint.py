@@ -1,0 +1,182 @@
+"""Checkpoints: the meta-parameters of an algorithm on disk, with a card that says where they came from.
+
+A folder with `weights.safetensors` (values, not differences) and `card.json`, which knows the weights' SHA-256: a truncated file, a
+flipped byte, or the card of other weights are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialize
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from meta_demo.algorithms.base import Algorithm, get_algorithm
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.errors import UserError
+
+FORMAT = 1
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+
+
+class Card(BaseModel):
+    """What a checkpoint is: enough to rebuild the algorithm, and whatever else its maker recorded."""
+
+    model_config = ConfigDict(extra="allow")
+    format: int
+    algorithm: str
+    config: dict[str, Any]
+    backbone: str
+    backbone_hash: str
+    weights_sha256: str
+
+
+def save(algorithm: Algorithm, folder: Path, **record: Any) -> None:
+    """Write `algorithm` to `folder`; `record` goes into the card as it is. Raises UserError when the folder cannot be written."""
+    weights = {name: w.detach() for name, w in algorithm.state_dict().items()}
+    digest = write_tensors(folder / WEIGHTS, weights)
+    card = Card(
+        format=FORMAT,
+        weights_sha256=digest,
+        algorithm=algorithm.name,
+        config=vars(algorithm.config),
+        backbone=algorithm.backbone.name,
+        backbone_hash=algorithm.backbone.hash,
+        **record,
+    )
+    _replace(folder / CARD, (card.model_dump_json(indent=1) + "\n").encode())
+
+
+def write_tensors(file: Path, tensors: dict[str, Tensor], about: dict[str, str] | None = None) -> str:
+    """Write a safetensors file in one go, its folder made where it is missing -> its SHA-256. Raises UserError."""
+    content = serialize({name: t.contiguous() for name, t in tensors.items()}, about)
+    _replace(file, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write beside the place, flush to the disk, then rename: whoever looks sees the old file or the new one, whole."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise UserError("checkpoint_write", folder=file.parent, reason=error.strerror or error) from error
+
+
+def export(algorithm: Algorithm, folder: Path) -> None:
+    """Write the start as a model folder of Hugging Face's, its way of reading inputs and of pooling beside it.
+
+    Raises UserError unless the whole model is the algorithm's own, or when the folder cannot be written.
+    """
+    if algorithm.config.scope != "model":
+        raise UserError("export_scope", scope=algorithm.config.scope)
+    model: Any = algorithm.backbone.model
+    weights = {name: w.detach() for name, w in algorithm.body.items()}
+    try:
+        model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
+        algorithm.backbone.inputs.save(folder)
+    except OSError as error:
+        raise UserError("checkpoint_write", folder=folder, reason=error.strerror or error) from error
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a checkpoint folder; raises UserError when there is none or it cannot be understood."""
+    try:
+        card = Card.model_validate(json.loads((folder / CARD).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("checkpoint_missing", folder=folder) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError("checkpoint_card", folder=folder) from error
+    if card.format != FORMAT:
+        raise UserError("checkpoint_format", folder=folder, found=card.format, known=FORMAT)
+    return card
+
+
+def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None) -> Algorithm:
+    """The algorithm a checkpoint holds, on `backbone`, its knobs changed by `changes`.
+
+    Raises UserError when it was made for another backbone, or when tensors are missing, unexpected, damaged or of another shape.
+    """
+    card = read_card(folder)
+    cls = get_algorithm(card.algorithm)
+    config = cls.Config.from_dict({**card.config, **(changes or {})})
+    for name in ("scope", "last_n", "lora_rank"):
+        made, value = card.config.get(name), (changes or {}).get(name)
+        if value not in (None, made):
+            raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
+    algorithm = cls(backbone, config)
+    _fill(algorithm, folder, card, exact=True)
+    return algorithm
+
+
+def warm_start(algorithm: Algorithm, folder: Path) -> None:
+    """Give `algorithm` the Transformer's weights that a checkpoint of any algorithm of the same scope holds; raises UserError."""
+    _fill(algorithm, folder, read_card(folder), exact=False)
+
+
+def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> None:
+    """Load the tensors of `folder`; unless `exact`, only those of the Transformer."""
+    backbone = algorithm.backbone
+    if card.backbone_hash != backbone.hash:
+        raise UserError("checkpoint_backbone", folder=folder, made_for=card.backbone, model=backbone.name)
+    try:
+        content = (folder / WEIGHTS).read_bytes()
+        if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+            raise UserError("checkpoint_damaged", folder=folder)
+        weights = deserialize(content)
+    except (OSError, SafetensorError) as error:
+        raise UserError("checkpoint_damaged", folder=folder) from error
+    own = algorithm.state_dict()
+    if not exact:
+        own, weights = ({n: w for n, w in side.items() if n.startswith("_body.")} for side in (own, weights))
+    wrong = sorted(own.keys() ^ weights.keys())
+    wrong += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
+    if wrong or not all(bool(torch.isfinite(w).all()) for w in weights.values()):
+        raise UserError("checkpoint_tensors", folder=folder, names=", ".join(wrong[:3]) or "NaN")
+    algorithm.load_state_dict(weights, strict=exact)
+
+
+def shipped(model: str, algorithm: str) -> Path | None:
+    """The folder of the checkpoint we ship for this model and algorithm, if there is one."""
+    folder = SHIPPED / model / algorithm
+    return folder if (folder / CARD).is_file() else None
+
+
+def all_shipped() -> list[tuple[str, str]]:
+    """Model and algorithm of every checkpoint we ship."""
+    return sorted((card.parent.parent.name, card.parent.name) for card in SHIPPED.glob(f"*/*/{CARD}"))
+
+
+def resolve(spec: str, model: str, algorithm: str) -> Path | None:
+    """The folder that `auto` (the shipped one, if there is one), `none` or a path means for an algorithm; raises UserError."""
+    if spec == "none":
+        return None
+    if spec == "auto":
+        return shipped(model, algorithm)
+    made_for = read_card(Path(spec)).algorithm
+    if made_for != algorithm:
+        raise UserError("checkpoint_algorithm", folder=spec, made_for=made_for, algorithm=algorithm)
+    return Path(spec)
+
+
+def start(backbone: Backbone, name: str, folder: Path | None, knobs: dict[str, Any], seed: int) -> Algorithm:
+    """Algorithm `name` from the checkpoint in `folder`, or from plain pretrained weights where there is none."""
+    cls = get_algorithm(name)
+    return load(folder, backbone, knobs) if folder else cls(backbone, cls.Config.from_dict(knobs), seed)

@@ -1,0 +1,210 @@
+"""A training put together: from sources and settings to the outer loop, for the command line and the page alike.
+
+Here: what to train on and to validate on, and a visitor's training with a folder of its own. Not here: the outer loop itself
+(`train.py`), flags and widgets.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.device import whole_setting
+from meta_demo.core.errors import UserError
+from meta_demo.data.episode import Episode, Example
+from meta_demo.data.fingerprints import fingerprint
+from meta_demo.data.sampler import VALID, Fixed, Sampler, Shape, Variable
+from meta_demo.data.sources import BUILTIN, Source, check_apart, hold_out, load_source, make_source, pack_names
+from meta_demo.learning import checkpoint
+from meta_demo.learning.clusters import apart, clustered
+from meta_demo.learning.outer import Plan, Progress, train
+from meta_demo.learning.processes import Processes
+from meta_demo.modalities.content import Content
+
+VALID_WAYS = 20
+_SEAT = Lock()  # one training at a time: each takes every core there is
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to learn a start from, and how. `sampler` is fixed or variable; `start` is none, auto or a checkpoint's folder.
+
+    Of `unlabelled` examples clusters are made that count as classes to train on.
+    """
+
+    train_on: Sequence[Source]
+    validate_on: Sequence[Source]
+    plan: Plan
+    algorithm: str
+    knobs: dict[str, Any] = field(default_factory=dict)
+    start: str = "none"
+    from_scratch: bool = False  # whether the model's own weights are random
+    sampler: str = "fixed"
+    n_way: int = 5
+    k_shot: int = 1
+    n_query: int = 5
+    within: float = 0.0
+    mix: str = "uniform"
+    temperature: float = 2.0
+    unlabelled: Sequence[Content] = ()
+
+    @property
+    def shape(self) -> Shape:
+        if self.sampler == "variable":
+            return Variable(max_way=max(self.n_way, 5), n_query=self.n_query)
+        return Fixed(self.n_way, self.k_shot, self.n_query)
+
+    @property
+    def mixture(self) -> dict[str, Any]:
+        """How tasks are drawn from several sources."""
+        return {"mix": self.mix, "temperature": self.temperature, "within": self.within}
+
+    @property
+    def tasks(self) -> Sampler:
+        """The tasks to train on."""
+        return Sampler(self.train_on, self.shape, self.plan.seed, **self.mixture)
+
+    @property
+    def valid_ways(self) -> int:
+        return min(VALID_WAYS, self.n_way, *(len(s.classes) for s in self.validate_on))
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything the outer loop takes; `record` is what the card says of it."""
+
+    algorithm: Algorithm
+    tasks: Sampler
+    valid: list[Episode]
+    plan: Plan
+    record: dict[str, Any]
+
+    def run(self, output: Path, **arguments: Any) -> Iterator[Progress]:
+        """The outer loop into `output`; `arguments` are those of `train`."""
+        return train(self.algorithm, self.tasks, self.valid, self.plan, output, record=self.record, **arguments)
+
+
+def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
+    """Sources to train and to validate on, no class and no text in both; without any to validate on, classes are held out.
+
+    Raises UserError when that cannot be had.
+    """
+    kept, held_out = (list(train_on), list(validate_on)) if validate_on else hold_out(train_on, seed)
+    check_apart(kept, held_out)
+    return kept, held_out
+
+
+def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
+    """Raises UserError where the sources do not fit, before the model is asked for."""
+    tasks = recipe.tasks
+    shape = Fixed(recipe.valid_ways, recipe.k_shot, recipe.n_query)
+    validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=recipe.within)
+    algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
+    folder = Path(recipe.start) if recipe.start not in ("none", "auto") else None
+    if recipe.start == "auto":
+        folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm)
+    if folder:
+        checkpoint.warm_start(algorithm, folder)
+    if recipe.unlabelled:
+        unlabelled = apart(recipe.unlabelled, recipe.validate_on)
+        found = clustered(algorithm, unlabelled, recipe.shape, recipe.plan.seed)
+        tasks = replace(tasks, sources=[*tasks.sources, *found])
+    if recipe.plan.distort and (algorithm.boundary or algorithm.backbone.inputs.modality != "picture"):
+        raise UserError("distort_pixels")
+    record = {
+        "sources": [_described(s) for s in tasks.sources],
+        "validated_on": [_described(s) for s in recipe.validate_on],
+        "tasks": {"sampler": recipe.sampler, **vars(recipe.shape), **recipe.mixture},
+        "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
+    }
+    return Training(
+        algorithm, tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
+    )
+
+
+def load_packs(names: Sequence[str]) -> Source:
+    """Built-in packs as one source, so that a task mixes their classes."""
+    if set(names) == set(pack_names()):
+        return load_source(BUILTIN)
+    specs = [f"{BUILTIN}:{name}" for name in names]
+    classes = [item for spec in specs for item in load_source(spec).classes.items()]
+    return make_source(", ".join(specs), (Example(text, label) for label, texts in classes for text in texts))
+
+
+def allowed() -> bool:
+    """Whether visitors may train here: META_DEMO_ALLOW_TRAINING, by default everywhere but on a Hugging Face Space."""
+    return whole_setting("META_DEMO_ALLOW_TRAINING", 0 if "SPACE_ID" in os.environ else 1) > 0
+
+
+class Attempt:
+    """One training of one visitor. Its folder is there as long as this object, and gone with it.
+
+    `tasks` are the recipe's, and from the first progress on those of clusters as well.
+    """
+
+    def __init__(self, recipe: Recipe, model: str) -> None:
+        self.recipe, self.model = recipe, model
+        self.tasks = recipe.tasks
+        self._ended = Event()
+        self._root = Path(tempfile.mkdtemp(prefix="meta-demo-"))
+        weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+
+    @property
+    def folder(self) -> Path:
+        """The checkpoint: it exists from the first progress on."""
+        return self._root / self.recipe.algorithm
+
+    def run(self, backbone: Callable[[], Backbone]) -> Iterator[Progress]:
+        """The outer loop. Raises UserError, at once, while another training is under way in this process."""
+        if not _SEAT.acquire(blocking=False):
+            raise UserError("training_busy")
+        try:
+            about = {"command": "the page's Meta-train tab", "date": datetime.now(UTC).date().isoformat()}
+            training = prepare(self.recipe, backbone)
+            self.tasks = training.tasks
+            yield from training.run(self.folder, about=about, processes=_Stoppable(self._ended))
+        finally:
+            _SEAT.release()
+
+    def stop(self) -> None:
+        """End the training after the step it is in: what was reached is validated, and the best start kept."""
+        self._ended.set()
+
+    def archive(self) -> Path:
+        """The checkpoint as a zip file, a folder to use with --checkpoint once it is unpacked."""
+        path = self._root / f"{self.recipe.algorithm}-checkpoint.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in (checkpoint.WEIGHTS, checkpoint.CARD):
+                archive.write(self.folder / name, f"{self.recipe.algorithm}/{name}")
+        return path
+
+
+class _Stoppable(Processes):
+    """This process alone; its time is also up once somebody says so."""
+
+    def __init__(self, ended: Event) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def agree(self, value: bool) -> bool:
+        return super().agree(value or self._ended.is_set())
+
+
+def _described(source: Source) -> dict[str, Any]:
+    """A source as the card has it; the classes of a drawn one need no fingerprints, as nothing else has its pictures."""
+    if source.program:
+        return {"name": source.name, "program": source.program, "classes": {}, "texts": source.size}
+    classes = {label: fingerprint(contents) for label, contents in sorted(source.classes.items())}
+    return {"name": source.name, "sha256": source.sha256, "classes": classes, "texts": source.size}

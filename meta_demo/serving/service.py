@@ -1,0 +1,296 @@
+"""The adaptation service: a task goes in, Snapshots come out, one per inner step and algorithm.
+
+Page, command line and HTTP all call this and nothing below it. No gradio and no plots in here; what is computed is kept in
+one byte-bounded cache and computed again, to the same bits, when it has been dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from meta_demo.algorithms.base import Algorithm, State, get_algorithm
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import load_backbone
+from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.device import choose_device, whole_setting
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.features import Features
+from meta_demo.core.heads import cross_entropy, one_hot
+from meta_demo.learning import checkpoint
+from meta_demo.modalities.content import Content
+from meta_demo.serving.requests import MAX_SEED, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One algorithm on one support set, ready to run; `key` names what it computes."""
+
+    key: tuple[Any, ...]
+    algorithm: Algorithm
+    checkpoint: str
+    support: Features
+    y: Tensor  # [S, N]
+    feature_seconds: float
+
+
+@dataclass(frozen=True)
+class _Trajectory:
+    """The states of a whole adaptation with the seconds until each; `error` says why it ended early."""
+
+    states: tuple[State, ...]
+    seconds: tuple[float, ...]
+    error: UserError | None
+
+
+@dataclass(frozen=True)
+class _Query:
+    """Inputs to predict, and the labels of those that have one."""
+
+    contents: Sequence[Content]
+    labelled: list[int]
+    y: Tensor  # [len(labelled), N]
+
+
+class Service:
+    """Adapts, predicts and explains; thread-safe, and on a CPU equal to the bit for equal requests."""
+
+    def __init__(self, device: torch.device | None = None, cache_bytes: int | None = None) -> None:
+        self.device = device or choose_device()
+        megabytes = whole_setting("META_DEMO_CACHE_MB", 2000)
+        self.cache = Cache(megabytes << 20 if cache_bytes is None else cache_bytes)
+        self._backbones: dict[str, Backbone] = {}
+        self._loading: dict[str, Lock] = {}
+        self._lock = Lock()
+
+    def backbone(self, name: str) -> Backbone:
+        """The model called `name`, loaded on first use; the two used last are kept."""
+        with self._lock:
+            loading = self._loading.setdefault(name, Lock())
+        with loading:
+            with self._lock:
+                found = self._backbones.pop(name, None)
+            found = found or load_backbone(name, self.device, self.cache)
+            with self._lock:
+                self._backbones[name] = found
+                while len(self._backbones) > 2:
+                    del self._backbones[next(iter(self._backbones))]
+            return found
+
+    def is_loaded(self, name: str) -> bool:
+        with self._lock:
+            return name in self._backbones
+
+    def notes(self, request: Request) -> list[Note]:
+        """What a visitor should know before the figures: inputs that were cut."""
+        backbone = self.backbone(request.model)
+        contents = [e.content for e in (*request.episode.support, *request.episode.query)]
+        return [note for content in contents if (note := truncation(backbone, content))]
+
+    @torch.no_grad()
+    def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
+        """Snapshots of every algorithm, step by step and side by side. Closing the generator stops between steps.
+
+        Raises UserError before the first snapshot when something in the request is wrong. An adaptation that diverges ends with
+        a snapshot that carries the error and the last good state's figures.
+        """
+        running = [self._snapshots(job, self._query(request, job)) for job in self._jobs(request)]
+        while running:
+            for stream in list(running):
+                snapshot = next(stream, None)
+                if snapshot is None:
+                    running.remove(stream)
+                else:
+                    yield snapshot
+
+    def report(self, request: Request) -> tuple[dict[str, Any], list[UserError]]:
+        """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
+        history: dict[str, list[Snapshot]] = {name: [] for name in request.algorithms}
+        for snapshot in self.adapt_stream(request):
+            history[snapshot.algorithm].append(snapshot)
+        errors = [steps[-1].error for steps in history.values() if steps[-1].error]
+        return report(request.model, str(self.device), request.episode.labels, history), errors
+
+    @torch.no_grad()
+    def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
+        """Each algorithm's probabilities for `contents` after `step` inner steps (default: all of them)."""
+        predictions = []
+        for job in self._jobs(request):
+            at, state = self._state(job, step)
+            x = job.algorithm.features(contents)
+            probabilities = job.algorithm.predict(state, x).softmax(-1)
+            similarity = job.algorithm.embed(state.tensors, x) @ self._support_embeddings(job, at, state).T
+            predictions.append(Prediction(job.algorithm.name, at, _array(probabilities), _array(similarity)))
+        return predictions
+
+    @torch.no_grad()
+    def attention(
+        self, request: Request, algorithm: str, content: Content, step: int | None = None
+    ) -> tuple[Array, Array]:
+        """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
+        job = next(job for job in self._jobs(request) if job.algorithm.name == algorithm)
+        states = (self._state(job, 0)[1], self._state(job, step)[1])
+        before, after = (job.algorithm.backbone.attentions(content, job.algorithm.weights(s.tensors)) for s in states)
+        return _array(before), _array(after)
+
+    def _jobs(self, request: Request) -> list[_Job]:
+        if not 0 <= request.seed <= MAX_SEED:
+            raise UserError("seed", value=request.seed, limit=MAX_SEED)
+        if not request.algorithms:
+            raise UserError("algorithm_none")
+        classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
+        backbone = self.backbone(request.model)
+        return [self._job(request, cls, backbone) for cls in classes]
+
+    def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone) -> _Job:
+        """A job, or the one made before for the same support set, algorithm, knobs and seed."""
+        knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
+        support = request.episode.support
+        key = (id(backbone), support, cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec)
+        known: _Job | None = self.cache.get(key)
+        if known:
+            return known
+        folder = checkpoint.resolve(spec, request.model, cls.name)
+        algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
+        started = time.perf_counter()
+        x = algorithm.features([e.content for e in support])
+        seconds = time.perf_counter() - started
+        labels = request.episode.labels
+        y = one_hot([labels.index(e.label or "") for e in support], len(labels), algorithm.log_scale)
+        job = _Job(key, algorithm, str(folder or NOT_TRAINED), x, y, seconds)
+        self.cache.put(key, job, size_of(list(algorithm.parameters())))
+        return job
+
+    def _query(self, request: Request, job: _Job) -> _Query:
+        labels, query = request.episode.labels, request.episode.query
+        labelled = [i for i, example in enumerate(query) if example.label is not None]
+        y = one_hot([labels.index(query[i].label or "") for i in labelled], len(labels), job.y)
+        return _Query([e.content for e in query], labelled, y)
+
+    def _snapshots(self, job: _Job, query: _Query) -> Iterator[Snapshot]:
+        """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
+        known: _Trajectory | None = self.cache.get((*job.key, "trajectory"))
+        if known:
+            for step, state in enumerate(known.states):
+                yield _snapshot(job, query, state, step, known.seconds[step])
+            if known.error:
+                yield _snapshot(job, query, known.states[-1], len(known.states) - 1, known.seconds[-1], known.error)
+            return
+        states: list[State] = []
+        seconds: list[float] = []
+        for state, elapsed, error in _adapt(job):
+            if error is None:
+                states.append(state)
+                seconds.append(elapsed)
+            yield _snapshot(job, query, state, len(states) - 1, elapsed, error)
+        self._keep(job, _Trajectory(tuple(states), tuple(seconds), error))
+
+    def _keep(self, job: _Job, trajectory: _Trajectory) -> None:
+        size = size_of([state.tensors for state in trajectory.states])
+        self.cache.put((*job.key, "trajectory"), trajectory, size)
+
+    def _state(self, job: _Job, step: int | None) -> tuple[int, State]:
+        """The state after `step` inner steps, at most the last; an adaptation that was dropped is repeated."""
+        known: _Trajectory | None = self.cache.get((*job.key, "trajectory"))
+        if known is None:
+            run = list(_adapt(job))
+            good = [(state, elapsed) for state, elapsed, error in run if error is None]
+            known = _Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), run[-1][2])
+            self._keep(job, known)
+        at = min(len(known.states) - 1, len(known.states) if step is None else step)
+        return at, known.states[at]
+
+    def _support_embeddings(self, job: _Job, at: int, state: State) -> Tensor:
+        key = (*job.key, "support", at)
+        known: Tensor | None = self.cache.get(key)
+        if known is None:
+            known = job.algorithm.embed(state.tensors, job.support)
+            self.cache.put(key, known, size_of(known))
+        return known
+
+
+def truncation(backbone: Backbone, content: Content) -> Note | None:
+    """A note when `content` has more tokens than the model reads."""
+    encoded = backbone.encode(content)
+    if not encoded.dropped:
+        return None
+    values = (("text", str(content)[:40]), ("kept", encoded.length), ("tokens", encoded.length + encoded.dropped))
+    return Note("truncated", values)
+
+
+def _adapt(job: _Job) -> Iterator[tuple[State, float, UserError | None]]:
+    """States with the seconds computed so far; where numbers stop being finite, once more the last good state, with the error.
+
+    Raises UserError when the start itself is not finite.
+    """
+    elapsed, good, step = 0.0, None, 0
+    stream = job.algorithm.adapt(job.support, job.y)
+    while True:
+        started = time.perf_counter()
+        state = next(stream, None)
+        if state is None:
+            return
+        elapsed += time.perf_counter() - started
+        if not _finite(state):
+            error = UserError("diverged", algorithm=job.algorithm.name, step=step)
+            if good is None:
+                raise error
+            yield good, elapsed, error
+            return
+        yield state, elapsed, None
+        good, step = state, step + 1
+
+
+def _finite(state: State) -> bool:
+    return all(bool(torch.isfinite(t).all()) for t in (_support_logits(state), *state.tensors.values()))
+
+
+def _support_logits(state: State) -> Tensor:
+    """Those the algorithm computed on its way: outside meta-training every state has them."""
+    if state.support_logits is None:
+        raise ValueError("adapt() must set support_logits when graph is false")
+    return state.support_logits
+
+
+def _snapshot(
+    job: _Job, query: _Query, state: State, step: int, elapsed: float, error: UserError | None = None
+) -> Snapshot:
+    algorithm = job.algorithm
+    started = time.perf_counter()
+    logits = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.y[:0]
+    predict_seconds = time.perf_counter() - started
+    support_loss, support_accuracy = _scores(_support_logits(state), job.y)
+    query_loss, query_accuracy = _scores(logits[query.labelled], query.y) if query.labelled else (None, None)
+    return Snapshot(
+        algorithm=algorithm.name,
+        checkpoint=job.checkpoint,
+        step=step,
+        steps=getattr(algorithm.config, "inner_steps", 0),
+        support_loss=support_loss,
+        support_accuracy=support_accuracy,
+        support_count=len(job.y),
+        query_loss=query_loss,
+        query_accuracy=query_accuracy,
+        query_count=len(query.labelled),
+        probabilities=_array(logits.softmax(-1)),
+        seconds={"features": job.feature_seconds, "adapt": elapsed, "predict": predict_seconds},
+        error=error,
+    )
+
+
+def _scores(logits: Tensor, y: Tensor) -> tuple[float, float]:
+    correct = (logits.argmax(-1) == y.argmax(-1)).to(logits.dtype).mean()
+    return float(cross_entropy(logits, y)), float(correct)
+
+
+def _array(tensor: Tensor) -> Array:
+    array: Array = tensor.float().cpu().numpy()
+    return array
