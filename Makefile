@@ -1,9 +1,9 @@
-# Two commands set everything up: `make run` serves the page, `make test` runs every check.
+# Two commands set everything up: `make run` serves the page, `make test` runs every check. `make quick` is for between two edits.
 PORT ?= 7860
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check browser benchmark checkpoints clean
+.PHONY: run test quick check browser benchmark checkpoints wheel clean
 
 run: .venv/run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -11,11 +11,18 @@ run: .venv/run
 test: check browser
 	$(BIN)/python -m pytest
 
+# What takes no browser, no new process and no long computing: under a minute on two cores, one thread a process.
+quick: check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow and not browser" --durations=5
+
 check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude nothing --ignore DEP002,DEP004
+	$(BIN)/oxlint meta_demo
 
 # A browser for the page's tests: one that is there, else playwright's own, else the system's package where we may install it.
 browser: .venv/dev
@@ -41,9 +48,14 @@ checkpoints: .venv/dev
 	$(BIN)/pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt requirements-fonts.txt
+	$(BIN)/pip install --quiet -r requirements.txt -r requirements-dev.txt -r requirements-fonts.txt
 	@touch $@
 
+# What `pip install .` installs, as a file in dist/.
+wheel: .venv/dev
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build *.egg-info
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -103,6 +103,17 @@ def make_task(
     return Task(*side(support), *side(query))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what nobody need mark by hand: tests with a browser, with a running page, and those that start a process themselves."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        code = getattr(getattr(item, "function", None), "__code__", None)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if "page_url" in fixtures or (code and {"subprocess", "process"} & {*code.co_names}):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Backbone:
     return tiny_backbone()
