@@ -122,6 +122,7 @@ def run(folder: Path, *more: str | Path) -> int:
     return main(["train", "--algorithm", "protonet", "--output", str(folder), *small, *map(str, more)])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_clusters_and_the_same_bits(tmp_path: Path) -> None:
     texts = write(tmp_path / "sentences.txt", everything(load_source("builtin:sport")))
     flags = ("--source", "builtin:school", "--unlabelled", texts, "--steps", "3")
@@ -134,6 +135,7 @@ def test_a_resumed_run_has_the_same_clusters_and_the_same_bits(tmp_path: Path) -
     assert run(tmp_path / "cut", *flags, "--resume") == 2
 
 
+@pytest.mark.slow
 def test_sentences_without_labels_are_enough_where_there_is_something_to_validate_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

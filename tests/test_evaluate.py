@@ -32,6 +32,7 @@ def build(name: str, **knobs):
     return cls(tiny_backbone(), cls.Config(last_n=2, lora_rank=2, **knobs)).requires_grad_(False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_scores_are_what_adapting_and_predicting_give(name):
     algorithm = build(name)
@@ -83,6 +84,7 @@ def test_a_summary_has_its_interval_and_its_count():
     assert figures["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.8 + 0.7) / 4)
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_contract(tmp_path):
     out = tmp_path / "out.json"
     words = "evaluate builtin:sport --n-way 3,4 --k-shot 1 --n-query 2 --episodes 4 --algorithms protonet,anil"
