@@ -30,11 +30,12 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import Source, load_unlabelled
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate, mean_interval, paired
+from meta_demo.learning.evaluate import evaluate, paired
 from meta_demo.learning.outer import Plan
 from meta_demo.learning.recipe import Recipe, prepare, split
 
@@ -135,7 +136,7 @@ def _measured(backbone: Backbone, data: Path, name: str, fold: int) -> dict[str,
         tasks = [sampler.draw(i) for i in range(EPISODES)]
         named = [with_names(task) for task in tasks]
         plain, trained, unlabelled, hinted = (
-            [s.accuracy for s in evaluate(a.requires_grad_(False), episodes)]
+            [s.score for s in evaluate(a.requires_grad_(False), episodes)]
             for a, episodes in ((frozen, tasks), (labelled, tasks), (more, tasks), (labelled, named))
         )
         figures = {

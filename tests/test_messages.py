@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import meta_demo
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.core.errors import UserError
 from meta_demo.words import LANGUAGES, catalogue, language, text

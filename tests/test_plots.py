@@ -10,6 +10,7 @@ import pytest
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import wilson
+from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
 from meta_demo.learning.outer import Plan, Progress
@@ -26,12 +27,10 @@ def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: User
         step=step,
         steps=steps,
         support_loss=1 / (step + 1),
-        support_accuracy=0.5,
-        support_count=8,
+        support_score=Score(0.5, *wilson(0.5, 8), 8),
         query_loss=0.7 if query else None,
-        query_accuracy=0.75 if query else None,
-        query_count=query,
-        probabilities=np.zeros((query, 2), np.float32),
+        query_score=Score(0.75, *wilson(0.75, query), query) if query else None,
+        outputs=np.zeros((query, 2), np.float32),
         seconds={"features": 0.1, "adapt": 0.2, "predict": 0.1},
         error=error,
     )

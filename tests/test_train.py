@@ -16,7 +16,7 @@ import torch
 from conftest import tiny_backbone
 from safetensors.torch import load_file
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
 from meta_demo.data.sampler import VALID, Fixed, Sampler

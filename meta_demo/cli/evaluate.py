@@ -121,7 +121,7 @@ class Evaluate:
 
     def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
-        from meta_demo.algorithms.base import get_algorithm
+        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.data.fingerprints import recognised
         from meta_demo.learning import checkpoint
 
@@ -140,15 +140,15 @@ class Evaluate:
         """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
 
-        from meta_demo.algorithms.base import get_algorithm
+        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.learning import checkpoint
         from meta_demo.learning.evaluate import follow, summary
         from meta_demo.serving.requests import NOT_TRAINED
 
         knobs = changed_knobs(self, name)
-        loops = any(k.name == "inner_steps" for k in get_algorithm(name).Config.knobs())
+        loops = get_algorithm(name).steps_knob
         if steps and loops:
-            knobs["inner_steps"] = steps[-1]
+            knobs[loops] = steps[-1]
         algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed).requires_grad_(False)
         run = follow(algorithm, episodes, steps, processes=processes)
         shown = processes.is_main and sys.stderr.isatty()

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.core.errors import UserError
 from meta_demo.serving.requests import MAX_SEED

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.cli.flags import Json, write_json
 from meta_demo.learning import checkpoint

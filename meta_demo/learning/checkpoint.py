@@ -20,8 +20,10 @@ from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from meta_demo.algorithms.base import Algorithm, get_algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.errors import UserError
 
 FORMAT = 1
@@ -85,8 +87,9 @@ def export(algorithm: Algorithm, folder: Path) -> None:
 
     Raises UserError unless the whole model is the algorithm's own, or when the folder cannot be written.
     """
-    if algorithm.config.scope != "model":
-        raise UserError("export_scope", scope=algorithm.config.scope)
+    scope = getattr(algorithm.config, "scope", "head")
+    if not SCOPES[scope].whole:
+        raise UserError("export_scope", scope=scope)
     model: Any = algorithm.backbone.model
     weights = {name: w.detach() for name, w in algorithm.body.items()}
     try:
@@ -121,7 +124,7 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
         made, value = card.config.get(name), (changes or {}).get(name)
         if value not in (None, made):
             raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
-    algorithm = cls(backbone, config)
+    algorithm: Algorithm = cls(backbone, config)
     _fill(algorithm, folder, card, exact=True)
     return algorithm
 

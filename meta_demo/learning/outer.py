@@ -21,11 +21,12 @@ from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.errors import UserError
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import Sampler
 from meta_demo.learning import checkpoint
 from meta_demo.learning.checkpoint import write_tensors
-from meta_demo.learning.evaluate import evaluate, mean_interval
+from meta_demo.learning.evaluate import evaluate
 from meta_demo.learning.optimizers import Optimizer
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.tensors import to_task
@@ -164,15 +165,8 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     batch = [to_task(algorithm, tasks.draw(index)) for index in indices]
     if plan.distort and batch:
         batch = distorted(batch, plan.distort, [_rng(plan.seed, index) for index in indices])
-    losses = algorithm.meta_losses(batch) if batch else iter(())
-    while True:
-        with torch.autocast(total.device.type, torch.bfloat16, enabled=plan.bf16):
-            loss = next(losses, None)
-        if loss is None:
-            break
-        loss = loss / plan.meta_batch
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.detach()
+    if batch:
+        total += algorithm.backward(batch, 1 / plan.meta_batch, bf16=plan.bf16)
     for p in parameters:
         p.grad = torch.zeros_like(p) if p.grad is None else p.grad
     gradients = [p.grad for p in parameters if p.grad is not None]
@@ -194,7 +188,7 @@ def _rng(seed: int, index: int) -> torch.Generator:
 def _validated(algorithm: Algorithm, run: _Run, valid: Sequence[Episode], plan: Plan, group: Processes) -> Progress:
     """Accuracy of the running mean on the validation tasks; the best start so far, the earlier one of equals, is kept."""
     with _holding(algorithm, run.mean):
-        scores = group.gather([score.accuracy for score in evaluate(algorithm, valid, processes=group)])
+        scores = group.gather([score.score for score in evaluate(algorithm, valid, processes=group)])
     accuracy, ci95 = mean_interval(scores)
     run.valid.append((run.step, accuracy, ci95))
     if accuracy > run.best:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.starts import Bases
