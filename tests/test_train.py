@@ -22,7 +22,9 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.sampler import VALID, Fixed, Sampler
 from meta_demo.data.sources import hold_out, load_source
 from meta_demo.learning import checkpoint
-from meta_demo.learning.outer import STATE, Plan, train
+from meta_demo.learning.outer import Run
+from meta_demo.learning.plan import Plan
+from meta_demo.learning.saved_run import STATE
 
 PLAN = Plan(steps=6, meta_batch=2, lr=1e-2, save_every=2, valid_every=3, valid_episodes=4)
 TRAIN_ON, VALID_ON = hold_out([load_source("builtin:school")], seed=0)
@@ -37,11 +39,11 @@ def build(name: str = "protonet", dtype: torch.dtype = torch.float64, **knobs):
     return cls(tiny_backbone(dtype=dtype), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known}))
 
 
-def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, **options):
+def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, resume: bool = False):
     """All progress of a run, or of its first steps."""
     algorithm = algorithm or build()
     seen = []
-    for progress in train(algorithm, TASKS, EPISODES, plan, output, **options):
+    for progress in Run(algorithm, TASKS, EPISODES, plan, output).train(resume=resume):
         seen.append(progress)
         if stop_after is not None and progress.step == stop_after:
             break
@@ -62,7 +64,7 @@ def test_training_lowers_the_loss(tmp_path):
     """On a handful of texts, which can be learned by heart."""
     few = replace(TRAIN_ON[0], classes={label: texts[:4] for label, texts in list(TRAIN_ON[0].classes.items())[:3]})
     algorithm, plan = build(scope="all"), replace(PLAN, steps=40, valid_every=40)
-    progress = train(algorithm, Sampler([few], Fixed(3, 1, 2), seed=0), EPISODES, plan, tmp_path)
+    progress = Run(algorithm, Sampler([few], Fixed(3, 1, 2), seed=0), EPISODES, plan, tmp_path).train()
     losses = [p.loss for p in progress if p.loss is not None]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 

@@ -14,7 +14,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.sources import BUILTIN, Source, make_source, pack_names
 from meta_demo.learning import checkpoint
-from meta_demo.learning.outer import Plan
+from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
 from meta_demo.serving.service import Service
 from meta_demo.ui.page import build_app
@@ -29,7 +29,7 @@ def source(name: str, classes: int, texts: int = 8) -> Source:
 def recipe(steps: int = 3, n_way: int = 3) -> Recipe:
     train_on, validate_on = split([source("words", 8)], (), 0)
     plan = Plan(steps=steps, meta_batch=1, save_every=1, valid_every=1, valid_episodes=4)
-    return Recipe(train_on, validate_on, plan, "protonet", n_way=n_way)
+    return Recipe(train_on, validate_on, plan, "protonet", task=TaskPlan(n_way=n_way))
 
 
 def test_the_best_start_is_kept_and_packed(tiny: Backbone, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,9 @@ class Algorithm(nn.Module, ABC):
     about: ClassVar[Words]
     Config: ClassVar[type[BodyConfig]] = BodyConfig
     adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
+    transient: ClassVar[
+        tuple[str, ...]
+    ] = ()  # parameters, or modules of them, that training needs and a checkpoint leaves out
 
     def __init__(self, backbone: Backbone, config: BodyConfig, seed: int = 0) -> None:
         super().__init__()
@@ -94,6 +97,15 @@ class Algorithm(nn.Module, ABC):
     def said(cls, lang: str) -> str:
         """Its title in `lang`; its bare name where it has none."""
         return cls.title.get(lang, cls.name)
+
+    def prepare(self, sources: Sequence[Any]) -> None:
+        """Called once before the first step of a training, with the sources that its tasks are drawn from."""
+
+    @property
+    def lasting(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: the state dict without what is `transient`."""
+        passing = tuple(f"{name.removesuffix('.')}." for name in self.transient)
+        return {name: w for name, w in self.state_dict().items() if not f"{name}.".startswith(passing)}
 
     @property
     def body(self) -> dict[str, Tensor]:
