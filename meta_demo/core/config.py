@@ -56,15 +56,14 @@ class Knob:
 
     def _checked_number(self, value: Any, name: str) -> float:
         whole, number = self.kind is int, isinstance(value, int | float) and not isinstance(value, bool)
-        lo, hi = self.lo or 0, sys.float_info.max if self.hi is None else self.hi
+        lo = 0 if self.lo is None else self.lo
+        hi = sys.float_info.max if self.hi is None else self.hi
         if number and lo <= value <= hi and not (whole and value % 1):
             return int(value) if whole else float(value)
         if self.hi is None:
             fraction = whole and not isinstance(value, int)
-            raise UserError(
-                "number_least_whole" if fraction else "number_least", name=name, value=value, lo=self.lo or 0
-            )
-        raise UserError("knob_range_whole" if whole else "knob_range", name=name, value=value, lo=self.lo, hi=self.hi)
+            raise UserError("number_least_whole" if fraction else "number_least", name=name, value=value, lo=lo)
+        raise UserError("knob_range_whole" if whole else "knob_range", name=name, value=value, lo=lo, hi=hi)
 
 
 def knob(
