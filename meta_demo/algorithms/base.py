@@ -77,9 +77,7 @@ class Algorithm(nn.Module, ABC):
     about: ClassVar[Words]
     Config: ClassVar[type[BodyConfig]] = BodyConfig
     adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
-    transient: ClassVar[
-        tuple[str, ...]
-    ] = ()  # parameters, or modules of them, that training needs and a checkpoint leaves out
+    transient: ClassVar[tuple[str, ...]] = ()  # parameters, or modules of them, that a checkpoint leaves out
 
     def __init__(self, backbone: Backbone, config: BodyConfig, seed: int = 0) -> None:
         super().__init__()

@@ -71,8 +71,7 @@ class Train:
 
     def _checked(self) -> tuple[TaskPlan, Plan]:
         """What the flags say of the tasks and of the outer loop."""
-        plan_of: Any = self  # the flags that were made have no types of their own
-        check_seed(plan_of.seed)
+        check_seed(vars(self)["seed"])
         task, plan = spelt(TaskPlan, self), spelt(Plan, self)
         if not self.source and not self.unlabelled:
             raise UserError("no_source")

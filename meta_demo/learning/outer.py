@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ class Run:
             return self.mean, self.step
         return self.best_weights, self.best.step
 
-    @property
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """What the run is: two runs of equal identity reach equal weights."""
         a, knobs = self.algorithm, {name: value for name, value in asdict(self.plan).items() if name not in FREE}
