@@ -13,7 +13,8 @@ from meta_demo.core.intervals import wilson
 from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
-from meta_demo.learning.outer import Plan, Progress
+from meta_demo.learning.outer import Progress
+from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe
 from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, plots, training_views, views
@@ -122,7 +123,7 @@ def test_visitor_text_is_escaped_in_predictions() -> None:
     assert class_colour(0) in shown
 
 
-RECIPE = Recipe([], [Source("x", {"a": (), "b": (), "c": ()})], Plan(steps=40, valid_episodes=50), "maml", n_way=5)
+RECIPE = Recipe([], [Source("x", {"a": (), "b": (), "c": ()})], Plan(steps=40, valid_episodes=50), "maml")
 
 
 def outer(steps: int = 20, gain: float = 0.01) -> list[Progress]:

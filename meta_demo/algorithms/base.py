@@ -65,6 +65,15 @@ class Algorithm(nn.Module, ABC):
         """Its title in `lang`; its bare name where it has none."""
         return cls.title.get(lang, cls.name)
 
+    def prepare(self, sources: Sequence[Any]) -> None:
+        """Look at the sources of tasks, once before the first step of a training, for a method that has a head for each."""
+
+    @property
+    def lasting(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: the state dict without what is `transient`."""
+        passing = tuple(f"{name.removesuffix('.')}." for name in self.transient)
+        return {name: w for name, w in self.state_dict().items() if not f"{name}.".startswith(passing)}
+
     @property
     def steps(self) -> int:
         """The number of inner steps; 0 where it learns at once."""
@@ -133,7 +142,7 @@ class Algorithm(nn.Module, ABC):
 
         With `bf16` the matrix products on the way to each loss are made in bfloat16.
         """
-        total, losses = self.like.new_zeros(()), self.meta_losses(tasks)
+        total, losses = self.like.new_zeros(()), self.meta_losses(tasks) if tasks else iter(())
         while True:
             with torch.autocast(self.like.device.type, torch.bfloat16, enabled=bf16):
                 loss = next(losses, None)
@@ -143,6 +152,3 @@ class Algorithm(nn.Module, ABC):
             if loss.requires_grad:  # a method without anything to learn on these tasks has no gradient
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
-
-    def prepare(self, sources: Sequence[Any]) -> None:
-        """Look at the sources of tasks before the first step of meta-training, for a method that has a head for each."""

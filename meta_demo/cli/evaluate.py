@@ -17,6 +17,7 @@ from meta_demo.cli.flags import (
     Json,
     Model,
     Names,
+    Queries,
     Seed,
     changed_knobs,
     check_number,
@@ -39,7 +40,7 @@ class Evaluate:
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
     n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
     k_shot: Annotated[str, arg(help=text("cli.evaluate.k_shot"))] = "1"
-    n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
+    n_query: Queries = 5
     episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
     steps: Annotated[str, arg(help=text("cli.evaluate.steps"))] = ""
     names: Annotated[bool, arg(help=text("cli.names"))] = False

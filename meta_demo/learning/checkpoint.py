@@ -45,7 +45,7 @@ class Card(BaseModel):
 
 def save(algorithm: Algorithm, folder: Path, **record: Any) -> None:
     """Write `algorithm` to `folder`; `record` goes into the card as it is. Raises UserError when the folder cannot be written."""
-    weights = {name: w.detach() for name, w in algorithm.state_dict().items()}
+    weights = {name: w.detach() for name, w in algorithm.lasting.items()}
     digest = write_tensors(folder / WEIGHTS, weights)
     card = Card(
         format=FORMAT,
@@ -146,14 +146,14 @@ def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> Non
         weights = deserialize(content)
     except (OSError, SafetensorError) as error:
         raise UserError("checkpoint_damaged", folder=folder) from error
-    own = algorithm.state_dict()
+    own = algorithm.lasting
     if not exact:
         own, weights = ({n: w for n, w in side.items() if n.startswith("_body.")} for side in (own, weights))
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
     if wrong or not all(bool(torch.isfinite(w).all()) for w in weights.values()):
         raise UserError("checkpoint_tensors", folder=folder, names=", ".join(wrong[:3]) or "NaN")
-    algorithm.load_state_dict(weights, strict=exact)
+    algorithm.load_state_dict(weights, strict=False)  # all that lasts, as was checked above
 
 
 def shipped(model: str, algorithm: str) -> Path | None:

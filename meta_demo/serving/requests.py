@@ -19,7 +19,6 @@ from meta_demo.data.episode import Episode
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 NOT_TRAINED = "not meta-trained"
-MAX_SEED = 2**63 - 1  # what a generator takes
 DEFAULT_ALGORITHMS = ("maml", "protonet", "finetune")
 
 

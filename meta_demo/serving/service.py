@@ -22,12 +22,13 @@ from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.config import MAX_SEED
 from meta_demo.core.device import choose_device, whole_setting
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Examples
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.content import Content
-from meta_demo.serving.requests import MAX_SEED, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 
 @dataclass(frozen=True)
