@@ -43,7 +43,7 @@ from meta_demo.core.device import choose_device
 from meta_demo.core.heads import one_hot
 from meta_demo.data.episode import Example
 from meta_demo.data.samples import load_sample
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 
 N_WAY, N_QUERY = 5, 25
 SHOTS = (1, 5)

@@ -23,14 +23,16 @@ from tyro.conf import Positional, arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from meta_demo.backbones.loading import DEFAULT, load_backbone
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.sources import Source, load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate, mean_interval
-from meta_demo.modalities.content import Content, Picture
+from meta_demo.modalities.base import Content
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.modality import GLYPH_VIT
 
 WAYS = 20
 
@@ -40,7 +42,7 @@ class Arguments:
     """Error of prototypical networks on runs within one alphabet, or of a baseline."""
 
     folder: Positional[Path]
-    model: Annotated[str, arg(help="as `adapt` takes it")] = DEFAULT["picture"]
+    model: Annotated[str, arg(help="as `adapt` takes it")] = GLYPH_VIT.name
     checkpoint: Annotated[str, arg(help="auto, none or a folder")] = "auto"
     views: Annotated[int | None, arg(help="further looks at each picture; left out, as the checkpoint says")] = None
     runs: int = 200

@@ -17,7 +17,7 @@ from benchmarks.runs import WAYS, ink, modified_hausdorff, runs
 from meta_demo.algorithms.base import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.data.drawing.glyphs import glyph_source
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.ui import benchmark_tab
 
 # The tiny encoder: width 16, three layers, 24 inner units.

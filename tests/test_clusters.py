@@ -22,7 +22,7 @@ from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.outer import STATE, Plan
 from meta_demo.learning.recipe import Recipe, prepare, split
-from meta_demo.modalities.content import identity
+from meta_demo.modalities.base import identity
 
 
 def start(backbone: Backbone, algorithm: str = "protonet"):

@@ -21,7 +21,7 @@ from meta_demo.data.sources import load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import Score, calibration_error, evaluate, follow, mean_interval, paired, summary
 from meta_demo.learning.tensors import to_task
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 SOURCE = load_source("builtin:sport")
 EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]

@@ -17,7 +17,7 @@ from meta_demo.core.config import Config, knob
 from meta_demo.core.errors import UserError
 from meta_demo.core.features import Features, Task
 from meta_demo.core.heads import cross_entropy
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.words import Words, words
 
 

@@ -29,7 +29,6 @@ from meta_demo.learning.evaluate import evaluate, mean_interval
 from meta_demo.learning.optimizers import Optimizer
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.tensors import to_task
-from meta_demo.modalities.picture.distortions import distorted
 
 STATE = "training.safetensors"
 FREE = ("minutes", "save_every", "keep")  # what may differ between a run and its continuation
@@ -163,7 +162,7 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     indices = group.mine(range(first, first + plan.meta_batch))
     batch = [to_task(algorithm, tasks.draw(index)) for index in indices]
     if plan.distort and batch:
-        batch = distorted(batch, plan.distort, [_rng(plan.seed, index) for index in indices])
+        batch = algorithm.backbone.inputs.distorted(batch, plan.distort, [_rng(plan.seed, index) for index in indices])
     losses = algorithm.meta_losses(batch) if batch else iter(())
     while True:
         with torch.autocast(total.device.type, torch.bfloat16, enabled=plan.bf16):

@@ -26,7 +26,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.features import Features
 from meta_demo.core.heads import cross_entropy, one_hot
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.serving.requests import MAX_SEED, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
@@ -14,7 +14,7 @@ from meta_demo.algorithms.base import Algorithm, BodyConfig, State, register
 from meta_demo.core.config import knob
 from meta_demo.core.features import Features, Task
 from meta_demo.core.heads import distance_logits, prototypes
-from meta_demo.modalities.content import Content, Picture
+from meta_demo.modalities.base import Content
 from meta_demo.words import words
 
 
@@ -52,13 +52,14 @@ class PrototypicalNetwork(Algorithm):
     @property
     def looks(self) -> int:
         """How many times an input is looked at."""
-        return 1 + (self.config.views if self.backbone.inputs.modality == "picture" else 0)
+        return len(self._looks(self.backbone.inputs.example))
 
     def features(self, texts: Sequence[Content]) -> Features:
         """The looks at each of `texts`, one after the other."""
-        if self.looks > 1:
-            texts = [replace(p, view=n) for p in texts if isinstance(p, Picture) for n in range(self.looks)]
-        return super().features(texts)
+        return super().features([look for content in texts for look in self._looks(content)])
+
+    def _looks(self, content: Content) -> list[Content]:
+        return self.backbone.inputs.looks(content, 1 + self.config.views)
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
         """Of each input, the mean over its looks."""
