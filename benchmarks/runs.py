@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import tyro
@@ -60,10 +60,9 @@ def runs(alphabet: Source, count: int, seed: int = 0) -> Iterator[Episode]:
         yield make_episode(*sides)
 
 
-def ink(picture: Content) -> NDArray[np.float64]:
+def ink(drawing: Content) -> NDArray[np.float64]:
     """Where a drawing's ink is, around its mean -> [n, 2]."""
-    assert isinstance(picture, Picture)
-    points = np.argwhere(picture.array().mean(-1) < 128).astype(float)
+    points = np.argwhere(cast(Picture, drawing).array().mean(-1) < 128).astype(float)
     return np.asarray(points - points.mean(0))
 
 

@@ -112,7 +112,7 @@ class Modality(ABC, Generic[C]):
 
     def of_name(self, name: str) -> C:  # noqa: ARG002
         """A class's name as one of its examples; raises UserError where a name can be none."""
-        raise UserError("names_pictures", nouns=self.nouns)
+        raise UserError("no_names", nouns=self.nouns)
 
     def expect(self, content: Content) -> C:
         """`content`, which a model of this modality was given; raises UserError when it is of another."""

@@ -50,7 +50,9 @@ class PictureInputs(Inputs):
         return length
 
     def batch(self, keys: Sequence[Picture], width: int) -> tuple[Tensor, Tensor]:
-        pixels = torch.stack([self._plain(picture) for picture in keys])
+        plain = {picture.digest: picture for picture in keys}
+        made = {digest: self._plain(picture) for digest, picture in plain.items()}
+        pixels = torch.stack([made[picture.digest] for picture in keys])
         for view in sorted({picture.view for picture in keys} - {0}):
             rows = torch.tensor([picture.view == view for picture in keys])
             pixels[rows] = viewed(pixels[rows], view)
