@@ -12,7 +12,7 @@ from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.sources import GLYPHS, pack_names
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
 from meta_demo.ui.pictures import THUMBNAIL, url_of
