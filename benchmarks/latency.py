@@ -35,19 +35,21 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks.floor import PHASES, Rate, operations, synchronize
-from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
-from meta_demo.core.heads import one_hot
+from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
 from meta_demo.data.episode import Example
-from meta_demo.data.samples import load_sample
-from meta_demo.modalities.content import Content
+from meta_demo.data.samples import load_sample, sample_names
+from meta_demo.modalities.base import Content
+from meta_demo.objectives.classes import Classes
 
 N_WAY, N_QUERY = 5, 25
 SHOTS = (1, 5)
-SAMPLES = {"text": "bank-requests", "picture": "shapes"}
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,17 @@ class Contents:
     support: list[Content]
     query: list[Content]
 
-    def y(self, like: Tensor) -> Tensor:
-        return one_hot([i // self.shots for i in range(len(self.support))], N_WAY, like)
+    def labelled(self, x: Features, like: Tensor) -> Examples:
+        """The support set as an algorithm takes it, x being its features."""
+        labels = [str(i // self.shots) for i in range(len(self.support))]
+        objective = Classes.of(labels)
+        return Examples(x, objective.encode(labels, like), objective)
 
 
-def task_contents(shots: int, modality: str = "text") -> Contents:
-    """`shots` examples of each of the sample's first classes, and as many queries of each as make 25."""
-    episode = load_sample(SAMPLES[modality])
+def task_contents(shots: int, modality: str) -> Contents:
+    """`shots` examples of each of the first classes of a sample that has enough of them, and as many queries of each as make 25."""
+    samples = map(load_sample, sample_names(modality))
+    episode = next(sample for sample in samples if len(sample.labels) >= N_WAY)
     labels = episode.labels[:N_WAY]
 
     def first(rows: Sequence[Example], count: int) -> list[Content]:
@@ -72,7 +78,7 @@ def task_contents(shots: int, modality: str = "text") -> Contents:
 
     task = Contents(shots, first(episode.support, shots), first(episode.query, N_QUERY // N_WAY))
     if (len(task.support), len(task.query)) != (N_WAY * shots, N_QUERY):
-        raise ValueError(f"the sample {SAMPLES[modality]} has too few examples for {shots} shots")
+        raise ValueError(f"the sample of {modality} has too few examples for {shots} shots")
     return task
 
 
@@ -88,8 +94,8 @@ def time_phases(algorithm: Algorithm, task: Contents) -> dict[str, float]:
         return result, time.perf_counter() - started
 
     support, features = clock(lambda: algorithm.features(task.support))
-    y = task.y(algorithm.log_scale)
-    states, adapt = clock(lambda: list(algorithm.adapt(support, y)))
+    examples = task.labelled(support, algorithm.like)
+    states, adapt = clock(lambda: list(algorithm.adapt(examples)))
     _, predict = clock(lambda: algorithm.predict(states[-1], algorithm.features(task.query)))
     return dict(zip(PHASES, (features, adapt, predict), strict=True))
 

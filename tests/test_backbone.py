@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import ARCHITECTURES, tiny_backbone
 
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.backbones.scopes import merged, own_weights
+from meta_demo.backbones.scopes import SCOPES, Reach
+from meta_demo.backbones.scopes.lora import merged
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.data.samples import load_sample
+from meta_demo.modalities.text.modality import MINILM, Text
 
 TEXTS = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length", "hello"]
 
@@ -88,7 +92,7 @@ def test_features_do_not_depend_on_neighbours_or_cache(minilm):
 def test_factors_added_up_are_the_same_model(architecture):
     backbone = tiny_backbone(architecture)
     rng = torch.Generator().manual_seed(0)
-    factors = own_weights(backbone, "lora", 2, 4, rng)
+    factors = SCOPES["lora"].weights(backbone, Reach(2, 4), rng)
     for w in factors.values():
         w.copy_(torch.randn(w.shape, generator=rng, dtype=w.dtype) / 4)
     whole = merged(backbone, factors)
@@ -168,10 +172,8 @@ def test_too_large_a_model_is_refused(tmp_path, tiny_of, monkeypatch):
 
 
 def test_bundled_weights_are_checked(tmp_path, monkeypatch):
-    from meta_demo.backbones import loading
-
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"something else")
-    monkeypatch.setattr(loading, "bundled_folder", lambda: tmp_path)
+    monkeypatch.setattr(Text, "models", (replace(MINILM, folder=lambda: tmp_path),))
     with pytest.raises(UserError, match="SHA-256"):
         load_backbone("minilm", torch.device("cpu"), Cache(0))

@@ -6,10 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.data.episode import clean
-from meta_demo.data.reading.pictures import read_data_url
-from meta_demo.modalities.content import Content, Picture
-from meta_demo.modalities.inputs import Inputs, PictureInputs, TextInputs
+from meta_demo.core.strings import clean
+from meta_demo.modalities.base import Content
+from meta_demo.modalities.inputs import Inputs
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.inputs import PictureInputs
+from meta_demo.modalities.picture.reading import read_data_url
+from meta_demo.modalities.text.inputs import TextInputs
 from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.serving.service import Service

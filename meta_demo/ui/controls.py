@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.starts import Bases
@@ -30,12 +30,14 @@ def knob_folds(shown: tuple[str, ...], bases: Bases) -> tuple[Knobs, dict[str, g
     return knobs, folds
 
 
-def knob_control(key: str, k: Knob, value: Any) -> gr.components.Component:
-    """A slider, number or list for the knob whose words the browser knows as `key`."""
-    words: dict[str, Any] = {"label": label(key), "info": label(f"{key}.help"), "min_width": 180}
+def knob_control(key: str, k: Knob, value: Any, **more: Any) -> gr.components.Component:
+    """A slider, number, box or list for the knob whose words the browser knows as `key`; `more` is said to Gradio as it is."""
+    words: dict[str, Any] = {"label": label(key), "info": label(f"{key}.help"), "min_width": 180, **more}
     if k.choices:
         return gr.Dropdown(list(k.choices), value=value, **words)
-    whole = isinstance(k.default, int)
+    if k.kind is bool:
+        return gr.Checkbox(value, **words)
+    whole = k.kind is int
     if whole and k.hi is not None and k.hi <= SLIDER_MOST:
         return gr.Slider(k.lo or 0, k.hi, value=value, step=1, **words)
     return gr.Number(value, step=1 if whole else None, **words)

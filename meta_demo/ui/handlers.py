@@ -18,6 +18,7 @@ from meta_demo.data.episode import Episode
 from meta_demo.data.names import with_names
 from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.ui import guard, plots, views
@@ -86,7 +87,7 @@ class Handlers:
         updates: Updates = {self.page.teach.cards[episode.modality]: gr.update(value=cards, visible=True)}
         if isinstance(query, str):
             updates[attempt.sentence] = query
-        elif query:
+        elif isinstance(query, Picture):
             updates[attempt.pad] = gr.update(value=url_of(query), visible=True)
         return updates
 

@@ -10,9 +10,9 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from meta_demo.backbones.loading import SUGGESTED
-from meta_demo.data.reading.files import MAX_FILE
+from meta_demo.core.files import MAX_FILE
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, theme, training_tab, views
+from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
@@ -67,7 +67,7 @@ def launch_arguments() -> dict[str, Any]:
     return {
         "theme": theme.MetaTheme(),
         "css": theme.style(),
-        "i18n": translations(views.composed() | models),
+        "i18n": translations(views.composed() | training_knobs.composed() | models),
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
         "app_kwargs": {"middleware": [Middleware(BrowserLanguage)], "routes": routes()},
@@ -171,7 +171,7 @@ def _turned(page: Page) -> set[Any]:
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
     on = partial(_on, page)
-    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.numbers.values(), tab.attempt, page.adapt.model}
+    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.attempt, page.adapt.model}
     shown = {
         tab.status,
         tab.gallery,

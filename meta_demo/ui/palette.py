@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 
 CLASS_COLOURS = (
     "#0072b2",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from meta_demo.core.intervals import wilson
+from meta_demo.core.objective import Score
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe
 from meta_demo.serving.attention import Array
@@ -29,8 +29,8 @@ DIVERGING = (
 )
 SMOOTH = 10  # steps in the running mean of the outer loss
 PANELS = (  # key, attribute, axis suffix
-    ("support_accuracy", ""),
-    ("query_accuracy", "2"),
+    ("support_score", ""),
+    ("query_score", "2"),
     ("support_loss", "3"),
     ("query_loss", "4"),
 )
@@ -52,7 +52,7 @@ def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, 
     """One algorithm in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
     style = mark(name)
     good = [s for s in steps if s.error is None] or steps[:1]
-    x, y = [s.step for s in good], [getattr(s, key) for s in good]
+    x, y = [s.step for s in good], [_value(s, key) for s in good]
     hover = [_hover(s, key, lang) for s in good]
     sizes = [7] * len(x)
     if good[0].steps == 0 and longest:
@@ -62,7 +62,7 @@ def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, 
         "mode": "lines+markers",
         "name": title(name, lang),
         "legendgroup": name,
-        "showlegend": key == "support_accuracy",
+        "showlegend": key == "support_score",
         "x": x,
         "y": y,
         "customdata": hover,
@@ -74,29 +74,34 @@ def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, 
     }
 
 
+def _value(s: Snapshot, key: str) -> float:
+    found = getattr(s, key)
+    return float(found.value if isinstance(found, Score) else found)
+
+
 def _hover(s: Snapshot, key: str, lang: str) -> str:
-    value = getattr(s, key)
-    if key.endswith("loss"):
-        return f"{value:.3f}"
-    count = s.support_count if key == "support_accuracy" else s.query_count
-    shown = f"{value:.0%} ({round(value * count)}/{count})"
-    if key == "support_accuracy":
+    found = getattr(s, key)
+    if not isinstance(found, Score):
+        return f"{found:.3f}"
+    shown = f"{found.value:.0%} ({round(found.value * found.count)}/{found.count})"
+    if key == "support_score":
         return shown
-    low, high = wilson(value, count)
-    return f"{shown}<br>{text('page.run.interval', lang, low=low, high=high)}"
+    return f"{shown}<br>{text('page.run.interval', lang, low=found.low, high=found.high)}"
 
 
 def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -> dict[str, Any]:
     first = next(iter(history.values()))[0] if history else None
-    counts = {"support": first.support_count if first else 0, "query": first.query_count if first else 0}
+    scores = {"support": first and first.support_score, "query": first and first.query_score}
+    counts = {name: score.count if score else 0 for name, score in scores.items()}
     annotations = []
     layout = _layout(470, 62, text("page.chart.curves", lang))
     for key, axis in PANELS:
         count = counts[key.split("_")[0]]
         if not count:  # of an empty panel plotly would draw nothing but the title, over another's
             continue
-        annotations.append(_panel_title(text(f"page.chart.{key}", lang, count=count), axis))
-        accuracy = key.endswith("accuracy")
+        accuracy = key.endswith("score")
+        said = key.replace("score", "accuracy")
+        annotations.append(_panel_title(text(f"page.chart.{said}", lang, count=count), axis))
         layout[f"xaxis{axis}"] = {
             **_axis(),
             "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],

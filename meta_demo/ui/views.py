@@ -7,12 +7,12 @@ from html import escape
 
 import numpy as np
 
-from meta_demo.algorithms.base import REGISTRY
-from meta_demo.core.intervals import wilson
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.sources import GLYPHS, pack_names
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
 from meta_demo.ui.pictures import THUMBNAIL, url_of
@@ -110,11 +110,10 @@ def _run_card(s: Snapshot, lang: str) -> str:
         badge += f" · {text('page.run.yours', lang)}"
     why = text("page.run.trained.about" if trained else "page.run.plain.about", lang)
     width = 100 * s.step / s.steps if s.steps else 100
-    figures = _figure("support", round(s.support_accuracy * s.support_count), s.support_count, "", lang)
-    if s.query_accuracy is not None:
-        low, high = wilson(s.query_accuracy, s.query_count)
-        interval = text("page.run.interval", lang, low=low, high=high)
-        figures += _figure("query", round(s.query_accuracy * s.query_count), s.query_count, interval, lang)
+    figures = _figure("support", s.support_score, "", lang)
+    if s.query_score:
+        interval = text("page.run.interval", lang, low=s.query_score.low, high=s.query_score.high)
+        figures += _figure("query", s.query_score, interval, lang)
     seconds = text("page.run.seconds", lang, seconds=s.seconds["features"] + s.seconds["adapt"])
     return (
         f'<section class="run" data-algorithm="{escape(s.algorithm)}" data-step="{s.step}" style="--c:{mark(s.algorithm).colour}">'
@@ -127,7 +126,8 @@ def _run_card(s: Snapshot, lang: str) -> str:
     )
 
 
-def _figure(kind: str, right: int, count: int, interval: str, lang: str) -> str:
+def _figure(kind: str, score: Score, interval: str, lang: str) -> str:
+    right, count = round(score.value * score.count), score.count
     small = f" <small>{interval}</small>" if interval else ""
     return (
         f'<span class="figure {kind}"><em>{text(f"page.run.{kind}", lang)}</em> '
@@ -137,21 +137,20 @@ def _figure(kind: str, right: int, count: int, interval: str, lang: str) -> str:
 
 def summary(history: dict[str, list[Snapshot]], lang: str) -> str:
     """The outcome in plain sentences, best first, for eyes and screen readers alike."""
-    scored = [steps for steps in history.values() if steps[-1].query_accuracy is not None]
+    scored = [(score, steps) for steps in history.values() if (score := steps[-1].query_score)]
     if not scored:
         return f'<p class="summary">{text("page.run.no_query", lang)}</p>'
     lines = []
-    for steps in sorted(scored, key=lambda steps: -(steps[-1].query_accuracy or 0.0)):
-        last, accuracy = steps[-1], steps[-1].query_accuracy or 0.0
-        low, high = wilson(accuracy, last.query_count)
+    for score, steps in sorted(scored, key=lambda item: -item[0].value):
+        last, first = steps[-1], steps[0].query_score
         values: dict[str, object] = {
-            "right": round(accuracy * last.query_count),
-            "count": last.query_count,
-            "accuracy": accuracy,
+            "right": round(score.value * score.count),
+            "count": score.count,
+            "accuracy": score.value,
         }
-        values |= {"low": low, "high": high, "algorithm": title(last.algorithm, lang)}
-        if last.steps:
-            values |= {"step": last.step, "first": steps[0].query_accuracy or 0.0}
+        values |= {"low": score.low, "high": score.high, "algorithm": title(last.algorithm, lang)}
+        if last.steps and first:
+            values |= {"step": last.step, "first": first.value}
         lines.append(text("page.run.summary" if last.steps else "page.run.summary.at_once", lang, **values))
     if len(lines) > 1:
         lines.append(text("page.run.overlap", lang))
@@ -165,7 +164,7 @@ def predictions(
     """Each algorithm's probabilities for one input, its answer, and the examples closest to it."""
     blocks, labels = [], episode.labels
     for p in found:
-        row = p.probabilities[0]
+        row = p.outputs[0]
         top = labels[int(row.argmax())]
         total = steps[p.algorithm]
         where = text("page.run.step", lang, step=p.step, steps=total) if total else text("page.run.at_once", lang)
