@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from meta_demo.backbones import scopes
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import Config, knob
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.core.features import Features, Task
 from meta_demo.core.heads import cross_entropy
@@ -104,16 +105,16 @@ class Algorithm(nn.Module, ABC):
         """The model's parameters after adaptation: those of `tensors`, and the start's where `tensors` has none."""
         return {name: tensors.get(name, w) for name, w in self.body.items()}
 
-    def features(self, texts: Sequence[Content]) -> Features:
+    def features(self, texts: Sequence[Content], among: Corpus[Content] | None = None) -> Features:
         """What `adapt` and `predict` take: `texts` after the frozen prefix, or, where neither a task nor a meta-gradient
-        changes the body, after all of it."""
+        changes the body, after all of it; computed in the batches of `among`."""
         if self.adapts_body or (torch.is_grad_enabled() and self.log_scale.requires_grad):
-            return self.backbone.features(texts, self.boundary)
+            return self.backbone.features(texts, self.boundary, among)
         version = sum(p._version for p in self.parameters())  # grows with every change in place
         if self._merged is None or self._merged[0] != version:
             with torch.no_grad():
                 self._merged = version, scopes.merged(self.backbone, self.body)
-        return self.backbone.outputs(texts, self.boundary, self._merged[1], (self._number, version))
+        return self.backbone.outputs(texts, self.boundary, self._merged[1], (self._number, version), among)
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
         """Unit embeddings [B, D] under the adapted weights."""

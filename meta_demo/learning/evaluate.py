@@ -15,13 +15,15 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.intervals import Z95
 from meta_demo.data.episode import Episode
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.tensors import to_task
+from meta_demo.modalities.content import Content
 
 BINS = 15
-CHUNK = 256  # texts that are embedded together
+CHUNK = 256  # inputs that are asked for together
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,25 @@ def follow(
 ) -> Iterator[list[Score]]:
     """For each episode of this process's share, in order, a Score after each of `steps`; after the last where it takes none of them.
 
-    Whatever the frozen part of the model computes, it computes once per input, in large batches.
+    Whatever the frozen part of the model computes, it computes once per input, and before the first episode: in batches of all
+    that is in `episodes`, so that scores do not depend on the number of processes.
     """
+    among = Corpus(content for episode in episodes for content in _contents(episode))
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
-    texts = {row.content: None for episode in share for row in (*episode.support, *episode.query)}
-    ordered = sorted(texts, key=len)
+    ordered = sorted({content: None for episode in share for content in _contents(episode)}, key=len)
     for start in range(0, len(ordered), CHUNK):
-        algorithm.features(ordered[start : start + CHUNK])
+        algorithm.features(ordered[start : start + CHUNK], among)
     for episode in share:
-        yield _scores(algorithm, episode, steps)
+        yield _scores(algorithm, episode, steps, among)
 
 
-def _scores(algorithm: Algorithm, episode: Episode, steps: Sequence[int]) -> list[Score]:
+def _contents(episode: Episode) -> Iterator[Content]:
+    return (row.content for row in (*episode.support, *episode.query))
+
+
+def _scores(algorithm: Algorithm, episode: Episode, steps: Sequence[int], among: Corpus[Content]) -> list[Score]:
     started = time.perf_counter()
-    task = to_task(algorithm, episode)
+    task = to_task(algorithm, episode, among)
     states = list(algorithm.adapt(task.support, task.support_y))
     wanted = [step for step in steps if step < len(states)] or [len(states) - 1]
     logits = [algorithm.predict(states[step], task.query) for step in wanted]

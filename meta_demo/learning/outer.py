@@ -161,7 +161,7 @@ def _outer_step(algorithm: Algorithm, tasks: Sampler, run: _Run, plan: Plan, gro
     total = torch.zeros((), dtype=parameters[0].dtype, device=parameters[0].device)
     first = run.step * plan.meta_batch
     indices = group.mine(range(first, first + plan.meta_batch))
-    batch = [to_task(algorithm, tasks.draw(index)) for index in indices]
+    batch = [to_task(algorithm, tasks.draw(index), tasks.corpus) for index in indices]
     if plan.distort and batch:
         batch = distorted(batch, plan.distort, [_rng(plan.seed, index) for index in indices])
     losses = algorithm.meta_losses(batch) if batch else iter(())

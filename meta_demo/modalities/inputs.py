@@ -5,20 +5,21 @@ Here: tokenizers and picture processors, widths, masks, pooling. Not here: runni
 
 from __future__ import annotations
 
+import hashlib
 import json
+import weakref
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
-from meta_demo.core.features import width_for
 from meta_demo.modalities.content import Content, Picture
 from meta_demo.modalities.picture.distortions import viewed
 from meta_demo.modalities.picture.framing import framed
@@ -30,9 +31,10 @@ Key = tuple[int, ...] | Picture  # token ids, or the picture itself: equal keys 
 
 @dataclass(frozen=True)
 class Encoded:
-    """An input as its model reads it: its key, its length in tokens, and the number of tokens that did not fit."""
+    """An input as its model reads it: its key and a hash of that, its length in tokens, and the number of tokens that did not fit."""
 
     key: Key
+    digest: bytes
     length: int
     dropped: int = 0
 
@@ -48,10 +50,6 @@ class Inputs(ABC):
     @abstractmethod
     def encode(self, content: Content) -> Encoded:
         """Raises UserError when `content` is of the other modality."""
-
-    @abstractmethod
-    def width(self, length: int) -> int:
-        """Of the narrowest batch that an input of `length` tokens goes into."""
 
     @abstractmethod
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
@@ -92,13 +90,11 @@ class TextInputs(Inputs):
         if isinstance(content, Picture):
             raise UserError("wants_text", picture=content)
         whole = self.tokenizer(content, truncation=False, verbose=False)["input_ids"]
-        if len(whole) <= self.max_tokens:
-            return Encoded(tuple(whole), len(whole))
-        cut = self.tokenizer(content, truncation=True, max_length=self.max_tokens)["input_ids"]
-        return Encoded(tuple(cut), len(cut), len(whole) - len(cut))
-
-    def width(self, length: int) -> int:
-        return min(width_for(length), max(self.max_tokens, length)) if self.pads else length
+        kept = whole
+        if len(whole) > self.max_tokens:
+            kept = self.tokenizer(content, truncation=True, max_length=self.max_tokens)["input_ids"]
+        digest = hashlib.blake2b(array("q", kept).tobytes(), digest_size=16).digest()
+        return Encoded(tuple(kept), digest, len(kept), len(whole) - len(kept))
 
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
         ids = [[*key, *[self.pad] * (width - len(key))] for key in keys if not isinstance(key, Picture)]
@@ -131,36 +127,37 @@ class PictureInputs(Inputs):
         self, processor: Any, *, tokens: int, grid: tuple[int, int] | None, pooling: str, cache: Cache
     ) -> None:
         self.processor, self.tokens, self.grid, self.pooling = processor, tokens, grid, pooling
-        self._cache, self._kept_under = cache, id(processor)
+        self._kept = cache.shelf()
+        weakref.finalize(self, self._kept.close)
         self._ink_fill: float | None = getattr(processor, "ink_fill", None)  # a word of ours in the processor's file
         self.prefix = tokens - grid[0] * grid[1] if grid else 0
 
     def encode(self, content: Content) -> Encoded:
         if isinstance(content, str):
             raise UserError("wants_picture", text=content[:40])
-        return Encoded(content, self.tokens)
-
-    def width(self, length: int) -> int:
-        return length
+        return Encoded(content, content.digest, self.tokens)
 
     def batch(self, keys: Sequence[Key], width: int) -> tuple[Tensor, Tensor]:
+        """Each picture by itself: its pixels depend on no other."""
         pictures = [key for key in keys if isinstance(key, Picture)]
-        known: dict[Picture, Tensor | None] = {p: self._cache.get((self._kept_under, p)) for p in pictures}
-        missing = [p for p, pixels in known.items() if pixels is None]
-        for view, those in groupby(sorted(missing, key=lambda p: p.view), lambda p: p.view):
-            made = list(those)
-            plain = self.batch([replace(p, view=0) for p in made], width)[0] if view else self._pixels(made)
-            for picture, pixels in zip(made, viewed(plain, view), strict=True):
-                known[picture] = pixels.clone()
-                self._cache.put((self._kept_under, picture), known[picture], size_of(pixels))
-        rows = [pixels for p in pictures if (pixels := known[p]) is not None]
-        return torch.stack(rows), torch.ones(len(rows), width, dtype=torch.long)
+        return torch.stack([self._seen(p) for p in pictures]), torch.ones(len(pictures), width, dtype=torch.long)
 
-    def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
-        """What the processor makes of pictures -> [b, channels, height, width]."""
-        images = [(framed(p.image(), self._ink_fill) if self._ink_fill else p.image()).convert("RGB") for p in pictures]
-        made: Tensor = self.processor(images=images, return_tensors="pt")["pixel_values"]
-        return made
+    def _seen(self, picture: Picture) -> Tensor:
+        """[channels, height, width], read once."""
+        known: Tensor | None = self._kept.get(picture.digest)
+        if known is None:
+            if picture.view:
+                known = viewed(self._seen(replace(picture, view=0))[None], picture.view)[0]
+            else:
+                known = self._pixels(picture)
+            self._kept.put(picture.digest, known)
+        return known
+
+    def _pixels(self, picture: Picture) -> Tensor:
+        """What the processor makes of a picture -> [channels, height, width]."""
+        image = framed(picture.image(), self._ink_fill) if self._ink_fill else picture.image()
+        made: Tensor = self.processor(images=[image.convert("RGB")], return_tensors="pt")["pixel_values"]
+        return made[0].clone()
 
     def seen(self, picture: Picture) -> Picture:
         """`picture` as the model sees it: cropped and resized, with the normalisation of colours taken back."""

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from meta_demo.algorithms.base import Algorithm, BodyConfig, State, register
 from meta_demo.core.config import knob
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.features import Features, Task
 from meta_demo.core.heads import distance_logits, prototypes
 from meta_demo.modalities.content import Content, Picture
@@ -54,11 +55,15 @@ class PrototypicalNetwork(Algorithm):
         """How many times an input is looked at."""
         return 1 + (self.config.views if self.backbone.inputs.modality == "picture" else 0)
 
-    def features(self, texts: Sequence[Content]) -> Features:
+    def features(self, texts: Sequence[Content], among: Corpus[Content] | None = None) -> Features:
         """The looks at each of `texts`, one after the other."""
         if self.looks > 1:
-            texts = [replace(p, view=n) for p in texts if isinstance(p, Picture) for n in range(self.looks)]
-        return super().features(texts)
+            texts = [look for content in texts for look in self._looks_at(content)]
+            among = among and among.each(("looks", self.looks), self._looks_at)
+        return super().features(texts, among)
+
+    def _looks_at(self, content: Content) -> list[Content]:
+        return [replace(content, view=n) for n in range(self.looks)] if isinstance(content, Picture) else [content]
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
         """Of each input, the mean over its looks."""
