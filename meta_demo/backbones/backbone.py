@@ -25,7 +25,9 @@ from meta_demo.core.features import Features, Group, partition
 from meta_demo.modalities.content import Content
 from meta_demo.modalities.inputs import Encoded, Inputs
 
-AT_ONCE = 8192  # tokens of a batch at the most: more of them gain no speed, and what layers compute on the way takes memory
+AT_ONCE = (
+    8192  # tokens of a batch at the most: more of them gain no speed, and what layers compute on the way takes memory
+)
 TRIED = 16  # tokens, most of them padding, that a new model is tried on
 _NUMBERS = count()
 

@@ -118,7 +118,7 @@ class Train:
     def _prepare(self, processes: Any) -> Any:
         """The training that the flags spell."""
         from meta_demo.backbones.loading import load_backbone
-        from meta_demo.core.cache import Cache
+        from meta_demo.core.cache import LEARNING, Cache
         from meta_demo.core.device import choose_device
         from meta_demo.data.sources import load_unlabelled
         from meta_demo.learning.outer import Plan
@@ -130,7 +130,9 @@ class Train:
         def backbone() -> Any:
             scratch = self.seed if self.from_scratch else None
             with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
-                return load_backbone(model, processes.device or choose_device(), Cache(4 << 30), scratch=scratch)
+                return load_backbone(
+                    model, processes.device or choose_device(), Cache.as_set(LEARNING), scratch=scratch
+                )
 
         about_tasks = ("sampler", "n_way", "k_shot", "n_query", "mix", "temperature", "within")
         shared = ("algorithm", "start", "from_scratch", *about_tasks)

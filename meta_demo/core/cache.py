@@ -20,7 +20,10 @@ from meta_demo.core.device import whole_setting
 
 MB = 1 << 20
 SETTING = "META_DEMO_CACHE_MB"
-SERVING, LEARNING = 512, 2000  # MB where nothing is set: beside visitors on a small host, and in a command that has the machine to itself
+SERVING, LEARNING = (
+    512,
+    2000,
+)  # MB where nothing is set: beside visitors on a small host, and in a command that has the machine to itself
 ENTRY = 512  # bytes of the cache's own books for an entry, and of a tensor beside its numbers
 
 

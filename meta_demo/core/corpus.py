@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-MOST, LENGTH = 8, 1000  # inputs of a chunk, and characters (or bytes of a picture): about 250 tokens, at which a layer is at its best
+MOST, LENGTH = (
+    8,
+    1000,
+)  # inputs of a chunk, and characters (or bytes of a picture): about 250 tokens, at which a layer is at its best
 
 
 class Input(Hashable, Protocol):
@@ -49,7 +52,10 @@ class Corpus(Generic[T]):
 
     def each(self, name: Hashable, change: Callable[[T], Sequence[T]]) -> Corpus[T]:
         """The corpus of what `change` makes of every input; `name` says which change this is."""
-        return self.remember(name, lambda: Corpus(made for chunk in self.chunks for c in chunk for made in change(c)))
+        made: Corpus[T] = self.remember(
+            name, lambda: Corpus(m for chunk in self.chunks for c in chunk for m in change(c))
+        )
+        return made
 
     def remember(self, name: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` returned when it was first asked for under `name`: for facts that follow from the corpus."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.intervals import Z95
+from meta_demo.core.memory import give_back
 from meta_demo.data.episode import Episode
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.tensors import to_task
@@ -64,6 +65,7 @@ def follow(
         algorithm.features(ordered[start : start + CHUNK], among)
     for episode in share:
         yield _scores(algorithm, episode, steps, among)
+    give_back()
 
 
 def _contents(episode: Episode) -> Iterator[Content]:

@@ -23,6 +23,7 @@ from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
+from meta_demo.core.memory import give_back
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler, Shape, Variable
@@ -176,6 +177,7 @@ class Attempt:
             self.tasks = training.tasks
             yield from training.run(self.folder, about=about, processes=_Stoppable(self._ended))
         finally:
+            give_back()
             _SEAT.release()
 
     def stop(self) -> None:

@@ -146,10 +146,8 @@ class PictureInputs(Inputs):
         """[channels, height, width], read once."""
         known: Tensor | None = self._kept.get(picture.digest)
         if known is None:
-            if picture.view:
-                known = viewed(self._seen(replace(picture, view=0))[None], picture.view)[0]
-            else:
-                known = self._pixels(picture)
+            plain = self._seen(replace(picture, view=0)) if picture.view else self._pixels(picture)
+            known = viewed(plain[None], picture.view)[0]
             self._kept.put(picture.digest, known)
         return known
 

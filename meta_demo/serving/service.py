@@ -6,11 +6,13 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,27 +21,39 @@ from torch import Tensor
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.base import Algorithm, State, get_algorithm
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.loading import load_backbone
-from meta_demo.core.cache import Cache, size_of
-from meta_demo.core.device import choose_device, whole_setting
+from meta_demo.core.cache import SERVING, Cache, Shelf
+from meta_demo.core.device import choose_device
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.features import Features
 from meta_demo.core.heads import cross_entropy, one_hot
+from meta_demo.core.memory import give_back
+from meta_demo.data.episode import Example
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.content import Content, digest
+from meta_demo.serving.models import Models
 from meta_demo.serving.requests import MAX_SEED, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One algorithm on one support set, ready to run; `key` names what it computes."""
+    """One algorithm on one support set, ready to run; `key` names what it computes, `start` the algorithm, and `shelf` keeps both.
 
+    Made anew for each request, so that nothing is alive that is not counted.
+    """
+
+    shelf: Shelf
+    start: tuple[Any, ...]
     key: tuple[Any, ...]
     algorithm: Algorithm
     checkpoint: str
-    support: Features
+    contents: tuple[Content, ...]
     y: Tensor  # [S, N]
-    feature_seconds: float
+
+    def features(self) -> Features:
+        """Of the support set; what the algorithm has come to hold by then counts from now on."""
+        x = self.algorithm.features(self.contents)
+        self.shelf.put(self.start, (self.algorithm, self.checkpoint))
+        return x
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,7 @@ class _Trajectory:
 
     states: tuple[State, ...]
     seconds: tuple[float, ...]
+    feature_seconds: float
     error: UserError | None
 
 
@@ -65,29 +80,15 @@ class Service:
 
     def __init__(self, device: torch.device | None = None, cache_bytes: int | None = None) -> None:
         self.device = device or choose_device()
-        megabytes = whole_setting("META_DEMO_CACHE_MB", 2000)
-        self.cache = Cache(megabytes << 20 if cache_bytes is None else cache_bytes)
-        self._backbones: dict[str, Backbone] = {}
-        self._loading: dict[str, Lock] = {}
-        self._lock = Lock()
+        self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
+        self._models = Models(self.device, self.cache)
 
     def backbone(self, name: str) -> Backbone:
         """The model called `name`, loaded on first use; the two used last are kept."""
-        with self._lock:
-            loading = self._loading.setdefault(name, Lock())
-        with loading:
-            with self._lock:
-                found = self._backbones.pop(name, None)
-            found = found or load_backbone(name, self.device, self.cache)
-            with self._lock:
-                self._backbones[name] = found
-                while len(self._backbones) > 2:
-                    del self._backbones[next(iter(self._backbones))]
-            return found
+        return self._models.get(name)[0]
 
     def is_loaded(self, name: str) -> bool:
-        with self._lock:
-            return name in self._backbones
+        return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: inputs that were cut."""
@@ -103,13 +104,16 @@ class Service:
         a snapshot that carries the error and the last good state's figures.
         """
         running = [self._snapshots(job, self._query(request, job)) for job in self._jobs(request)]
-        while running:
-            for stream in list(running):
-                snapshot = next(stream, None)
-                if snapshot is None:
-                    running.remove(stream)
-                else:
-                    yield snapshot
+        try:
+            while running:
+                for stream in list(running):
+                    snapshot = next(stream, None)
+                    if snapshot is None:
+                        running.remove(stream)
+                    else:
+                        yield snapshot
+        finally:
+            give_back()
 
     def report(self, request: Request) -> tuple[dict[str, Any], list[UserError]]:
         """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
@@ -147,27 +151,23 @@ class Service:
         if not request.algorithms:
             raise UserError("algorithm_none")
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
-        backbone = self.backbone(request.model)
-        return [self._job(request, cls, backbone) for cls in classes]
+        backbone, shelf = self._models.get(request.model)
+        support = _digest(request.episode.support)
+        return [self._job(request, cls, backbone, shelf, support) for cls in classes]
 
-    def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone) -> _Job:
-        """A job, or the one made before for the same support set, algorithm, knobs and seed."""
+    def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> _Job:
+        """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
         knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
-        support = request.episode.support
-        key = (id(backbone), support, cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec)
-        known: _Job | None = self.cache.get(key)
-        if known:
-            return known
-        folder = checkpoint.resolve(spec, request.model, cls.name)
-        algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
-        started = time.perf_counter()
-        x = algorithm.features([e.content for e in support])
-        seconds = time.perf_counter() - started
-        labels = request.episode.labels
-        y = one_hot([labels.index(e.label or "") for e in support], len(labels), algorithm.log_scale)
-        job = _Job(key, algorithm, str(folder or NOT_TRAINED), x, y, seconds)
-        self.cache.put(key, job, size_of(list(algorithm.parameters())))
-        return job
+        start = (cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
+        known: tuple[Algorithm, str] | None = shelf.get(start)
+        if known is None:
+            folder = checkpoint.resolve(spec, request.model, cls.name)
+            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
+            known = made, str(folder or NOT_TRAINED)
+            shelf.put(start, known)
+        labels, rows = request.episode.labels, request.episode.support
+        y = one_hot([labels.index(e.label or "") for e in rows], len(labels), known[0].log_scale)
+        return _Job(shelf, start, (*start, support), *known, tuple(e.content for e in rows), y)
 
     def _query(self, request: Request, job: _Job) -> _Query:
         labels, query = request.episode.labels, request.episode.query
@@ -177,44 +177,66 @@ class Service:
 
     def _snapshots(self, job: _Job, query: _Query) -> Iterator[Snapshot]:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
-        known: _Trajectory | None = self.cache.get((*job.key, "trajectory"))
+        known: _Trajectory | None = job.shelf.get((*job.key, "trajectory"))
         if known:
+            times = known.feature_seconds
             for step, state in enumerate(known.states):
-                yield _snapshot(job, query, state, step, known.seconds[step])
+                yield _snapshot(job, query, state, step, (times, known.seconds[step]))
             if known.error:
-                yield _snapshot(job, query, known.states[-1], len(known.states) - 1, known.seconds[-1], known.error)
+                last = len(known.states) - 1
+                yield _snapshot(job, query, known.states[last], last, (times, known.seconds[last]), known.error)
             return
         states: list[State] = []
         seconds: list[float] = []
-        for state, elapsed, error in _adapt(job):
+        x, times = _timed_features(job)
+        for state, elapsed, error in _adapt(job, x):
             if error is None:
                 states.append(state)
                 seconds.append(elapsed)
-            yield _snapshot(job, query, state, len(states) - 1, elapsed, error)
-        self._keep(job, _Trajectory(tuple(states), tuple(seconds), error))
-
-    def _keep(self, job: _Job, trajectory: _Trajectory) -> None:
-        size = size_of([state.tensors for state in trajectory.states])
-        self.cache.put((*job.key, "trajectory"), trajectory, size)
+            yield _snapshot(job, query, state, len(states) - 1, (times, elapsed), error)
+        job.shelf.put((*job.key, "trajectory"), _Trajectory(tuple(states), tuple(seconds), times, error))
 
     def _state(self, job: _Job, step: int | None) -> tuple[int, State]:
         """The state after `step` inner steps, at most the last; an adaptation that was dropped is repeated."""
-        known: _Trajectory | None = self.cache.get((*job.key, "trajectory"))
+        known: _Trajectory | None = job.shelf.get((*job.key, "trajectory"))
         if known is None:
-            run = list(_adapt(job))
+            x, times = _timed_features(job)
+            run = list(_adapt(job, x))
             good = [(state, elapsed) for state, elapsed, error in run if error is None]
-            known = _Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), run[-1][2])
-            self._keep(job, known)
+            known = _Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), times, run[-1][2])
+            job.shelf.put((*job.key, "trajectory"), known)
         at = min(len(known.states) - 1, len(known.states) if step is None else step)
         return at, known.states[at]
 
     def _support_embeddings(self, job: _Job, at: int, state: State) -> Tensor:
         key = (*job.key, "support", at)
-        known: Tensor | None = self.cache.get(key)
+        known: Tensor | None = job.shelf.get(key)
         if known is None:
-            known = job.algorithm.embed(state.tensors, job.support)
-            self.cache.put(key, known, size_of(known))
+            known = job.algorithm.embed(state.tensors, job.features())
+            job.shelf.put(key, known)
         return known
+
+
+def _digest(rows: Sequence[Example]) -> bytes:
+    """A hash of examples with their labels, in order."""
+    said = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        said.update(digest(row.content) + digest(row.label or ""))
+    return said.digest()
+
+
+def _stamp(spec: str) -> tuple[int, ...] | None:
+    """What changes when another checkpoint is written into the folder `spec`; None where `spec` is no folder of a checkpoint."""
+    with suppress(OSError, ValueError):
+        card = (Path(spec) / checkpoint.CARD).stat()
+        return card.st_ino, card.st_mtime_ns, card.st_size
+    return None
+
+
+def _timed_features(job: _Job) -> tuple[Features, float]:
+    started = time.perf_counter()
+    x = job.features()
+    return x, time.perf_counter() - started
 
 
 def truncation(backbone: Backbone, content: Content) -> Note | None:
@@ -226,13 +248,13 @@ def truncation(backbone: Backbone, content: Content) -> Note | None:
     return Note("truncated", values)
 
 
-def _adapt(job: _Job) -> Iterator[tuple[State, float, UserError | None]]:
+def _adapt(job: _Job, support: Features) -> Iterator[tuple[State, float, UserError | None]]:
     """States with the seconds computed so far; where numbers stop being finite, once more the last good state, with the error.
 
     Raises UserError when the start itself is not finite.
     """
     elapsed, good, step = 0.0, None, 0
-    stream = job.algorithm.adapt(job.support, job.y)
+    stream = job.algorithm.adapt(support, job.y)
     while True:
         started = time.perf_counter()
         state = next(stream, None)
@@ -261,8 +283,9 @@ def _support_logits(state: State) -> Tensor:
 
 
 def _snapshot(
-    job: _Job, query: _Query, state: State, step: int, elapsed: float, error: UserError | None = None
+    job: _Job, query: _Query, state: State, step: int, times: tuple[float, float], error: UserError | None = None
 ) -> Snapshot:
+    """`times` are the seconds that the support set's features and the adaptation so far took."""
     algorithm = job.algorithm
     started = time.perf_counter()
     logits = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.y[:0]
@@ -281,7 +304,7 @@ def _snapshot(
         query_accuracy=query_accuracy,
         query_count=len(query.labelled),
         probabilities=_array(logits.softmax(-1)),
-        seconds={"features": job.feature_seconds, "adapt": elapsed, "predict": predict_seconds},
+        seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
         error=error,
     )
 
