@@ -22,6 +22,7 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
+from meta_demo.core.memory import give_back
 from meta_demo.data.episode import Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler
@@ -157,6 +158,7 @@ class Attempt:
             self.tasks = run.tasks
             yield from run.train()
         finally:
+            give_back()
             _SEAT.release()
 
     def stop(self) -> None:
