@@ -27,7 +27,7 @@ from meta_demo.core.device import choose_device
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
-from meta_demo.data.sources import make_source
+from meta_demo.data.source import make_source
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.text.modality import Text
 

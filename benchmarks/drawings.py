@@ -25,7 +25,8 @@ from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.sources import Source, load_source
+from meta_demo.data.source import Source
+from meta_demo.data.sources import load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate
 from meta_demo.modalities.picture.content import Picture

@@ -33,7 +33,8 @@ from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.sources import Source, load_unlabelled
+from meta_demo.data.source import Source
+from meta_demo.data.sources import load_unlabelled
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate, paired
 from meta_demo.learning.plan import Plan, TaskPlan

@@ -18,7 +18,7 @@ from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example
-from meta_demo.data.sources import Source
+from meta_demo.data.source import Source
 from meta_demo.modalities.base import Content, length
 
 MIXES = ("uniform", "size", "temperature")

@@ -26,7 +26,8 @@ from meta_demo.core.memory import give_back
 from meta_demo.data.episode import Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler
-from meta_demo.data.sources import BUILTIN, Source, check_apart, hold_out, load_source, make_source, pack_names
+from meta_demo.data.source import Source, make_source
+from meta_demo.data.sources import BUILTIN, check_apart, hold_out, load_source, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.optimizers import find_muon

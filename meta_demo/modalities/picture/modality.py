@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from meta_demo.core.cache import Cache
+from meta_demo.core.places import place
 from meta_demo.modalities.base import BLANK, Content, Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
@@ -17,7 +18,7 @@ from meta_demo.modalities.picture.inputs import PictureInputs
 from meta_demo.modalities.picture.reading import DATA_URL, SUFFIXES, read_data_url, read_picture
 from meta_demo.words import words
 
-_CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
+_CHECKPOINTS = place("checkpoints")
 GLYPH_VIT = Model(
     "glyph-vit",
     "1.1 M",
