@@ -16,7 +16,7 @@ from meta_demo.learning.outer import Plan, Progress
 from meta_demo.learning.recipe import Recipe
 from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, plots, training_views, views
-from meta_demo.ui.palette import CLASS_COLOURS, algorithm_names, class_colour, mark
+from meta_demo.ui.palette import class_colour, mark
 
 
 def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: UserError | None = None) -> Snapshot:
@@ -91,13 +91,6 @@ def test_heatmap_is_sequential_or_centred_at_zero_and_shows_text_as_text() -> No
     assert [a.text for a in plain.layout.annotations] == ["After", "layer 1"]
     change = plots.heatmap(matrix - 0.5, ["a", "b"], ("Difference", ""), difference=True, lang="en")
     assert change.data[0].zmin == -change.data[0].zmax == pytest.approx(-0.25)
-
-
-def test_every_algorithm_has_its_own_colour_and_marker() -> None:
-    names = algorithm_names()
-    assert len({mark(n).colour for n in names}) == len({mark(n).symbol for n in names}) == min(len(names), 6)
-    assert len(set(CLASS_COLOURS)) == len(CLASS_COLOURS)
-    assert class_colour(0) == class_colour(len(CLASS_COLOURS))
 
 
 def test_wilson_interval() -> None:
