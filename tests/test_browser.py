@@ -221,8 +221,8 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     page = visit()
     without(page, "MAML")
     page.click("#knobs > button")
-    page.click("#knobs-finetune > button")
-    steps = page.locator("#knobs-finetune").get_by_label("number input for Inner steps")
+    page.click("#knobs-finetune > summary")
+    steps = page.locator("#knobs-finetune").get_by_role("spinbutton", name="Inner steps")
     enter(steps, 50)
     page.click("#start")
     page.wait_for_function("[...document.querySelectorAll('.run')].some(r => r.dataset.step >= 2)", timeout=SLOW)
@@ -270,7 +270,7 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
     if locale == "zh-CN":
         adapt(page)
         page.click("#knobs > button")
-        page.click("#knobs-maml > button")
+        page.click("#knobs-maml > summary")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     seen = page.inner_text("body")
     for place in (1, 2, 0):

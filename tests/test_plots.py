@@ -14,6 +14,7 @@ from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
 from meta_demo.learning.outer import Plan, Progress
 from meta_demo.learning.recipe import Recipe
+from meta_demo.modalities.text.page import TextSide
 from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, plots, training_views, views
 from meta_demo.ui.palette import class_colour, mark
@@ -110,7 +111,7 @@ def test_visitor_text_is_escaped_in_predictions() -> None:
     evil = '<img src=x onerror="window.pwned=1">'
     found = [Prediction("maml", 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
     episode = Episode((Example(evil, evil), Example("x", "b")))
-    shown = views.predictions(found, episode, {evil: 0, "b": 1}, {"maml": 3}, "en")
+    shown = views.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {"maml": 3}, "en")
     assert "<img" not in shown
     assert "&lt;img" in shown
     assert class_colour(0) in shown
@@ -164,7 +165,7 @@ def test_benchmark_tables_are_escaped_and_broken_files_are_passed_over(tmp_path:
     assert len(tables) == 1
     shown = benchmark_tab.page(tables, "en")
     assert "<img" not in shown and "<b>" not in shown
-    assert '<th scope="col" class="number">accuracy</th>' in shown
+    assert '<th class="number" scope="col">accuracy</th>' in shown
     assert '<td class="number">91.2 ± 0.6</td>' in shown and '<td class="number">88.5</td>' in shown
     assert "标题" in benchmark_tab.page(tables, "zh")
     assert views.empty("page.benchmark.empty", "en") in benchmark_tab.page(
