@@ -238,6 +238,37 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     expect(page.locator("#notice .notice")).to_have_count(0)
 
 
+def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_turns_them(visit: Open) -> None:
+    page = visit()
+    page.click("#knobs > button")
+    folds = page.locator("#knob-panel details")
+    expect(folds).to_have_count(3)
+    without(page, "Fine-tuning", "MAML")
+    expect(folds).to_have_count(1)
+    page.locator("#knobs-protonet summary").focus()
+    page.keyboard.press("Enter")
+    rank = page.get_by_role("spinbutton", name="LoRA rank")
+    assert (
+        REGISTRY["protonet"].Config.knobs()[2].help["en"]
+        in page.locator(f"#{rank.get_attribute('aria-describedby')}").inner_text()
+    )
+    page.get_by_role("slider", name="LoRA rank").focus()
+    page.keyboard.press("ArrowRight")
+    expect(rank).to_have_value("17")
+    adapt(page)
+    page.get_by_label("What adapts").select_option("head")
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+    page.get_by_label("What adapts").select_option("lora")
+    expect(page.locator("#notice .notice")).to_have_count(0)
+    page.get_by_label("Sharpness").fill("1000")
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_contain_text("“scale” is 1000", timeout=SLOW)
+    page.locator("#algorithms").get_by_label("MAML", exact=True).check()
+    expect(folds).to_have_count(2)
+    assert page.get_by_label("Sharpness").last.input_value() == "1000", "what was changed stays, and its fold open"
+    expect(rank.last).to_have_value("17")
+
+
 def test_visitor_text_is_text_everywhere(visit: Open) -> None:
     page = visit()
     evil = "<img src=x onerror=window.pwned=1><b>&amp;"
