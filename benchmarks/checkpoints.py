@@ -23,16 +23,18 @@ from tyro.conf import arg
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
-from meta_demo.algorithms.base import Algorithm, get_algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import load_sources
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate, mean_interval, paired
+from meta_demo.learning.evaluate import evaluate, paired
 
 ROOT = Path(__file__).parents[1]
 PACKS = "held-out packs"
@@ -125,7 +127,7 @@ def _row(
 
 def _accuracies(algorithm: Algorithm, tasks: Sequence[Episode]) -> list[float]:
     run = evaluate(algorithm.requires_grad_(False), tasks)
-    return [score.accuracy for score in tqdm(run, algorithm.name, len(tasks), disable=not sys.stderr.isatty())]
+    return [score.score for score in tqdm(run, algorithm.name, len(tasks), disable=not sys.stderr.isatty())]
 
 
 if __name__ == "__main__":

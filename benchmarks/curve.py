@@ -22,14 +22,16 @@ from tyro.conf import arg
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
-from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import follow, mean_interval, paired
+from meta_demo.learning.evaluate import follow, paired
 
 STEPS = (0, 1, 2, 5, 10, 20)
 COLUMNS = {"algorithm": "算法", "tasks from": "任务来源", "tasks": "任务数", "start": "起点"}
@@ -83,7 +85,7 @@ def accuracies(algorithm: Algorithm, tasks: Sequence[Episode], steps: Sequence[i
         len(tasks),
         disable=not sys.stderr.isatty(),
     )
-    return [[score.accuracy for score in after] for after in zip(*run, strict=True)]
+    return [[score.score for score in after] for after in zip(*run, strict=True)]
 
 
 def compared(place: list[Any], curves: dict[str, list[list[float]]]) -> list[list[Any]]:

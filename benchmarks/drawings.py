@@ -23,10 +23,11 @@ from benchmarks import report
 from meta_demo.backbones.loading import DEFAULT, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import Source, load_source
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate, mean_interval
+from meta_demo.learning.evaluate import evaluate
 from meta_demo.modalities.content import Picture
 
 ALGORITHM, MODEL = "protonet", DEFAULT["picture"]
@@ -82,7 +83,7 @@ def main(arguments: Arguments) -> None:
         within = 1.0 if source is whole else 0.0  # all characters of a task from one alphabet
         sampler = Sampler([source], shape, 0, TEST, within=within)
         tasks = [sampler.draw(i) for i in range(max(2, round(count * arguments.part)))]
-        mean, half = mean_interval([score.accuracy for score in evaluate(algorithm, tasks)])
+        mean, half = mean_interval([score.score for score in evaluate(algorithm, tasks)])
         rows.append([name, shape.n_way, shape.k_shot, len(tasks), report.percent(1 - mean, half)])
         print(" | ".join(map(str, rows[-1])), flush=True)
     if arguments.part == 1:

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from meta_demo.algorithms.base import Algorithm
-from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.algorithms.gradient.base import GradientAlgorithm
 from meta_demo.backbones.backbone import Backbone
 
 PHASES = ("features", "adapt", "predict")
@@ -68,7 +68,7 @@ def operations(algorithm: Algorithm, support: Sequence[int], query: Sequence[int
     steps = algorithm.config.inner_steps if isinstance(algorithm, GradientAlgorithm) and suffix else 0
     trained = sum(w.numel() for w in algorithm.body.values() if w.dim() == 2)
     # Low-rank factors multiply beside the weights they belong to; full weights in scope are those already counted.
-    beside = 2 * trained if algorithm.config.scope == "lora" else 0
+    beside = 2 * trained if getattr(algorithm.config, "scope", "") == "lora" else 0
     own = beside * sum(support)
     look = sizes.forward(suffix, support) + (own if suffix else 0)
     step = sizes.backward(suffix, support, trained) + own if steps else 0

@@ -35,15 +35,18 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks.floor import PHASES, Rate, operations, synchronize
-from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
-from meta_demo.core.heads import one_hot
+from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
 from meta_demo.data.episode import Example
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.content import Content
+from meta_demo.objectives.classes import Classes
 
 N_WAY, N_QUERY = 5, 25
 SHOTS = (1, 5)
@@ -58,8 +61,11 @@ class Contents:
     support: list[Content]
     query: list[Content]
 
-    def y(self, like: Tensor) -> Tensor:
-        return one_hot([i // self.shots for i in range(len(self.support))], N_WAY, like)
+    def labelled(self, x: Features, like: Tensor) -> Examples:
+        """The support set as an algorithm takes it, x being its features."""
+        labels = [str(i // self.shots) for i in range(len(self.support))]
+        objective = Classes.of(labels)
+        return Examples(x, objective.encode(labels, like), objective)
 
 
 def task_contents(shots: int, modality: str = "text") -> Contents:
@@ -88,8 +94,8 @@ def time_phases(algorithm: Algorithm, task: Contents) -> dict[str, float]:
         return result, time.perf_counter() - started
 
     support, features = clock(lambda: algorithm.features(task.support))
-    y = task.y(algorithm.log_scale)
-    states, adapt = clock(lambda: list(algorithm.adapt(support, y)))
+    examples = task.labelled(support, algorithm.like)
+    states, adapt = clock(lambda: list(algorithm.adapt(examples)))
     _, predict = clock(lambda: algorithm.predict(states[-1], algorithm.features(task.query)))
     return dict(zip(PHASES, (features, adapt, predict), strict=True))
 

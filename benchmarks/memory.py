@@ -21,7 +21,8 @@ import tyro
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from meta_demo.algorithms.base import Algorithm, get_algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.data.sampler import Fixed, Sampler

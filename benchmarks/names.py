@@ -22,10 +22,11 @@ from benchmarks.intents import DATASETS, split_sources
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate, mean_interval, paired
+from meta_demo.learning.evaluate import evaluate, paired
 
 ALGORITHM = "protonet"
 STARTS = {"plain": None, "meta-trained": checkpoint.shipped(BUNDLED, ALGORITHM)}
@@ -64,7 +65,7 @@ def main(arguments: Arguments) -> None:
         algorithm = checkpoint.start(backbone, ALGORITHM, folder, {}, 0).requires_grad_(False)
         sampler = Sampler(split_sources(arguments.data, where, "test"), Fixed(5, shots, 5), 0, TEST)
         tasks = [sampler.draw(i) for i in range(arguments.episodes)]
-        sides = [[s.accuracy for s in evaluate(algorithm, side)] for side in (tasks, [with_names(t) for t in tasks])]
+        sides = [[s.score for s in evaluate(algorithm, side)] for side in (tasks, [with_names(t) for t in tasks])]
         without, named = (report.percent(*mean_interval(side)) for side in sides)
         rows.append([where, start, shots, len(tasks), without, named, report.points(*paired(sides[1], sides[0]))])
         print(" | ".join(map(str, rows[-1])), flush=True)

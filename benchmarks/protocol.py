@@ -30,12 +30,13 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import Source, load_unlabelled
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate, mean_interval, paired
-from meta_demo.learning.outer import Plan
+from meta_demo.learning.evaluate import evaluate, paired
+from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.recipe import Recipe, prepare, split
 
 # ContrastNet, Chen et al. 2022: BERT-base, mean over the same five folds, 1-shot and 5-shot.
@@ -122,7 +123,7 @@ def _measured(backbone: Backbone, data: Path, name: str, fold: int) -> dict[str,
         return split_sources(data, name, part, fold)
 
     train_on, validate_on = split(sources("train"), sources("valid"), 0)
-    recipe = Recipe(train_on, validate_on, PLAN, "protonet", KNOBS, n_way=len(train_on[0].classes), **TASKS)
+    recipe = Recipe(train_on, validate_on, PLAN, "protonet", KNOBS, TaskPlan(n_way=len(train_on[0].classes), **TASKS))
     sentences = load_unlabelled([str(data / DATASETS[name] / "all.jsonl")])
     with tempfile.TemporaryDirectory() as output:
         labelled, minutes = _trained(backbone, recipe, Path(output) / "labelled")
@@ -135,7 +136,7 @@ def _measured(backbone: Backbone, data: Path, name: str, fold: int) -> dict[str,
         tasks = [sampler.draw(i) for i in range(EPISODES)]
         named = [with_names(task) for task in tasks]
         plain, trained, unlabelled, hinted = (
-            [s.accuracy for s in evaluate(a.requires_grad_(False), episodes)]
+            [s.score for s in evaluate(a.requires_grad_(False), episodes)]
             for a, episodes in ((frozen, tasks), (labelled, tasks), (more, tasks), (labelled, named))
         )
         figures = {
@@ -151,9 +152,9 @@ def _measured(backbone: Backbone, data: Path, name: str, fold: int) -> dict[str,
 
 def _trained(backbone: Backbone, recipe: Recipe, output: Path) -> tuple[Algorithm, float]:
     """The algorithm that a recipe makes, and its minutes."""
-    training = prepare(recipe, lambda: backbone)
-    *_, last = tqdm(training.run(output), output.name, recipe.plan.steps + 1)
-    return training.algorithm, round(last.seconds / 60, 1)
+    run = prepare(recipe, lambda: backbone, output)
+    *_, last = tqdm(run.train(), output.name, recipe.plan.steps + 1)
+    return run.algorithm, round(last.seconds / 60, 1)
 
 
 def table(folds: Sequence[dict[str, Any]]) -> list[list[Any]]:

@@ -26,10 +26,11 @@ from benchmarks import report
 from meta_demo.backbones.loading import DEFAULT, load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.sources import Source, load_source
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate, mean_interval
+from meta_demo.learning.evaluate import evaluate
 from meta_demo.modalities.content import Content, Picture
 
 WAYS = 20
@@ -89,7 +90,7 @@ def prototypes(tasks: Sequence[Episode], arguments: Arguments) -> list[float]:
     folder = checkpoint.resolve(arguments.checkpoint, arguments.model, "protonet")
     knobs = {} if arguments.views is None else {"views": arguments.views}
     algorithm = checkpoint.start(backbone, "protonet", folder, knobs, 0).requires_grad_(False)
-    return [score.accuracy for score in evaluate(algorithm, tasks)]
+    return [score.score for score in evaluate(algorithm, tasks)]
 
 
 if __name__ == "__main__":

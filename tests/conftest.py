@@ -21,9 +21,9 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import bundled_folder, load_backbone
 from meta_demo.core.cache import Cache
-from meta_demo.core.features import Task
-from meta_demo.core.heads import one_hot
+from meta_demo.core.examples import Examples, Task
 from meta_demo.modalities.inputs import TextInputs
+from meta_demo.objectives.classes import Classes
 from meta_demo.serving.service import Service
 
 SMALL = {
@@ -94,13 +94,14 @@ def make_task(
     backbone: Backbone, boundary: int, support=SUPPORT, query=QUERY, order: tuple[int, ...] = (0, 1, 2)
 ) -> Task:
     """`support` and `query` as (text, class) pairs -> a Task whose class numbers are permuted by `order`."""
-    like = torch.zeros(1, dtype=backbone.dtype)
+    objective = Classes.of([str(n) for n in sorted(order)])
 
     def side(rows):
-        labels = [order[label] for _, label in rows]
-        return backbone.features([text for text, _ in rows], boundary), one_hot(labels, len(order), like)
+        labels = [str(order[label]) for _, label in rows]
+        x = backbone.features([text for text, _ in rows], boundary)
+        return Examples(x, objective.encode(labels, torch.zeros(1, dtype=backbone.dtype)), objective)
 
-    return Task(*side(support), *side(query))
+    return Task(side(support), side(query))
 
 
 @pytest.fixture(scope="session")

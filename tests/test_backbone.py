@@ -7,7 +7,8 @@ import torch
 from conftest import ARCHITECTURES, tiny_backbone
 
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.backbones.scopes import merged, own_weights
+from meta_demo.backbones.scopes import SCOPES, Reach
+from meta_demo.backbones.scopes.lora import merged
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.data.samples import load_sample
@@ -88,7 +89,7 @@ def test_features_do_not_depend_on_neighbours_or_cache(minilm):
 def test_factors_added_up_are_the_same_model(architecture):
     backbone = tiny_backbone(architecture)
     rng = torch.Generator().manual_seed(0)
-    factors = own_weights(backbone, "lora", 2, 4, rng)
+    factors = SCOPES["lora"].weights(backbone, Reach(2, 4), rng)
     for w in factors.values():
         w.copy_(torch.randn(w.shape, generator=rng, dtype=w.dtype) / 4)
     whole = merged(backbone, factors)

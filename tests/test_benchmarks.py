@@ -14,8 +14,9 @@ from benchmarks.drawings import digits
 from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_contents
 from benchmarks.runs import WAYS, ink, modified_hausdorff, runs
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.features import Features
 from meta_demo.data.drawing.glyphs import glyph_source
 from meta_demo.modalities.content import Content
 from meta_demo.ui import benchmark_tab
@@ -72,7 +73,8 @@ def test_the_tasks_are_as_they_are_called(shots: int, modality: str) -> None:
     texts = task_contents(shots, modality)
     sentences = texts.support + texts.query
     assert (len(texts.support), len(texts.query), len(set(sentences))) == (N_WAY * shots, N_QUERY, len(sentences))
-    assert texts.y(torch.zeros(1)).sum(0).tolist() == [shots] * N_WAY
+    examples = texts.labelled(Features((), 0, len(texts.support)), torch.zeros(1))
+    assert examples.y.sum(0).tolist() == [shots] * N_WAY
 
 
 def test_every_algorithm_has_a_row(tiny_of: type) -> None:

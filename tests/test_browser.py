@@ -11,7 +11,7 @@ import pytest
 from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, upload, without
 from playwright.sync_api import expect
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.words import catalogue, text
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures

@@ -154,6 +154,31 @@ def test_sentences_without_labels_are_trained_on_as_well(visit: Open, tmp_path: 
     expect(page.locator("#train-start")).to_be_enabled()
 
 
+def test_the_other_knobs_are_in_a_fold_and_are_what_is_trained_with(visit: Open, tmp_path: Path) -> None:
+    page = visit(locale="zh-CN", width=380)
+    open_tab(page, 1)
+    expect(page.locator("#train-lr")).to_contain_text("外循环学习率")
+    expect(page.locator("#train-weight_decay")).to_be_hidden()
+    page.locator("#train-more button").first.click()
+    for name, said in (("weight_decay", "权重衰减"), ("ema", "滑动平均"), ("within", "取自同一组")):
+        expect(page.locator(f"#train-{name}")).to_contain_text(said)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    for name, value in (("steps", 1), ("n_way", 2), ("meta_batch", 1), ("ema", 2), ("minutes", 5)):
+        enter(page.locator(f"#train-{name} input[type=number]"), value)
+    page.locator("#train-bf16 input").check()
+    page.click("#train-start")
+    expect_alert(page, "参数“滑动平均”的值为 2：请输入 0 到 0.9999 之间的数。")
+    enter(page.locator("#train-ema input"), 0.5)
+    page.click("#train-start")
+    expect(page.locator("#train-use")).to_be_visible(timeout=2 * SLOW)
+    with page.expect_download() as download:
+        page.click("#train-download")
+    download.value.save_as(tmp_path / "it.zip")
+    with zipfile.ZipFile(tmp_path / "it.zip") as archive:
+        plan = json.loads(archive.read("protonet/card.json"))["plan"]
+    assert (plan["ema"], plan["bf16"], plan["muon"], plan["lr"], plan["steps"]) == (0.5, True, False, 3e-4, 1)
+
+
 def test_the_benchmark_tab_shows_tables_or_says_that_there_are_none(visit: Open) -> None:
     page = visit()
     open_tab(page, 2)

@@ -14,7 +14,7 @@ from conftest import SUPPORT, make_task, tiny_backbone
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
@@ -70,7 +70,7 @@ def test_what_is_saved_comes_back(tiny: Backbone, folder: Path) -> None:
 def test_knobs_can_be_changed_on_the_way_in(tiny: Backbone, folder: Path) -> None:
     loaded = checkpoint.load(folder, tiny, {"inner_steps": 4})
     task = make_task(tiny, loaded.boundary)
-    assert len(list(loaded.adapt(task.support, task.support_y))) == 5
+    assert len(list(loaded.adapt(task.support))) == 5
     with pytest.raises(UserError, match="speed"):
         checkpoint.load(folder, tiny, {"speed": 1})
 
@@ -237,5 +237,5 @@ def test_a_checkpoint_works_for_any_number_of_classes(tiny: Backbone, folder: Pa
     for n_way in (2, 3):
         rows = [row for row in SUPPORT if row[1] < n_way]
         task = make_task(tiny, loaded.boundary, rows, rows, tuple(range(n_way)))
-        *_, state = loaded.adapt(task.support, task.support_y)
-        assert loaded.predict(state, task.query).shape == (len(rows), n_way)
+        *_, state = loaded.adapt(task.support)
+        assert loaded.predict(state, task.query.x).shape == (len(rows), n_way)

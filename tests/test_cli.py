@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from bad_input import BAD_ARGUMENTS, BAD_FILES, CSV, QUICK, SUPPORT
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import SUGGESTED
 from meta_demo.cli import main
 from meta_demo.data.reading.files import MB
@@ -89,8 +89,9 @@ def without_seconds(report: dict[str, Any]) -> dict[str, Any]:
 
 def check_contract(report: dict[str, Any], labels: list[str], algorithms: list[str], queries: int) -> None:
     """The `adapt --json` object, exactly as DESIGN.md fixes it."""
-    assert list(report) == ["model", "device", "labels", "results"]
-    assert (report["model"], report["labels"]) == ("minilm", labels)
+    assert list(report) == ["model", "device", "objective", "labels", "notes", "results"]
+    assert (report["model"], report["objective"], report["labels"]) == ("minilm", "classes", labels)
+    assert all(isinstance(note, str) for note in report["notes"])
     assert isinstance(report["device"], str)
     assert [result["algorithm"] for result in report["results"]] == algorithms
     for result in report["results"]:

@@ -20,8 +20,9 @@ from meta_demo.data.sampler import Fixed, Variable
 from meta_demo.data.sources import Source, load_source, load_unlabelled, make_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
-from meta_demo.learning.outer import STATE, Plan
+from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.recipe import Recipe, prepare, split
+from meta_demo.learning.saved_run import STATE
 from meta_demo.modalities.content import identity
 
 
@@ -48,13 +49,14 @@ def test_clusters_are_much_like_classes(algorithm: str, minilm: Backbone) -> Non
     assert all(len(texts) >= 3 for s in sources for texts in s.classes.values())
 
 
-def test_no_measured_sentence_is_in_a_cluster_whatever_its_capitals(tiny: Backbone) -> None:
+def test_no_measured_sentence_is_in_a_cluster_whatever_its_capitals(tiny: Backbone, tmp_path: Path) -> None:
     train_on, validate_on = split([load_source("builtin:school")], (), 0)
     held_out = everything(validate_on[0])
     unlabelled = [*held_out, *(text.upper() for text in held_out), *everything(load_source("builtin:sport"))]
     plan = Plan(steps=1, meta_batch=1, valid_episodes=2)
-    recipe = Recipe(train_on, validate_on, plan, "protonet", n_way=2, n_query=2, unlabelled=unlabelled)
-    training = prepare(recipe, lambda: tiny)
+    task = TaskPlan(n_way=2, n_query=2)
+    recipe = Recipe(train_on, validate_on, plan, "protonet", task=task, unlabelled=unlabelled)
+    training = prepare(recipe, lambda: tiny, tmp_path)
     assert len(training.tasks.sources) > 1
     trained_on = {identity(text) for source in training.tasks.sources for text in everything(source)}
     assert trained_on.isdisjoint(map(identity, held_out))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.config import Config, knob
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import Z95, wilson
+from meta_demo.learning.plan import Plan, TaskPlan
+from meta_demo.words import words
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,76 @@ def test_every_algorithm_accepts_the_ends_of_its_own_knobs(name: str) -> None:
     for k in config.knobs():
         for value in k.choices or (k.lo, k.hi):
             assert getattr(config.from_dict({k.name: value}), k.name) == value
+
+
+@dataclass(frozen=True)
+class Open(Config):
+    """What has no end, what may be left open, and what is on or off."""
+
+    count: int = knob(3, lo=1)
+    rate: float = knob(0.5, lo=0.0)
+    minutes: float | None = knob(None, lo=0, kind=float)
+    quick: bool = knob(False)
+
+
+def test_numbers_without_an_end_what_is_left_open_and_switches() -> None:
+    assert [(k.kind, k.default) for k in Open.knobs()] == [(int, 3), (float, 0.5), (float, None), (bool, False)]
+    made = Open.from_dict({"count": 1e6, "rate": 10**9, "minutes": 2, "quick": True})
+    assert vars(made) == {"count": 10**6, "rate": 1e9, "minutes": 2.0, "quick": True}
+    assert [type(value) for value in vars(made).values()] == [int, float, float, bool]
+    assert Open(minutes=None).minutes is None and Open().quick is False
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("count", 0, "number_least"),
+        ("count", True, "number_least"),
+        ("count", 1.5, "number_least_whole"),
+        ("count", None, "number_least_whole"),
+        ("rate", -0.1, "number_least"),
+        ("rate", float("nan"), "number_least"),
+        ("rate", float("inf"), "number_least"),
+        ("rate", 10**400, "number_least"),
+        ("minutes", -1, "number_least"),
+        ("minutes", "2", "number_least"),
+        ("quick", 1, "knob_switch"),
+        ("quick", None, "knob_switch"),
+        ("quick", "yes", "knob_switch"),
+    ],
+)
+def test_their_other_values_are_refused_under_the_name_they_go_by(name: str, value: Any, error: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Open.from_dict({name: value})
+    assert caught.value.name == error and name in str(caught.value)
+    with pytest.raises(UserError, match="--its-flag"):
+        Open.knob(name).checked(value, "--its-flag")
+
+
+@pytest.mark.parametrize("default", ["free words", None, (1, 2), [0.5], {"a": 1}])
+def test_a_knob_of_another_type_is_no_knob(default: Any) -> None:
+    with pytest.raises(TypeError, match="a switch, a number or one of several words"):
+        knob(default)
+
+
+def test_a_configuration_made_from_another_says_only_what_differs() -> None:
+    @dataclass(frozen=True)
+    class Narrow(Settings):
+        rate: float = Settings.redefault("rate", hi=1.0)
+        steps: int = Settings.redefault("steps", 7, help=words("fewer", "更少"))
+
+    assert [k.name for k in Narrow.knobs()] == [k.name for k in Settings.knobs()]
+    assert (Narrow().rate, Narrow.knob("rate").lo, Narrow.knob("rate").hi) == (0.5, 0.1, 1.0)
+    assert (Narrow().steps, Narrow.knob("steps").hi, Narrow.knob("steps").explained("en")) == (7, 50, "fewer")
+    assert Settings.knob("rate").hi == 2.0 and Settings().steps == 5
+    with pytest.raises(UserError, match=r"“rate” is 2\.0"):
+        replace(Narrow(), rate=2.0)
+
+
+@pytest.mark.parametrize("k", [k for config in (Plan, TaskPlan) for k in config.knobs()], ids=lambda k: k.name)
+def test_every_knob_of_training_accepts_its_default_and_its_ends(k: Any) -> None:
+    for value in (k.default, *(k.choices or [end for end in (k.lo, k.hi) if end is not None])):
+        assert k.checked(value) == value
 
 
 class CacheMachine(RuleBasedStateMachine):

@@ -10,18 +10,20 @@ import pytest
 import torch
 from conftest import tiny_backbone
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
+from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.fingerprints import fingerprint, recognised
 from meta_demo.data.names import spoken, with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import load_source
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import Score, calibration_error, evaluate, follow, mean_interval, paired, summary
+from meta_demo.learning.evaluate import Measured, evaluate, follow, paired, summary
 from meta_demo.learning.tensors import to_task
 from meta_demo.modalities.content import Picture
+from meta_demo.objectives.classes import Classes, calibration_error
 
 SOURCE = load_source("builtin:sport")
 EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]
@@ -29,7 +31,9 @@ EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)
 
 def build(name: str, **knobs):
     cls = REGISTRY[name]
-    return cls(tiny_backbone(), cls.Config(last_n=2, lora_rank=2, **knobs)).requires_grad_(False)
+    known = {k.name for k in cls.Config.knobs()}
+    mine = {k: v for k, v in {"last_n": 2, "lora_rank": 2, **knobs}.items() if k in known}
+    return cls(tiny_backbone(), cls.Config(**mine)).eval()
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
@@ -38,11 +42,11 @@ def test_scores_are_what_adapting_and_predicting_give(name):
     scored = zip(follow(algorithm, EPISODES, range(99)), evaluate(algorithm, EPISODES), strict=True)
     for episode, (scores, at_end) in zip(EPISODES, scored, strict=True):
         task = to_task(algorithm, episode)
-        states = list(algorithm.adapt(task.support, task.support_y))
-        right = [algorithm.predict(s, task.query).argmax(1) == task.query_y.argmax(1) for s in states]
-        assert [score.right for score in scores] == [tuple(r.tolist()) for r in right]
+        states = list(algorithm.adapt(task.support))
+        right = [algorithm.predict(s, task.query.x).argmax(1) == task.query.y.argmax(1) for s in states]
+        assert [[bool(hit) for _, hit in m.grades] for m in scores] == [r.tolist() for r in right]
         assert [score.step for score in scores] == list(range(len(states)))
-        assert scores[-1].accuracy == at_end.accuracy == pytest.approx(float(right[-1].float().mean()))
+        assert scores[-1].score == at_end.score == pytest.approx(float(right[-1].float().mean()))
 
 
 @pytest.mark.parametrize("name", [n for n, cls in sorted(REGISTRY.items()) if not cls.adapts_body])
@@ -77,7 +81,10 @@ def test_calibration_error_by_hand():
 
 
 def test_a_summary_has_its_interval_and_its_count():
-    scores = [Score(3, (0.9, 0.6), (True, False), 0.1), Score(3, (0.8, 0.7), (False, False), 0.3)]
+    scores = [
+        Measured(3, Classes, [(0.9, 1.0), (0.6, 0.0)], 0.5, 0.1),
+        Measured(3, Classes, [(0.8, 0.0), (0.7, 0.0)], 0.0, 0.3),
+    ]
     figures = summary(scores)
     assert (figures["step"], figures["episodes"], figures["accuracy"]) == (3, 2, 0.25) and figures["ci95"] > 0
     assert figures["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.8 + 0.7) / 4)

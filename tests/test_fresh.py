@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.fresh import fresh_model
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.cli import main

@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from meta_demo.core.errors import UserError
-from meta_demo.core.features import Features, Group, Task
+from meta_demo.core.examples import Examples, Task
+from meta_demo.core.features import Features, Group
 from meta_demo.data.drawing.alphabets import UNLIKE, Style, letters, style
 from meta_demo.data.drawing.glyphs import draw, glyph, glyph_source
 from meta_demo.data.drawing.strokes import POINTS, chain
 from meta_demo.data.sampler import Fixed, Sampler
 from meta_demo.data.sources import check_apart, hold_out, load_source
 from meta_demo.modalities.picture.distortions import _fields, _moved, _symmetry, distorted
+from meta_demo.objectives.classes import Classes
 
 
 def test_equal_seeds_draw_equal_pictures_whatever_was_looked_at_before():
@@ -148,12 +150,12 @@ def test_a_distorted_task_is_turned_as_a_whole():
     """All eight symmetries occur, the same for support and query."""
     pixels = torch.arange(9.0).view(1, 1, 3, 3)
     features = Features((Group(torch.tensor([0]), pixels, torch.ones(1, 1), None),), 0, 1)
-    y = torch.ones(1, 1)
+    examples = Examples(features, torch.ones(1, 1), Classes(("a",)))
     seen = set()
     for seed in range(60):
-        (task,) = distorted([Task(features, y, features, y)], 0.0, [rng(seed)])
-        support, query = (side.groups[0].first for side in (task.support, task.query))
-        assert torch.allclose(support, query, atol=1e-4) and task.support_y is y
+        (task,) = distorted([Task(examples, examples)], 0.0, [rng(seed)])
+        support, query = (side.x.groups[0].first for side in (task.support, task.query))
+        assert torch.allclose(support, query, atol=1e-4) and task.support.y is examples.y
         seen.add(tuple(support.round().int().flatten().tolist()))
     assert len(seen) == 8
 
@@ -162,16 +164,16 @@ def test_tasks_distorted_together_are_each_as_alone():
     def task(count: int) -> Task:
         pixels = torch.rand(count, 3, 20, 20, generator=rng(count))
         groups = [Group(torch.arange(k), pixels[:k], torch.ones(k, 1), None) for k in (count - 1, count)]
-        support, query = (Features((g,), 0, len(g.first)) for g in groups)
-        return Task(support, torch.ones(count - 1, 1), query, torch.ones(count, 1))
+        sides = (Features((g,), 0, len(g.first)) for g in groups)
+        return Task(*(Examples(x, torch.ones(x.count, 1), Classes(("a",))) for x in sides))
 
     tasks = [task(2), task(4), task(3)]
     together = distorted(tasks, 0.8, [rng(i) for i in range(3)])
     for i, (own, moved) in enumerate(zip(tasks, together, strict=True)):
         (alone,) = distorted([own], 0.8, [rng(i)])
         for side in ("support", "query"):
-            a, b = (getattr(t, side).groups[0].first for t in (alone, moved))
-            assert len(a) == len(getattr(own, side).groups[0].first)
+            a, b = (getattr(t, side).x.groups[0].first for t in (alone, moved))
+            assert len(a) == len(getattr(own, side).x.groups[0].first)
             torch.testing.assert_close(a, b)
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import pytest
 
 import meta_demo
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.core.errors import UserError
+from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.words import LANGUAGES, catalogue, language, text
 
 PACKAGE = Path(meta_demo.__file__).parent
@@ -55,7 +56,8 @@ def test_every_key_says_the_same_in_both_languages(key: str) -> None:
     assert all(text(key, lang, **values) for lang in LANGUAGES)
 
 
-KNOBS = [(name, k) for name, cls in sorted(REGISTRY.items()) for k in cls.Config.knobs()]
+CONFIGS = {"plan": Plan, "task plan": TaskPlan} | {name: cls.Config for name, cls in sorted(REGISTRY.items())}
+KNOBS = [(name, k) for name, config in CONFIGS.items() for k in config.knobs()]
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))

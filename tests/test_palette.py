@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from meta_demo.algorithms.base import REGISTRY
-from meta_demo.ui import palette, theme
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.ui import theme
 from meta_demo.ui.palette import CLASS_COLOURS, TONES, Mark, algorithm_names, class_colour, mark, mark_of
 
 FAMILIES = {
@@ -68,13 +68,8 @@ def test_a_new_algorithm_changes_no_other(monkeypatch: pytest.MonkeyPatch) -> No
     assert {name: mark(name) for name in before} == before
 
 
-def test_a_family_is_a_word_of_the_class_or_the_folder_it_lies_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    named = type("Named", (REGISTRY["maml"],), {"family": "memory"})
-    loose = type("Loose", (REGISTRY["maml"],), {"__module__": "mine", "family": ""})
-    monkeypatch.setitem(REGISTRY, "named", named)
-    monkeypatch.setitem(REGISTRY, "loose", loose)
-    assert (palette.family("named"), palette.family("loose")) == ("memory", "")
-    assert palette.family("maml") == "gradient" and palette.family("protonet") == "metric"
+def test_marks_follow_from_the_registered_family() -> None:
+    assert {name: mark(name) for name in algorithm_names()} == {n: MARKS[n] for n in algorithm_names()}
 
 
 def test_the_algorithms_of_today_have_a_colour_each() -> None:

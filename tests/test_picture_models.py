@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from meta_demo.algorithms.metric.protonet import PrototypesConfig, PrototypicalNetwork
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.backbones.scopes import own_weights
+from meta_demo.backbones.scopes import SCOPES, Reach
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
@@ -96,7 +96,7 @@ def test_any_boundary_equals_the_whole_model(backbone, architecture):
 
 
 def test_other_weights_take_the_place_of_the_models_own(backbone):
-    start = own_weights(backbone, "last_n", 2, 0, torch.Generator())
+    start = SCOPES["last_n"].weights(backbone, Reach(2, 1), torch.Generator())
     features = backbone.features(PICTURES, 1)
     same, moved = (backbone.forward(features, {n: w * by for n, w in start.items()}) for by in (1.0, 1.1))
     assert torch.allclose(same, backbone.forward(features, {}))
@@ -182,6 +182,6 @@ def test_a_picture_looked_at_more_than_once_is_the_mean_of_its_looks(folder_of):
             torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
     rows = [Example(p, str(i)) for i, p in enumerate(PICTURES)]
     task = to_task(thrice, Episode(tuple(rows), tuple(rows)))
-    *_, last = thrice.adapt(task.support, task.support_y)
-    assert thrice.predict(last, task.query).argmax(1).tolist() == [0, 1, 2]
+    *_, last = thrice.adapt(task.support)
+    assert thrice.predict(last, task.query.x).argmax(1).tolist() == [0, 1, 2]
     assert torch.isfinite(thrice.meta_loss(task))

@@ -10,9 +10,11 @@ import pytest
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import wilson
+from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
-from meta_demo.learning.outer import Plan, Progress
+from meta_demo.learning.outer import Progress
+from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe
 from meta_demo.modalities.text.page import TextSide
 from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
@@ -27,12 +29,10 @@ def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: User
         step=step,
         steps=steps,
         support_loss=1 / (step + 1),
-        support_accuracy=0.5,
-        support_count=8,
+        support_score=Score(0.5, *wilson(0.5, 8), 8),
         query_loss=0.7 if query else None,
-        query_accuracy=0.75 if query else None,
-        query_count=query,
-        probabilities=np.zeros((query, 2), np.float32),
+        query_score=Score(0.75, *wilson(0.75, query), query) if query else None,
+        outputs=np.zeros((query, 2), np.float32),
         seconds={"features": 0.1, "adapt": 0.2, "predict": 0.1},
         error=error,
     )
@@ -117,7 +117,7 @@ def test_visitor_text_is_escaped_in_predictions() -> None:
     assert class_colour(0) in shown
 
 
-RECIPE = Recipe([], [Source("x", {"a": (), "b": (), "c": ()})], Plan(steps=40, valid_episodes=50), "maml", n_way=5)
+RECIPE = Recipe([], [Source("x", {"a": (), "b": (), "c": ()})], Plan(steps=40, valid_episodes=50), "maml")
 
 
 def outer(steps: int = 20, gain: float = 0.01) -> list[Progress]:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import QUERY, SUPPORT
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.serving.requests import NOT_TRAINED, Request
@@ -25,7 +25,7 @@ REQUEST = Request(EPISODE, algorithms=ALL)
 
 
 def figures(snapshots):
-    return [(s.algorithm, s.step, s.support_loss, s.query_loss, s.probabilities.tobytes()) for s in snapshots]
+    return [(s.algorithm, s.step, s.support_loss, s.query_loss, s.outputs.tobytes()) for s in snapshots]
 
 
 def test_snapshots_arrive_side_by_side(service):
@@ -37,9 +37,9 @@ def test_snapshots_arrive_side_by_side(service):
         assert [s.step for s in own] == list(range(own[0].steps + 1))
         assert own[-1].last and not any(s.last for s in own[:-1])
     for s in snapshots:
-        assert s.probabilities.shape == (3, 3)
-        np.testing.assert_allclose(s.probabilities.sum(1), 1, rtol=1e-5)
-        assert (s.support_count, s.query_count) == (6, 3)
+        assert s.outputs.shape == (3, 3)
+        np.testing.assert_allclose(s.outputs.sum(1), 1, rtol=1e-5)
+        assert (s.support_score.count, s.query_score.count) == (6, 3)
 
 
 def test_equal_requests_equal_bits():
@@ -60,7 +60,7 @@ def test_a_forgetful_cache_changes_nothing(service):
     texts = ["money is missing", "the courier has not come"]
     assert figures(forgetful.adapt_stream(REQUEST)) == figures(service.adapt_stream(REQUEST))
     for a, b in zip(forgetful.predict(REQUEST, texts, 2), service.predict(REQUEST, texts, 2), strict=True):
-        assert a.probabilities.tobytes() == b.probabilities.tobytes()
+        assert a.outputs.tobytes() == b.outputs.tobytes()
         assert a.similarity.tobytes() == b.similarity.tobytes()
 
 
@@ -72,12 +72,12 @@ def test_threads_neither_disturb_each_other_nor_the_weights():
         replace(REQUEST, algorithms=(name,), seed=seed) for seed in range(4) for name in ("maml", "finetune", "anil")
     ]
     alone = [figures(fresh.adapt_stream(r)) for r in requests]
-    lone_prediction = fresh.predict(requests[0], ["late parcel"])[0].probabilities.tobytes()
+    lone_prediction = fresh.predict(requests[0], ["late parcel"])[0].outputs.tobytes()
     with ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(lambda r=r: figures(fresh.adapt_stream(r))) for r in requests]
         predictions = [pool.submit(fresh.predict, requests[0], ["late parcel"]) for _ in range(4)]
         assert [run.result() for run in runs] == alone
-        assert {p.result()[0].probabilities.tobytes() for p in predictions} == {lone_prediction}
+        assert {p.result()[0].outputs.tobytes() for p in predictions} == {lone_prediction}
     for name, p in fresh.backbone("minilm").model.named_parameters():
         assert torch.equal(p, base[name])
 
@@ -106,8 +106,8 @@ def test_divergence_is_caught_named_and_survived(service):
     assert bad.error is not None and bad.last
     assert f"step {good.step + 1}" in str(bad.error) and "maml" in str(bad.error)
     assert bad.step == good.step and bad.support_loss == good.support_loss
-    assert np.isfinite(bad.probabilities).all()
-    assert np.isfinite(service.predict(request, ["hello"])[0].probabilities).all()
+    assert np.isfinite(bad.outputs).all()
+    assert np.isfinite(service.predict(request, ["hello"])[0].outputs).all()
     report, errors = service.report(request)
     assert len(errors) == 1 and json.loads(json.dumps(report, allow_nan=False))
 
@@ -115,7 +115,8 @@ def test_divergence_is_caught_named_and_survived(service):
 def test_the_report_is_the_contract(service):
     report, errors = service.report(REQUEST)
     assert not errors
-    assert report.keys() == {"model", "device", "labels", "results"}
+    assert report.keys() == {"model", "device", "objective", "labels", "notes", "results"}
+    assert (report["objective"], report["notes"]) == ("classes", [])
     assert report["labels"] == list(NAMES) and report["device"] == "cpu" and report["model"] == "minilm"
     assert [r["algorithm"] for r in report["results"]] == list(ALL)
     for result in report["results"]:
@@ -138,15 +139,15 @@ def test_without_a_checkpoint_it_says_so(service):
 def test_queries_without_labels(service):
     episode = make_episode(EPISODE.support, [Example("what now"), Example("parcel lost", "delivery")])
     snapshot = next(iter(service.adapt_stream(replace(REQUEST, episode=episode, algorithms=("protonet",)))))
-    assert snapshot.query_count == 1 and snapshot.probabilities.shape == (2, 3)
+    assert snapshot.query_score.count == 1 and snapshot.outputs.shape == (2, 3)
     bare = make_episode(EPISODE.support)
     snapshot = next(iter(service.adapt_stream(replace(REQUEST, episode=bare, algorithms=("protonet",)))))
-    assert snapshot.query_accuracy is None and snapshot.probabilities.shape == (0, 3)
+    assert snapshot.query_score is None and snapshot.outputs.shape == (0, 3)
 
 
 def test_prediction_leans_on_the_right_example(service):
     (prediction,) = service.predict(replace(REQUEST, algorithms=("protonet",)), ["I forgot my password"])
-    assert prediction.probabilities.argmax() == 2
+    assert prediction.outputs.argmax() == 2
     assert EPISODE.support[int(prediction.similarity.argmax())].content == "I forgot my password"
 
 

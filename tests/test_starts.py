@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint

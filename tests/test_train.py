@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,13 +17,16 @@ import torch
 from conftest import tiny_backbone
 from safetensors.torch import load_file
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
 from meta_demo.data.sampler import VALID, Fixed, Sampler
 from meta_demo.data.sources import hold_out, load_source
 from meta_demo.learning import checkpoint
-from meta_demo.learning.outer import STATE, Plan, train
+from meta_demo.learning.outer import Run
+from meta_demo.learning.plan import Plan
+from meta_demo.learning.saved_run import STATE
+from meta_demo.objectives.classes import Classes
 
 PLAN = Plan(steps=6, meta_batch=2, lr=1e-2, save_every=2, valid_every=3, valid_episodes=4)
 TRAIN_ON, VALID_ON = hold_out([load_source("builtin:school")], seed=0)
@@ -37,11 +41,11 @@ def build(name: str = "protonet", dtype: torch.dtype = torch.float64, **knobs):
     return cls(tiny_backbone(dtype=dtype), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known}))
 
 
-def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, **options):
+def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, resume: bool = False):
     """All progress of a run, or of its first steps."""
     algorithm = algorithm or build()
     seen = []
-    for progress in train(algorithm, TASKS, EPISODES, plan, output, **options):
+    for progress in Run(algorithm, TASKS, EPISODES, plan, output).train(resume=resume):
         seen.append(progress)
         if stop_after is not None and progress.step == stop_after:
             break
@@ -62,7 +66,7 @@ def test_training_lowers_the_loss(tmp_path):
     """On a handful of texts, which can be learned by heart."""
     few = replace(TRAIN_ON[0], classes={label: texts[:4] for label, texts in list(TRAIN_ON[0].classes.items())[:3]})
     algorithm, plan = build(scope="all"), replace(PLAN, steps=40, valid_every=40)
-    progress = train(algorithm, Sampler([few], Fixed(3, 1, 2), seed=0), EPISODES, plan, tmp_path)
+    progress = Run(algorithm, Sampler([few], Fixed(3, 1, 2), seed=0), EPISODES, plan, tmp_path).train()
     losses = [p.loss for p in progress if p.loss is not None]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
@@ -78,6 +82,10 @@ def test_a_resumed_run_ends_at_the_same_bits(name, plan, tmp_path):
     assert cards[0]["weights_sha256"] == cards[1]["weights_sha256"] and cards[0]["validation"] == cards[1]["validation"]
 
 
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch 2.8 has no Muon")
+
+
+@needs_muon
 def test_muon_takes_the_matrices_and_resumes_to_the_same_bits(tmp_path):
     plan = replace(PLAN, muon=True)
     run(tmp_path / "whole", build(scope="all"), plan)
@@ -87,6 +95,53 @@ def test_muon_takes_the_matrices_and_resumes_to_the_same_bits(tmp_path):
     assert whole.keys() == cut.keys() and all(torch.equal(whole[k], cut[k]) for k in whole)
     slots = {name.rpartition(".")[2] for name in whole if name.startswith("optimizer.")}
     assert slots == {"step", "exp_avg", "exp_avg_sq", "momentum_buffer"}
+
+
+def test_muon_is_refused_with_the_remedy_where_torch_has_none(tmp_path, monkeypatch, capsys):
+    """Before the model is loaded, and before anything is written."""
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    monkeypatch.setattr("meta_demo.backbones.loading.load_backbone", lambda *_, **__: pytest.fail("too late"))
+    assert main(command(tmp_path / "new", "--muon")) == 2
+    assert "torch 2.9 or newer" in capsys.readouterr().err and not (tmp_path / "new").exists()
+    with pytest.raises(UserError, match=re.escape(f"this is torch {torch.__version__}")):
+        run(tmp_path / "new", plan=replace(PLAN, muon=True))
+
+
+class WithHeads(REGISTRY["protonet"]):
+    """Learns a number of its own for every source, which only training needs; `asked` counts how often it saw them."""
+
+    transient = ("heads",)
+    asked = 0
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.heads_beside = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
+
+    def prepare(self, sources):
+        self.asked += 1
+        start = {source.name: torch.nn.Parameter(torch.zeros(3, dtype=torch.float64)) for source in sources}
+        self.heads = torch.nn.ParameterDict(start)
+
+    def meta_losses(self, tasks):
+        pull = sum((w - 1).square().sum() for w in (*self.heads.values(), self.heads_beside + 1))
+        yield from (loss + pull for loss in super().meta_losses(tasks))
+
+
+def test_an_algorithm_sees_its_sources_and_leaves_what_they_need_out_of_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setitem(REGISTRY, "protonet", WithHeads)
+    algorithm, _ = run(tmp_path, build(), replace(PLAN, keep="last"), stop_after=4)
+    head = f"heads.{TRAIN_ON[0].name}"
+    state, kept = load_file(tmp_path / STATE), load_file(tmp_path / "weights.safetensors")
+    assert algorithm.asked == 1 and state[f"now.{head}"].ne(0).all() and "optimizer.0.0.step" in state
+    assert set(algorithm.state_dict()) - set(kept) == {head} and "heads_beside" in kept
+    assert checkpoint.load(tmp_path, algorithm.backbone).asked == 0
+    resumed, seen = run(tmp_path, build(), replace(PLAN, keep="last"), stop_after=2, resume=True)
+    assert seen[0].step == 2 and torch.equal(resumed.state_dict()[head], state[f"now.{head}"])
+
+
+def test_the_better_start_is_kept_and_the_earlier_of_equals():
+    assert Classes.better(0.6, 0.5) and not Classes.better(0.5, 0.5) and not Classes.better(0.4, 0.5)
+    assert Classes.better(0.0, None)
 
 
 def test_the_running_mean_is_what_is_kept(tmp_path):
@@ -233,7 +288,13 @@ def test_two_processes_train_as_one_does(tmp_path):
         (["--n-way", "9"], "8 classes, fewer than 9"),
         (["--k-shot", "13"], "13 to learn from and 2 to ask about"),
         (["--classes", "nothing.json:train"], "check the path"),
-        (["--steps", "0"], "--steps is 0"),
+        (["--steps", "0"], "--steps is 0: give a number of at least 1."),
+        (["--lr", "nan"], "--lr is nan: give a number of at least 0.0."),
+        (["--ema", "1"], "The knob “--ema” is 1.0: give a number from 0 to 0.9999."),
+        (["--within", "-1"], "The knob “--within” is -1.0: give a number from 0 to 1."),
+        (["--minutes", "-1"], "--minutes is -1.0: give a number of at least 0."),
+        (["--keep", "middle"], "--keep"),
+        (["--seed", "-1"], "The seed is -1"),
         (["--start", "/no/such/folder"], "card.json"),
         (["--algorithm", "magic"], "magic"),
         (

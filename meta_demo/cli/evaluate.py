@@ -17,6 +17,7 @@ from meta_demo.cli.flags import (
     Json,
     Model,
     Names,
+    Queries,
     Seed,
     changed_knobs,
     check_number,
@@ -39,7 +40,7 @@ class Evaluate:
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
     n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
     k_shot: Annotated[str, arg(help=text("cli.evaluate.k_shot"))] = "1"
-    n_query: Annotated[int, arg(help=text("cli.train.n_query"))] = 5
+    n_query: Queries = 5
     episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
     steps: Annotated[str, arg(help=text("cli.evaluate.steps"))] = ""
     names: Annotated[bool, arg(help=text("cli.names"))] = False
@@ -121,7 +122,7 @@ class Evaluate:
 
     def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
-        from meta_demo.algorithms.base import get_algorithm
+        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.data.fingerprints import recognised
         from meta_demo.learning import checkpoint
 
@@ -140,15 +141,15 @@ class Evaluate:
         """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
 
-        from meta_demo.algorithms.base import get_algorithm
+        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.learning import checkpoint
         from meta_demo.learning.evaluate import follow, summary
         from meta_demo.serving.requests import NOT_TRAINED
 
         knobs = changed_knobs(self, name)
-        loops = any(k.name == "inner_steps" for k in get_algorithm(name).Config.knobs())
+        loops = get_algorithm(name).steps_knob
         if steps and loops:
-            knobs["inner_steps"] = steps[-1]
+            knobs[loops] = steps[-1]
         algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed).requires_grad_(False)
         run = follow(algorithm, episodes, steps, processes=processes)
         shown = processes.is_main and sys.stderr.isatty()

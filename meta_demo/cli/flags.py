@@ -5,24 +5,51 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 from tyro.conf import arg
 
-from meta_demo.algorithms.base import REGISTRY
-from meta_demo.core.config import Knob
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.config import MAX_SEED, Config, Knob
 from meta_demo.core.errors import UserError
-from meta_demo.serving.requests import MAX_SEED
+from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.words import text
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
 Model = Annotated[str | None, arg(metavar="NAME", help=text("cli.adapt.model"))]  # None: the bundled one
 Names = Annotated[str, arg(help=text("cli.adapt.algorithms"))]
-Seed = Annotated[int, arg(help=text("cli.adapt.seed"))]
+Seed = Annotated[int, arg(help=Plan.knob("seed").explained("en"))]
+Queries = Annotated[int, arg(help=TaskPlan.knob("n_query").explained("en"))]
+
+C = TypeVar("C", bound=Config)
+
+
+def with_flags(*configs: type[Config]) -> Callable[[type[Any]], type[Any]]:
+    """Class decorator: gives a command a flag for every knob of `configs`, `--meta-batch` and so on, made from the knobs themselves."""
+
+    def add(command: type[Any]) -> type[Any]:
+        flags = [(k.name, _own_flag(k), field(default=k.default)) for config in configs for k in config.knobs()]
+        return make_dataclass(command.__name__, flags, bases=(command,))
+
+    return add
+
+
+def _own_flag(k: Knob) -> Any:
+    """The type of a flag that is a command's own: it has the knob's default, and None only where the knob has."""
+    kind: Any = Literal[k.choices] if k.choices else k.kind
+    return Annotated[kind | None if k.default is None else kind, arg(help=k.explained("en"))]
+
+
+def spelt(config: type[C], command: Any) -> C:
+    """The configuration that a command's own flags spell; raises UserError naming the flag whose value is none of its knob's."""
+    values = {k.name: getattr(command, k.name) for k in config.knobs()}
+    for k in config.knobs():
+        k.checked(values[k.name], "--" + k.name.replace("_", "-"))
+    return config(**values)
 
 
 def with_knobs(command: type[Any]) -> type[Any]:
@@ -37,9 +64,9 @@ def with_knobs(command: type[Any]) -> type[Any]:
 
 def _flag(k: Knob) -> Any:
     """The type of a knob's flag; None, when it is not given, leaves the knob as the algorithm or its checkpoint has it."""
-    kind = "|".join(k.choices) or type(k.default).__name__.upper()
+    kind = "|".join(k.choices) or k.kind.__name__.upper()
     hint = text("cli.default", default=k.default)
-    return Annotated[type(k.default) | None, arg(help=k.explained("en"), metavar=kind, help_behavior_hint=hint)]
+    return Annotated[k.kind | None, arg(help=k.explained("en"), metavar=kind, help_behavior_hint=hint)]
 
 
 def changed_knobs(command: Any, name: str) -> dict[str, Any]:
@@ -71,7 +98,7 @@ def check_seed(seed: int) -> None:
 def check_number(flag: str, value: float, lo: float) -> None:
     """Raises UserError when the number given to `flag` is below `lo`."""
     if not value >= lo:
-        raise UserError("flag_number", flag=flag, value=value, lo=lo)
+        raise UserError("number_least", name=flag, value=value, lo=lo)
 
 
 @contextmanager

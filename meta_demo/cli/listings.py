@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from meta_demo.algorithms.base import REGISTRY, Algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import BROKEN, REGISTRY
 from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.cli.flags import Json, write_json
 from meta_demo.learning import checkpoint
@@ -18,9 +20,11 @@ class Algorithms:
 
     def run(self) -> int:
         rows = [_describe(name, cls) for name, cls in sorted(REGISTRY.items())]
-        write_json(self.json, {"algorithms": rows})
+        write_json(self.json, {"algorithms": rows, "broken": BROKEN})
         for row in rows:
             print(f"{row['name']:<12} {row['title']} ({row['paper']})")
+        for module, reason in BROKEN.items():
+            print(text("cli.broken", module=module, reason=reason), file=sys.stderr)
         return 0
 
 

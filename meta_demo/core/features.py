@@ -1,4 +1,4 @@
-"""Task and Features: what the frozen prefix hands to the adaptable suffix, bucketed by width so that little is padding."""
+"""Features: what the frozen prefix hands to the adaptable suffix, bucketed by width so that little is padding."""
 
 from __future__ import annotations
 
@@ -115,13 +115,3 @@ class Features:
         """One [b, ...] tensor per group -> [count, ...] in the order of the inputs."""
         order = torch.cat([group.index for group in self.groups])
         return torch.cat(rows)[order.argsort()]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One few-shot task: support and query features with one-hot labels [S, N] and [Q, N]."""
-
-    support: Features
-    support_y: Tensor
-    query: Features
-    query_y: Tensor

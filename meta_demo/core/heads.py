@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-
-
-def one_hot(labels: list[int], n_way: int, like: Tensor) -> Tensor:
-    """Class numbers as [S, N] rows of zeros and a one, in the dtype and on the device of `like`."""
-    return torch.eye(n_way, dtype=like.dtype, device=like.device)[labels]
 
 
 def prototypes(z: Tensor, y: Tensor) -> Tensor:
@@ -41,8 +35,3 @@ def shared_head(vector: Tensor, n_way: int) -> dict[str, Tensor]:
 def linear(z: Tensor, head: dict[str, Tensor]) -> Tensor:
     """Logits [B, N] of embeddings z [B, D]."""
     return z @ head["head.weight"].T + head["head.bias"]
-
-
-def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    """Mean over rows of -sum_n y_n log p_n; logits and one-hot y [B, N] -> []."""
-    return -(y * logits.log_softmax(-1)).sum(-1).mean()

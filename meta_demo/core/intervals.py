@@ -1,8 +1,10 @@
-"""Intervals: no accuracy is shown without one."""
+"""Intervals: no figure is shown without one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
+from statistics import fmean, stdev
 
 Z95 = 1.959964
 
@@ -13,3 +15,9 @@ def wilson(accuracy: float, count: int) -> tuple[float, float]:
     spread = Z95 * sqrt(accuracy * (1 - accuracy) / count + Z95**2 / (4 * count**2))
     scale = 1 + Z95**2 / count
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and half the width of its 95 % interval: 1.96 standard errors."""
+    spread = stdev(values) if len(values) > 1 else 0.0
+    return fmean(values), Z95 * spread / len(values) ** 0.5

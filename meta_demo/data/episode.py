@@ -11,7 +11,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from meta_demo.core.errors import UserError
+from meta_demo.core.objective import Objective
 from meta_demo.modalities.content import Content, Picture, identity, is_blank
+from meta_demo.objectives.classes import Classes
 
 MAX_CLASSES = 50
 MAX_NAME = 80  # characters
@@ -39,6 +41,11 @@ class Episode:
     def labels(self) -> tuple[str, ...]:
         """The classes, in order of first appearance in the support set."""
         return tuple(dict.fromkeys(row.label for row in self.support if row.label is not None))
+
+    @property
+    def objective(self) -> Objective:
+        """What a label of this task is."""
+        return Classes.of([row.label for row in self.support if row.label is not None])
 
     @property
     def modality(self) -> str:

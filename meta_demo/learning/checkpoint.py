@@ -20,8 +20,10 @@ from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from meta_demo.algorithms.base import Algorithm, get_algorithm
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.errors import UserError
 
 FORMAT = 1
@@ -43,7 +45,7 @@ class Card(BaseModel):
 
 def save(algorithm: Algorithm, folder: Path, **record: Any) -> None:
     """Write `algorithm` to `folder`; `record` goes into the card as it is. Raises UserError when the folder cannot be written."""
-    weights = {name: w.detach() for name, w in algorithm.state_dict().items()}
+    weights = {name: w.detach() for name, w in algorithm.lasting.items()}
     digest = write_tensors(folder / WEIGHTS, weights)
     card = Card(
         format=FORMAT,
@@ -85,8 +87,9 @@ def export(algorithm: Algorithm, folder: Path) -> None:
 
     Raises UserError unless the whole model is the algorithm's own, or when the folder cannot be written.
     """
-    if algorithm.config.scope != "model":
-        raise UserError("export_scope", scope=algorithm.config.scope)
+    scope = getattr(algorithm.config, "scope", "head")
+    if not SCOPES[scope].whole:
+        raise UserError("export_scope", scope=scope)
     model: Any = algorithm.backbone.model
     weights = {name: w.detach() for name, w in algorithm.body.items()}
     try:
@@ -121,7 +124,7 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
         made, value = card.config.get(name), (changes or {}).get(name)
         if value not in (None, made):
             raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
-    algorithm = cls(backbone, config)
+    algorithm: Algorithm = cls(backbone, config)
     _fill(algorithm, folder, card, exact=True)
     return algorithm
 
@@ -143,14 +146,14 @@ def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> Non
         weights = deserialize(content)
     except (OSError, SafetensorError) as error:
         raise UserError("checkpoint_damaged", folder=folder) from error
-    own = algorithm.state_dict()
+    own = algorithm.lasting
     if not exact:
         own, weights = ({n: w for n, w in side.items() if n.startswith("_body.")} for side in (own, weights))
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
     if wrong or not all(bool(torch.isfinite(w).all()) for w in weights.values()):
         raise UserError("checkpoint_tensors", folder=folder, names=", ".join(wrong[:3]) or "NaN")
-    algorithm.load_state_dict(weights, strict=exact)
+    algorithm.load_state_dict(weights, strict=False)  # all that lasts, as was checked above
 
 
 def shipped(model: str, algorithm: str) -> Path | None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from meta_demo.core.errors import UserError
 
 NARROW = 16  # a matrix with a shorter side is a table or a low-rank factor: orthogonal steps have no meaning there
 
 
 class Optimizer:
-    """One or two torch optimizers as one; `tensors` and `load` are its memory."""
+    """One or two torch optimizers as one; `tensors` and `load` are its memory. Raises UserError where this torch has no Muon."""
 
     def __init__(self, parameters: Iterable[tuple[str, nn.Parameter]], *, weight_decay: float, muon: bool) -> None:
+        muon_class = find_muon() if muon else None
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for name, p in parameters:
             (matrices if muon and _is_matrix(name, p) else others).append(p)
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, weight_decay=weight_decay)]
-        if matrices:
+        if muon_class and matrices:
             # Jordan et al. 2024; its steps scaled to be as large as AdamW's, so that one rate suits both (Liu et al. 2025).
-            self._parts.append(torch.optim.Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+            self._parts.append(muon_class(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
 
     def zero_grad(self) -> None:
         for part in self._parts:
@@ -50,6 +54,14 @@ class Optimizer:
             memory[int(k)].setdefault(int(i), {})[slot] = tensor.cpu() if slot == "step" else tensor
         for part, state in zip(self._parts, memory, strict=True):
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def find_muon() -> Any:
+    """torch's own Muon; raises UserError where torch is older than it."""
+    found = getattr(torch.optim, "Muon", None)
+    if found is None:
+        raise UserError("no_muon", version=torch.__version__)
+    return found
 
 
 def _is_matrix(name: str, p: nn.Parameter) -> bool:

@@ -1,7 +1,7 @@
 """A training put together: from sources and settings to the outer loop, for the command line and the page alike.
 
 Here: what to train on and to validate on, and a visitor's training with a folder of its own. Not here: the outer loop itself
-(`train.py`), flags and widgets.
+(`outer.py`), its knobs (`plan.py`), flags and widgets.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from threading import Event, Lock
 from typing import Any
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example
+from meta_demo.data.episode import Example
 from meta_demo.data.fingerprints import fingerprint
-from meta_demo.data.sampler import VALID, Fixed, Sampler, Shape, Variable
+from meta_demo.data.sampler import VALID, Fixed, Sampler
 from meta_demo.data.sources import BUILTIN, Source, check_apart, hold_out, load_source, make_source, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
-from meta_demo.learning.outer import Plan, Progress, train
+from meta_demo.learning.optimizers import find_muon
+from meta_demo.learning.outer import Progress, Run
+from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.processes import Processes
 from meta_demo.modalities.content import Content
 
@@ -39,7 +40,7 @@ _SEAT = Lock()  # one training at a time: each takes every core there is
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to learn a start from, and how. `sampler` is fixed or variable; `start` is none, auto or a checkpoint's folder.
+    """What to learn a start from, and how. `start` is none, auto or a checkpoint's folder.
 
     Of `unlabelled` examples clusters are made that count as classes to train on.
     """
@@ -49,51 +50,20 @@ class Recipe:
     plan: Plan
     algorithm: str
     knobs: dict[str, Any] = field(default_factory=dict)
+    task: TaskPlan = field(default_factory=TaskPlan)
     start: str = "none"
     from_scratch: bool = False  # whether the model's own weights are random
-    sampler: str = "fixed"
-    n_way: int = 5
-    k_shot: int = 1
-    n_query: int = 5
-    within: float = 0.0
-    mix: str = "uniform"
-    temperature: float = 2.0
     unlabelled: Sequence[Content] = ()
-
-    @property
-    def shape(self) -> Shape:
-        if self.sampler == "variable":
-            return Variable(max_way=max(self.n_way, 5), n_query=self.n_query)
-        return Fixed(self.n_way, self.k_shot, self.n_query)
-
-    @property
-    def mixture(self) -> dict[str, Any]:
-        """How tasks are drawn from several sources."""
-        return {"mix": self.mix, "temperature": self.temperature, "within": self.within}
 
     @property
     def tasks(self) -> Sampler:
         """The tasks to train on."""
-        return Sampler(self.train_on, self.shape, self.plan.seed, **self.mixture)
+        return Sampler(self.train_on, self.task.shape, self.plan.seed, **self.task.mixture)
 
     @property
     def valid_ways(self) -> int:
-        return min(VALID_WAYS, self.n_way, *(len(s.classes) for s in self.validate_on))
-
-
-@dataclass(frozen=True)
-class Training:
-    """Everything the outer loop takes; `record` is what the card says of it."""
-
-    algorithm: Algorithm
-    tasks: Sampler
-    valid: list[Episode]
-    plan: Plan
-    record: dict[str, Any]
-
-    def run(self, output: Path, **arguments: Any) -> Iterator[Progress]:
-        """The outer loop into `output`; `arguments` are those of `train`."""
-        return train(self.algorithm, self.tasks, self.valid, self.plan, output, record=self.record, **arguments)
+        """Classes in a validation task."""
+        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on))
 
 
 def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
@@ -106,11 +76,23 @@ def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) 
     return kept, held_out
 
 
-def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
-    """Raises UserError where the sources do not fit, before the model is asked for."""
-    tasks = recipe.tasks
-    shape = Fixed(recipe.valid_ways, recipe.k_shot, recipe.n_query)
-    validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=recipe.within)
+def prepare(
+    recipe: Recipe,
+    backbone: Callable[[], Backbone],
+    output: Path,
+    *,
+    about: dict[str, Any] | None = None,
+    group: Processes | None = None,
+) -> Run:
+    """The run that trains by `recipe` into `output`; what the card tells of its making is `about`, `group` are its processes.
+
+    Raises UserError where the sources do not fit or this torch is too old, before the model is asked for.
+    """
+    tasks, task = recipe.tasks, recipe.task
+    shape = Fixed(recipe.valid_ways, task.k_shot, task.n_query)
+    validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=task.within)
+    if recipe.plan.muon:
+        find_muon()
     algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
     folder = Path(recipe.start) if recipe.start not in ("none", "auto") else None
     if recipe.start == "auto":
@@ -119,19 +101,18 @@ def prepare(recipe: Recipe, backbone: Callable[[], Backbone]) -> Training:
         checkpoint.warm_start(algorithm, folder)
     if recipe.unlabelled:
         unlabelled = apart(recipe.unlabelled, recipe.validate_on)
-        found = clustered(algorithm, unlabelled, recipe.shape, recipe.plan.seed)
+        found = clustered(algorithm, unlabelled, task.shape, recipe.plan.seed)
         tasks = replace(tasks, sources=[*tasks.sources, *found])
     if recipe.plan.distort and (algorithm.boundary or algorithm.backbone.inputs.modality != "picture"):
         raise UserError("distort_pixels")
     record = {
         "sources": [_described(s) for s in tasks.sources],
         "validated_on": [_described(s) for s in recipe.validate_on],
-        "tasks": {"sampler": recipe.sampler, **vars(recipe.shape), **recipe.mixture},
+        "tasks": {"sampler": task.sampler, **vars(task.shape), **task.mixture},
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
-    return Training(
-        algorithm, tasks, [validation.draw(i) for i in range(recipe.plan.valid_episodes)], recipe.plan, record
-    )
+    valid = [validation.draw(i) for i in range(recipe.plan.valid_episodes)]
+    return Run(algorithm, tasks, valid, recipe.plan, output, record, about or {}, group or Processes())
 
 
 def load_packs(names: Sequence[str]) -> Source:
@@ -172,9 +153,9 @@ class Attempt:
             raise UserError("training_busy")
         try:
             about = {"command": "the page's Meta-train tab", "date": datetime.now(UTC).date().isoformat()}
-            training = prepare(self.recipe, backbone)
-            self.tasks = training.tasks
-            yield from training.run(self.folder, about=about, processes=_Stoppable(self._ended))
+            run = prepare(self.recipe, backbone, self.folder, about=about, group=_Stoppable(self._ended))
+            self.tasks = run.tasks
+            yield from run.train()
         finally:
             _SEAT.release()
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from meta_demo.backbones.loading import BUNDLED
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.objective import Objective, Score
 from meta_demo.data.episode import Episode
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 NOT_TRAINED = "not meta-trained"
-MAX_SEED = 2**63 - 1  # what a generator takes
 DEFAULT_ALGORITHMS = ("maml", "protonet", "finetune")
 
 
@@ -44,8 +44,8 @@ class Request:
 class Snapshot:
     """One algorithm after one inner step.
 
-    Losses in nats, accuracies as fractions of `support_count` and `query_count` examples; the query's are None where no query
-    has a label. `error` is set where the adaptation diverged: the figures are then the last good state's.
+    Losses in nats, and the scores of the support set and of those queries that have a label; both None where none has. `error` is set
+    where the adaptation diverged: the figures are then the last good state's.
     """
 
     algorithm: str
@@ -53,12 +53,10 @@ class Snapshot:
     step: int
     steps: int
     support_loss: float
-    support_accuracy: float
-    support_count: int
+    support_score: Score
     query_loss: float | None
-    query_accuracy: float | None
-    query_count: int
-    probabilities: Array  # [Q, N]
+    query_score: Score | None
+    outputs: Array  # [Q, O], as people read them: probabilities
     seconds: dict[str, float]  # "features" and "adapt" so far, "predict" of this step
     error: UserError | None = None
 
@@ -69,41 +67,46 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One algorithm's view of new inputs: probabilities [Q, N] and cosine similarity to every support example [Q, S]."""
+    """One algorithm's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S]."""
 
     algorithm: str
     step: int
-    probabilities: Array
+    outputs: Array
     similarity: Array
 
 
-def report(model: str, device: str, labels: Sequence[str], history: dict[str, list[Snapshot]]) -> dict[str, Any]:
-    """The `adapt --json` object from all snapshots of each algorithm."""
-    results = [_result(name, snapshots, labels) for name, snapshots in history.items()]
-    return {"model": model, "device": device, "labels": list(labels), "results": results}
+def report(
+    model: str, device: str, objective: Objective, notes: Sequence[Note], history: dict[str, list[Snapshot]]
+) -> dict[str, Any]:
+    """The `adapt --json` object from all snapshots of each algorithm, and what a person should know of the input."""
+    results = [_result(name, snapshots, objective) for name, snapshots in history.items()]
+    return {
+        "model": model,
+        "device": device,
+        "objective": objective.name,
+        "labels": list(objective.labels),
+        "notes": [note.message() for note in notes],
+        "results": results,
+    }
 
 
-def _result(name: str, snapshots: list[Snapshot], labels: Sequence[str]) -> dict[str, Any]:
-    last = snapshots[-1]
+def _result(name: str, snapshots: list[Snapshot], objective: Objective) -> dict[str, Any]:
+    last, measure = snapshots[-1], objective.measure
     steps = [
         {
             "step": s.step,
             "support_loss": s.support_loss,
-            "support_accuracy": s.support_accuracy,
+            f"support_{measure}": s.support_score.value,
             "query_loss": s.query_loss,
-            "query_accuracy": s.query_accuracy,
+            f"query_{measure}": s.query_score and s.query_score.value,
         }
         for s in snapshots
         if s.error is None
     ]
-    predictions = [
-        {"label": labels[int(row.argmax())], "probabilities": dict(zip(labels, map(float, row), strict=True))}
-        for row in last.probabilities
-    ]
     return {
         "algorithm": name,
         "checkpoint": last.checkpoint,
-        "predictions": predictions,
+        "predictions": objective.answers(last.outputs.tolist()),
         "steps": steps,
         "seconds": last.seconds,
     }

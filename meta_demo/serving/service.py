@@ -17,17 +17,18 @@ import torch
 from torch import Tensor
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from meta_demo.algorithms.base import Algorithm, State, get_algorithm
+from meta_demo.algorithms.base import Algorithm, State
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.config import MAX_SEED
 from meta_demo.core.device import choose_device, whole_setting
 from meta_demo.core.errors import Note, UserError
-from meta_demo.core.features import Features
-from meta_demo.core.heads import cross_entropy, one_hot
+from meta_demo.core.examples import Examples
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.content import Content
-from meta_demo.serving.requests import MAX_SEED, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class _Job:
     key: tuple[Any, ...]
     algorithm: Algorithm
     checkpoint: str
-    support: Features
-    y: Tensor  # [S, N]
+    support: Examples
     feature_seconds: float
 
 
@@ -53,11 +53,11 @@ class _Trajectory:
 
 @dataclass(frozen=True)
 class _Query:
-    """Inputs to predict, and the labels of those that have one."""
+    """Inputs to predict, and the targets of those that have a label."""
 
     contents: Sequence[Content]
     labelled: list[int]
-    y: Tensor  # [len(labelled), N]
+    y: Tensor  # [len(labelled), O]
 
 
 class Service:
@@ -117,7 +117,8 @@ class Service:
         for snapshot in self.adapt_stream(request):
             history[snapshot.algorithm].append(snapshot)
         errors = [steps[-1].error for steps in history.values() if steps[-1].error]
-        return report(request.model, str(self.device), request.episode.labels, history), errors
+        notes = self.notes(request)
+        return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
     def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
@@ -125,10 +126,10 @@ class Service:
         predictions = []
         for job in self._jobs(request):
             at, state = self._state(job, step)
-            x = job.algorithm.features(contents)
-            probabilities = job.algorithm.predict(state, x).softmax(-1)
-            similarity = job.algorithm.embed(state.tensors, x) @ self._support_embeddings(job, at, state).T
-            predictions.append(Prediction(job.algorithm.name, at, _array(probabilities), _array(similarity)))
+            z = job.algorithm.embed(state.tensors, job.algorithm.features(contents))
+            shown = job.support.objective.shown(job.algorithm.answer(state, z))
+            similarity = z @ self._support_embeddings(job, at, state).T
+            predictions.append(Prediction(job.algorithm.name, at, _array(shown), _array(similarity)))
         return predictions
 
     @torch.no_grad()
@@ -159,20 +160,20 @@ class Service:
         if known:
             return known
         folder = checkpoint.resolve(spec, request.model, cls.name)
-        algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False)
+        algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False).eval()
         started = time.perf_counter()
         x = algorithm.features([e.content for e in support])
         seconds = time.perf_counter() - started
-        labels = request.episode.labels
-        y = one_hot([labels.index(e.label or "") for e in support], len(labels), algorithm.log_scale)
-        job = _Job(key, algorithm, str(folder or NOT_TRAINED), x, y, seconds)
+        objective = request.episode.objective
+        y = objective.encode([e.label for e in support], algorithm.like)
+        job = _Job(key, algorithm, str(folder or NOT_TRAINED), Examples(x, y, objective), seconds)
         self.cache.put(key, job, size_of(list(algorithm.parameters())))
         return job
 
     def _query(self, request: Request, job: _Job) -> _Query:
-        labels, query = request.episode.labels, request.episode.query
+        query = request.episode.query
         labelled = [i for i, example in enumerate(query) if example.label is not None]
-        y = one_hot([labels.index(query[i].label or "") for i in labelled], len(labels), job.y)
+        y = job.support.objective.encode([query[i].label for i in labelled], job.algorithm.like)
         return _Query([e.content for e in query], labelled, y)
 
     def _snapshots(self, job: _Job, query: _Query) -> Iterator[Snapshot]:
@@ -212,7 +213,7 @@ class Service:
         key = (*job.key, "support", at)
         known: Tensor | None = self.cache.get(key)
         if known is None:
-            known = job.algorithm.embed(state.tensors, job.support)
+            known = job.algorithm.embed(state.tensors, job.support.x)
             self.cache.put(key, known, size_of(known))
         return known
 
@@ -232,7 +233,7 @@ def _adapt(job: _Job) -> Iterator[tuple[State, float, UserError | None]]:
     Raises UserError when the start itself is not finite.
     """
     elapsed, good, step = 0.0, None, 0
-    stream = job.algorithm.adapt(job.support, job.y)
+    stream = job.algorithm.adapt(job.support)
     while True:
         started = time.perf_counter()
         state = next(stream, None)
@@ -250,45 +251,37 @@ def _adapt(job: _Job) -> Iterator[tuple[State, float, UserError | None]]:
 
 
 def _finite(state: State) -> bool:
-    return all(bool(torch.isfinite(t).all()) for t in (_support_logits(state), *state.tensors.values()))
+    return all(bool(torch.isfinite(t).all()) for t in (_support_outputs(state), *state.tensors.values()))
 
 
-def _support_logits(state: State) -> Tensor:
+def _support_outputs(state: State) -> Tensor:
     """Those the algorithm computed on its way: outside meta-training every state has them."""
-    if state.support_logits is None:
-        raise ValueError("adapt() must set support_logits when graph is false")
-    return state.support_logits
+    if state.outputs is None:
+        raise ValueError("adapt() must set outputs when graph is false")
+    return state.outputs
 
 
 def _snapshot(
     job: _Job, query: _Query, state: State, step: int, elapsed: float, error: UserError | None = None
 ) -> Snapshot:
-    algorithm = job.algorithm
+    algorithm, objective = job.algorithm, job.support.objective
     started = time.perf_counter()
-    logits = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.y[:0]
+    out = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.support.y[:0]
     predict_seconds = time.perf_counter() - started
-    support_loss, support_accuracy = _scores(_support_logits(state), job.y)
-    query_loss, query_accuracy = _scores(logits[query.labelled], query.y) if query.labelled else (None, None)
+    support_out, asked = _support_outputs(state), out[query.labelled]
     return Snapshot(
         algorithm=algorithm.name,
         checkpoint=job.checkpoint,
         step=step,
-        steps=getattr(algorithm.config, "inner_steps", 0),
-        support_loss=support_loss,
-        support_accuracy=support_accuracy,
-        support_count=len(job.y),
-        query_loss=query_loss,
-        query_accuracy=query_accuracy,
-        query_count=len(query.labelled),
-        probabilities=_array(logits.softmax(-1)),
+        steps=algorithm.steps,
+        support_loss=float(objective.loss(support_out, job.support.y)),
+        support_score=objective.score(support_out, job.support.y),
+        query_loss=float(objective.loss(asked, query.y)) if query.labelled else None,
+        query_score=objective.score(asked, query.y) if query.labelled else None,
+        outputs=_array(objective.shown(out)),
         seconds={"features": job.feature_seconds, "adapt": elapsed, "predict": predict_seconds},
         error=error,
     )
-
-
-def _scores(logits: Tensor, y: Tensor) -> tuple[float, float]:
-    correct = (logits.argmax(-1) == y.argmax(-1)).to(logits.dtype).mean()
-    return float(cross_entropy(logits, y)), float(correct)
 
 
 def _array(tensor: Tensor) -> Array:

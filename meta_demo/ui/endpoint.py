@@ -9,9 +9,10 @@ import gradio as gr
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from meta_demo.backbones.loading import DEFAULT
+from meta_demo.core.config import MAX_SEED
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.tasks import as_json, parse_episode
-from meta_demo.serving.requests import DEFAULT_ALGORITHMS, MAX_SEED, Request
+from meta_demo.serving.requests import DEFAULT_ALGORITHMS, Request
 from meta_demo.serving.service import Service
 from meta_demo.ui.guard import sentence
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.algorithms.base import get_algorithm
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.core.errors import UserError
 from meta_demo.learning.checkpoint import read_card
 from meta_demo.ui import views

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import mark
@@ -53,16 +53,15 @@ def _described(k: Knob, base: Any, lang: str) -> dict[str, Any]:
     words = {"name": k.name, "title": k.said(lang), "help": k.explained(lang), "base": base}
     if k.choices:
         return words | {"kind": "choice", "choices": list(k.choices)}
-    if isinstance(k.default, bool):
+    if k.kind is bool:
         return words | {"kind": "switch"}
-    whole = isinstance(k.default, int)
-    slides = whole and k.hi is not None and k.hi <= SLIDER_MOST
-    return words | {
-        "kind": "slider" if slides else "number",
-        "lo": k.lo or 0,
-        "hi": k.hi,
-        "step": 1 if whole else "any",
-    }
+    step = 1 if k.kind is int else "any"
+    return words | {"kind": "slider" if slides(k) else "number", "lo": k.lo or 0, "hi": k.hi, "step": step}
+
+
+def slides(k: Knob) -> bool:
+    """Whether a knob's range is narrow enough to slide through."""
+    return k.kind is int and k.hi is not None and k.hi <= SLIDER_MOST
 
 
 def changed(value: Any, algorithms: Sequence[str], bases: Bases) -> Changed:

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from meta_demo.backbones.loading import SUGGESTED
 from meta_demo.data.reading.files import MAX_FILE
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, theme, training_tab, views
+from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
@@ -66,10 +66,11 @@ def launch_arguments() -> dict[str, Any]:
         }
         for m in SUGGESTED
     }
+    composed = views.composed([side.name for side in discover()]) | training_knobs.composed()
     return {
         "theme": theme.MetaTheme(),
         "css": theme.style(),
-        "i18n": translations(views.composed([side.name for side in discover()]) | models),
+        "i18n": translations(composed | models),
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
         "app_kwargs": {"middleware": [Middleware(BrowserLanguage)], "routes": routes()},
@@ -174,7 +175,7 @@ def _turned(page: Page) -> set[Any]:
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
     on = partial(_on, page)
-    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.numbers.values(), tab.attempt, page.adapt.model}
+    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.attempt, page.adapt.model}
     shown = {
         tab.status,
         tab.gallery,

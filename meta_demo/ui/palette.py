@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 
 CLASS_COLOURS = (
     "#0072b2",
@@ -84,15 +84,9 @@ def algorithm_names() -> list[str]:
     return sorted(REGISTRY)
 
 
-def family(algorithm: str) -> str:
-    """What an algorithm is akin to, by its own word or by the folder it lies in."""
-    cls = REGISTRY[algorithm]
-    return str(getattr(cls, "family", "") or cls.__module__.rpartition(".")[0].rpartition(".")[2])
-
-
 def mark(algorithm: str) -> Mark:
     """How a registered algorithm is drawn."""
-    return mark_of(algorithm, family(algorithm))
+    return mark_of(algorithm, REGISTRY[algorithm].family)
 
 
 def mark_of(name: str, family: str) -> Mark:

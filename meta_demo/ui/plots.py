@@ -88,7 +88,7 @@ def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
     found = scores.score(s, which)
     if kind == "loss" or found is None:
         return f"{scores.loss(s, which):.3f}"
-    shown = f"{found.value:.0%} ({found.right}/{found.count})"
+    shown = f"{found.value:.0%} ({scores.right(found)}/{found.count})"
     if which == "support":
         return shown
     return f"{shown}<br>{text('page.run.interval', lang, low=found.low, high=found.high)}"
@@ -96,14 +96,14 @@ def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
 
 def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -> dict[str, Any]:
     first = next(iter(history.values()))[0] if history else None
-    counts = {which: scores.count(first, which) if first else 0 for which in scores.SETS}
+    found = {which: scores.score(first, which) if first else None for which in scores.SETS}
     annotations = []
     layout = _layout(470, 62, text("page.chart.curves", lang))
     for which, kind, axis in PANELS:
-        count = counts[which]
-        if not count:  # of an empty panel plotly would draw nothing but the title, over another's
+        measured = found[which]
+        if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
             continue
-        annotations.append(_panel_title(text(f"page.chart.{which}_{kind}", lang, count=count), axis))
+        annotations.append(_panel_title(text(f"page.chart.{which}_{kind}", lang, count=measured.count), axis))
         accuracy = kind == "accuracy"
         layout[f"xaxis{axis}"] = {
             **_axis(),
@@ -117,7 +117,7 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
             layout[f"yaxis{axis}"] = {**_axis(), "rangemode": "tozero", "nticks": 4}
     layout |= {
         "grid": {
-            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if counts["query"] else [["xy"], ["x3y3"]],
+            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if found["query"] else [["xy"], ["x3y3"]],
             "xgap": 0.16,
             "ygap": 0.28,
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.ui.cards import Spelled
 
@@ -54,8 +54,8 @@ class Run:
         """The run cut to what it has come to, so that asking about it does not compute what the visitor stopped."""
         knobs = {name: dict(values) for name, values in self.request.knobs.items()}
         for name, step in self.steps.items():
-            if any(k.name == "inner_steps" for k in REGISTRY[name].Config.knobs()):
-                knobs.setdefault(name, {})["inner_steps"] = step
+            if loops := REGISTRY[name].steps_knob:
+                knobs.setdefault(name, {})[loops] = step
         request = replace(self.request, algorithms=tuple(self.history), knobs=knobs)
         return replace(self, request=request, asked=None)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 from meta_demo.learning.recipe import Attempt

@@ -1,4 +1,5 @@
-"""The Meta-train tab: its components, and what its events do. The training itself is `meta_demo/training.py`."""
+"""The Meta-train tab: its components, and what its events do. The training itself is `learning/outer.py`, the settings
+are `training_knobs.py`."""
 
 from __future__ import annotations
 
@@ -6,9 +7,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -16,11 +15,11 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.reading.files import Limits
 from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
 from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
-from meta_demo.learning.outer import Plan, Progress
+from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
 from meta_demo.modalities.content import Content
 from meta_demo.serving.service import Service
-from meta_demo.ui import plots, training_views, views
+from meta_demo.ui import plots, training_knobs, training_views, views
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
@@ -35,14 +34,6 @@ UNLABELLED = ":unlabelled"  # and for the visitor's sentences without labels
 FEWEST_CLASSES = 4  # two to train on and two to validate on
 ROWS = 50_000
 FIRST_ALGORITHM = "protonet"  # the quickest by far
-VALIDATIONS, EPISODES = 10, 40  # validations in a whole run, tasks in each
-NUMBERS = {  # setting -> least, most, default
-    "steps": (1, 2000, 100),
-    "n_way": (2, 20, 5),
-    "k_shot": (1, 10, 1),
-    "meta_batch": (1, 16, 4),
-    "lr": (1e-6, 1.0, 3e-4),
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class TrainingTab:
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
     algorithm: gr.Radio
-    numbers: dict[str, gr.components.Component]
+    knobs: training_knobs.Controls
     start: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -87,8 +78,7 @@ def lay_out() -> TrainingTab | None:
         with gr.Column(elem_classes="sheet", scale=2, min_width=300):
             gr.HTML(label("html.train"), elem_classes="heading")
             sources, upload, algorithm = _choices()
-            with gr.Row(elem_classes="knobs", elem_id="train-numbers"):
-                numbers = {name: _number(name) for name in NUMBERS}
+            knobs = training_knobs.lay_out()
             with gr.Row(elem_classes="buttons"):
                 words = {"size": "lg", "min_width": 120}
                 start = gr.Button(
@@ -112,7 +102,7 @@ def lay_out() -> TrainingTab | None:
         sources,
         upload,
         algorithm,
-        numbers,
+        knobs,
         start,
         stop,
         status,
@@ -135,15 +125,6 @@ def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
     return sources, upload, algorithm
-
-
-def _number(name: str) -> gr.components.Component:
-    lo, hi, default = NUMBERS[name]
-    words: dict[str, Any] = {"label": label(f"page.train.{name}"), "info": label(f"page.train.{name}.about")}
-    words |= {"elem_id": f"train-{name}", "min_width": 150}
-    if name in ("steps", "lr"):
-        return gr.Number(default, **words)
-    return gr.Slider(lo, hi, value=default, step=1, **words)
 
 
 class TrainingHandlers:
@@ -254,13 +235,9 @@ class TrainingHandlers:
         unlabelled = mine.sentences if UNLABELLED in chosen else ()
         if not sources:
             raise UserError("train_unlabelled_alone" if unlabelled else "train_no_source")
-        n = {name: _checked(name, values[control], lang) for name, control in tab.numbers.items()}
-        every = ceil(n["steps"] / VALIDATIONS)
-        how: dict[str, Any] = {"meta_batch": int(n["meta_batch"]), "lr": n["lr"], "valid_episodes": EPISODES}
-        plan = Plan(steps=int(n["steps"]), save_every=every, valid_every=every, **how)
+        task, plan = training_knobs.spelt({name: values[control] for name, control in tab.knobs.items()}, lang)
         train_on, held_out = split(sources, (), plan.seed)
-        algorithm, n_way, k_shot = str(values[tab.algorithm]), int(n["n_way"]), int(n["k_shot"])
-        return Recipe(train_on, held_out, plan, algorithm, n_way=n_way, k_shot=k_shot, unlabelled=unlabelled)
+        return Recipe(train_on, held_out, plan, str(values[tab.algorithm]), task=task, unlabelled=unlabelled)
 
 
 def _source(path: Path) -> Source:
@@ -279,14 +256,3 @@ def _frames(run: Iterator[Progress], history: list[Progress]) -> Iterator[None]:
         if time.monotonic() - shown >= FRAME:
             yield
             shown = time.monotonic()
-
-
-def _checked(name: str, value: Any, lang: str) -> float:
-    """The number in a field; raises UserError when it is missing or out of bounds."""
-    lo, hi, default = NUMBERS[name]
-    whole = isinstance(default, int)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not lo <= value <= hi or (whole and value % 1):
-        words = {"name": text(f"page.train.{name}", lang), "value": value, "lo": lo, "hi": hi}
-        raise UserError("knob_range_whole" if whole else "knob_range", **words)
-    return float(value)

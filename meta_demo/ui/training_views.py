@@ -85,7 +85,7 @@ def outcome(history: Sequence[Progress], recipe: Recipe, lang: str) -> str:
 
 def best(history: Sequence[Progress]) -> tuple[float, float, float]:
     """Accuracy of the best validation so far, with its 95 % interval."""
-    return _interval(max((p for p in history if p.valid), key=lambda p: p.valid[0] if p.valid else -1.0))
+    return _interval(next(p for p in history if p.valid and p.step == history[-1].best_step))
 
 
 def _interval(measured: Progress) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.sources import GLYPHS, pack_names
@@ -15,7 +15,7 @@ from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui import scores
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.palette import algorithm_names, class_colour, mark
-from meta_demo.ui.scores import score
+from meta_demo.ui.scores import right, score
 from meta_demo.ui.side import Side
 from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
@@ -144,7 +144,7 @@ def _figure(s: Snapshot, which: str, lang: str) -> Html | None:
         return None
     interval = text("page.run.interval", lang, low=found.low, high=found.high) if which == "query" else ""
     name, small = tag("em", text(f"page.run.{which}", lang)), tag("small", interval) if interval else None
-    figure = [name, " ", tag("b", f"{found.value:.0%}"), f" {found.right}/{found.count} ", small]
+    figure = [name, " ", tag("b", f"{found.value:.0%}"), f" {right(found)}/{found.count} ", small]
     return tag("span", figure, cls=f"figure {which}")
 
 
@@ -156,7 +156,7 @@ def summary(history: dict[str, list[Snapshot]], lang: str) -> Html:
     lines = []
     for found, steps in sorted(scored, key=lambda pair: -pair[0].value):
         last, first = steps[-1], score(steps[0], "query")
-        values: dict[str, object] = {"right": found.right, "count": found.count, "accuracy": found.value}
+        values: dict[str, object] = {"right": right(found), "count": found.count, "accuracy": found.value}
         values |= {"low": found.low, "high": found.high, "algorithm": title(last.algorithm, lang)}
         if last.steps:
             values |= {"step": last.step, "first": first.value if first else 0.0}
@@ -177,7 +177,7 @@ def predictions(
     """Each algorithm's probabilities for one input, its answer, and the examples closest to it."""
     blocks = []
     for p in found:
-        row = p.probabilities[0]
+        row = p.outputs[0]
         top = episode.labels[int(row.argmax())]
         where = tag("span", _where(p.step, steps[p.algorithm], lang), cls="where")
         answer = [top, " ", tag("b", f"{row.max():.0%}")]

@@ -10,7 +10,7 @@ from string import Formatter
 import gradio as gr
 from gradio.i18n import I18nData
 
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.words import LANGUAGES, catalogue, language
 
 _I18N = gr.I18n()

@@ -1,7 +1,7 @@
 """ANIL: almost no inner loop; the body is meta-learned, only the head adapts."""
 
-from meta_demo.algorithms.base import register
-from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.algorithms.gradient.base import GradientAlgorithm
+from meta_demo.algorithms.registry import register
 from meta_demo.words import words
 
 

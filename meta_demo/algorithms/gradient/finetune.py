@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from meta_demo.algorithms.base import register
-from meta_demo.algorithms.gradient.loop import Fast, GradientAlgorithm, GradientConfig
+from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
+from meta_demo.algorithms.gradient.fast import HEAD, Fast, Step
+from meta_demo.algorithms.registry import register
 from meta_demo.core.config import knob
 from meta_demo.words import words
 
@@ -43,20 +44,26 @@ class FineTune(GradientAlgorithm):
     config: FineTuneConfig
     beta2, eps = 0.999, 1e-8
 
-    def update(self, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
+    def init_slots(self, fast: Fast) -> Fast:
+        """Both moments of each weight, and the count of steps."""
+        first = {f"m.{name}": torch.zeros_like(w) for name, w in fast.items()}
+        second = {f"v.{name}": torch.zeros_like(w) for name, w in fast.items()}
+        return {"t": next(iter(fast.values())).new_zeros(())} | first | second
+
+    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:  # noqa: ARG002
         """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count.
 
         Momentum is that of the first moment.
         """
-        t = slots.get("t", next(iter(fast.values())).new_zeros(())) + 1
+        t = slots["t"] + 1
         beta1 = self.config.momentum
         bias1, bias2 = 1 - beta1 ** float(t), 1 - self.beta2 ** float(t)
         new, memory = {}, {"t": t}
         for name, w in fast.items():
             g = grads[name]
-            m = slots.get(f"m.{name}", torch.zeros_like(g)).lerp(g, 1 - beta1)
-            v = (slots.get(f"v.{name}", torch.zeros_like(g)) * self.beta2).addcmul_(g, g, value=1 - self.beta2)
-            rate = self.rate(name)
+            m = slots[f"m.{name}"].lerp(g, 1 - beta1)
+            v = (slots[f"v.{name}"] * self.beta2).addcmul_(g, g, value=1 - self.beta2)
+            rate = self.config.head_lr if name.startswith(HEAD) else self.config.inner_lr
             # w (1 - rate decay) - rate m_hat / (sqrt(v_hat) + eps), its bias corrections taken out of the tensors
             root = v.sqrt().mul_(bias2**-0.5).add_(self.eps)
             new[name] = (w * (1 - rate * self.config.weight_decay)).addcdiv(m, root, value=-rate / bias1)

@@ -1,7 +1,7 @@
 """First-order MAML: MAML that takes the inner gradients for constants."""
 
-from meta_demo.algorithms.base import register
-from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.algorithms.gradient.base import GradientAlgorithm
+from meta_demo.algorithms.registry import register
 from meta_demo.words import words
 
 

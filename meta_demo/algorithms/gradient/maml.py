@@ -1,7 +1,7 @@
 """MAML: learn a start from which a few gradient steps suffice."""
 
-from meta_demo.algorithms.base import register
-from meta_demo.algorithms.gradient.loop import GradientAlgorithm
+from meta_demo.algorithms.gradient.base import GradientAlgorithm
+from meta_demo.algorithms.registry import register
 from meta_demo.words import words
 
 

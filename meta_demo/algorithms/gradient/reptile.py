@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from meta_demo.algorithms.base import register
-from meta_demo.algorithms.gradient.loop import GradientAlgorithm
-from meta_demo.core.features import Task
+from meta_demo.algorithms.gradient.base import GradientAlgorithm
+from meta_demo.algorithms.registry import register
+from meta_demo.core.examples import Task
 from meta_demo.words import words
 
 
@@ -27,10 +27,10 @@ class Reptile(GradientAlgorithm):
         All of the task's examples are trained on, as the method has no query. A shared head vector moves towards the mean of
         its classes' adapted rows.
         """
-        *_, last = self.adapt(task.support + task.query, torch.cat([task.support_y, task.query_y]))
+        *_, last = self.adapt(task.support + task.query)
         start = dict(self.body)
         target = {name: last.tensors[name] for name in start}
         if self.config.head == "shared":
             start["head"], target["head"] = self.shared, last.tensors["head.weight"].mean(0)
         terms = [(start[name] - target[name].detach()).square().sum() for name in start]
-        return torch.stack([self.log_scale * 0, *terms]).sum() / 2  # zero where nothing of the start is in scope
+        return torch.stack([self.like.new_zeros(()), *terms]).sum() / 2  # zero where nothing of the start is in scope

@@ -5,137 +5,204 @@ Of the fast weights on the way only a few are kept, however long the loop; the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count
 from math import comb
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function, grad
 
 from meta_demo.algorithms.base import State
+from meta_demo.algorithms.gradient.fast import Fast, Step, body_of, leaves, variable, zero, zeros
 from meta_demo.core.cache import size_of
-from meta_demo.core.features import Task
-from meta_demo.core.heads import cross_entropy
-
-if TYPE_CHECKING:
-    from meta_demo.algorithms.gradient.loop import Fast, GradientAlgorithm
+from meta_demo.core.examples import Examples, Task
+from meta_demo.core.features import Features
 
 KEPT = 8 << 20  # bytes of fast weights, and what their update remembers, that are kept on the way
-SLOT = "slot."  # before the names of what the update remembers, beside the fast weights
 
 
-def walk_back(algorithm: GradientAlgorithm, task: Task) -> Tensor:
+class Learner(Protocol):
+    """What walking back asks of a gradient-based algorithm; `gradient/base.py` says what each is."""
+
+    @property
+    def separable(self) -> bool: ...
+    @property
+    def steps(self) -> int: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def packed(self, support: Examples) -> Examples: ...
+    def begin(self, support: Examples, *, graph: bool) -> tuple[Fast, Fast, Tensor]: ...
+    def init_slots(self, fast: Fast) -> Fast: ...
+    def look(self, at: Fast, support: Examples, *, graph: bool) -> Tensor: ...
+    def descend(
+        self, step: Step, fast: Fast, at: Fast, z: Tensor, support: Examples, *, exact: bool, retain: bool
+    ) -> tuple[Step, Tensor, Fast]: ...
+    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]: ...
+    def predict(self, state: State, x: Features) -> Tensor: ...
+
+
+@dataclass
+class Point:
+    """The fast weights after `index` steps, and what the next update remembers; or the gradient by both."""
+
+    index: int
+    fast: Fast
+    slots: Fast
+
+    def taken(self) -> tuple[Fast, Fast]:
+        """Fast weights and slots, of which the point then holds nothing more."""
+        found = self.fast, self.slots
+        self.fast, self.slots = {}, {}
+        return found
+
+
+def walk_back(algorithm: Learner, task: Task) -> Tensor:
     """The query loss after adaptation, its gradient by the meta-parameters that of the whole inner loop -> [].
 
     Starts from v = dL/dw_T and walks back v <- (dw_{t+1}/dw_t)^T v, one Hessian-vector product a step, where w are the fast weights
-    and the momentum beside them. For updates of each weight by its own gradient and momentum alone.
+    and what the update remembers beside them.
     """
     loop = _Loop(algorithm, task)
-    with torch.no_grad():
-        start = loop.start()
-    path = loop.backwards(start, algorithm.config.inner_steps, KEPT // size_of(start))
+    start = loop.start()
+    path = loop.backwards(start, algorithm.steps, KEPT // size_of([start.fast, start.slots]))
     loss, v = loop.last(next(path))
-    for fast in path:
-        v = loop.before(fast, v)
-        del fast  # it would stay while the one before it is made
+    for point in path:
+        v = loop.before(point, v)
+        del point  # it would stay while the one before it is made
     loop.first(v)
-    known: Tensor = _Known.apply(loss, loop.total, *loop.meta)  # type: ignore[no-untyped-call]
+    known: Tensor = _Known.apply(loss, loop.total[: len(loop.meta)], *loop.meta)  # type: ignore[no-untyped-call]
     return known
 
 
 class _Loop:
-    """The inner loop of one task, with the gradient by the meta-parameters that has been met so far, where there is any."""
+    """The inner loop of one task, with the gradient by the meta-parameters that has been met so far, where there is any.
 
-    def __init__(self, algorithm: GradientAlgorithm, task: Task) -> None:
-        self.algorithm, self.query, self.query_y = algorithm, task.query, task.query_y
-        self.support, self.y = algorithm.backbone.pack(task.support), task.support_y
+    The fast weights before the first step are among what is differentiated by: a loss or an update may look at them at any step.
+    """
+
+    def __init__(self, algorithm: Learner, task: Task) -> None:
+        self.algorithm, self.query = algorithm, task.query
+        self.support = algorithm.packed(task.support)
         self.meta = list(algorithm.parameters())
+        self.origin: Fast = {}
         self.total: list[Tensor | None] = [None] * len(self.meta)
 
-    def start(self) -> Fast:
-        """The fast weights before the first step, and a momentum of zero for each."""
-        body = self.algorithm.body
-        fast = {**body, **self.algorithm.start_head(self.algorithm.embed(body, self.support), self.y)}
-        return _joined(fast, _zeros(fast))
+    def start(self) -> Point:
+        """The fast weights before the first step."""
+        with torch.no_grad():
+            fast = {name: w.detach() for name, w in self.algorithm.begin(self.support, graph=False)[0].items()}
+            self.origin = leaves(fast)
+            self.total += [None] * len(fast)
+            return Point(0, fast, self.algorithm.init_slots(fast))
 
-    def backwards(self, fast: Fast, steps: int, slots: int) -> Iterator[Fast]:
-        """The fast weights `steps` steps after `fast`, those one step less, and so on to `fast`; at most `slots` others are kept.
+    def backwards(self, point: Point, steps: int, slots: int) -> Iterator[Point]:
+        """The point `steps` steps after `point`, the one a step less, and so on to `point`; at most `slots` others are kept.
 
         Griewank & Walther 2000 (algorithm 799): no state is made more often than it has to be.
         """
         if not steps:
-            yield fast
+            yield point
         elif not slots:
             for done in reversed(range(steps + 1)):
-                yield self._advance(fast, done)
+                yield self._advance(point, done)
         else:
             rounds = next(r for r in count(1) if comb(slots + 1 + r, r) > steps)
             ahead = min(steps, comb(slots + rounds, slots + 1))
-            yield from self.backwards(self._advance(fast, ahead), steps - ahead, slots - 1)
-            yield from self.backwards(fast, ahead - 1, slots)
+            yield from self.backwards(self._advance(point, ahead), steps - ahead, slots - 1)
+            yield from self.backwards(point, ahead - 1, slots)
 
-    def last(self, fast: Fast) -> tuple[Tensor, Fast]:
-        """The query loss at the end of the loop, and its gradient by the fast weights there; empties `fast`, to hold less."""
-        weights, _ = _parted(fast)
-        fast.clear()
-        at = leaves(weights)
-        loss = cross_entropy(self.algorithm.predict(State(at), self.query), self.query_y)
-        return loss.detach(), _joined(self._pull([loss], at, None), _zeros(at))
+    def last(self, point: Point) -> tuple[Tensor, Point]:
+        """The query loss at the end of the loop, and its gradient by the fast weights there; empties `point`, to hold less."""
+        index = point.index
+        fast, slots = point.taken()
+        at = leaves(fast)
+        del fast
+        loss = self.query.objective.loss(self.algorithm.predict(State(at), self.query.x), self.query.y)
+        return loss.detach(), Point(index, self._pull([loss], at, None), zeros(slots))
 
-    def before(self, fast: Fast, v: Fast) -> Fast:
-        """Gradient by the fast weights before a step, from that by those after it; empties both arguments, to hold less."""
-        at, slots = (leaves(part) for part in _parted(fast))
-        fast.clear()
-        grads = self.algorithm.gradient(at, self.support, self.y, graph=True)
-        by: Fast = {}
-        by_grads = []
-        for name in at:  # the update, one weight after the other; then the gradient, of all at once
-            own = {"weight": at[name], "grad": grads[name].detach().requires_grad_(), "slot": slots.pop(name)}
+    def before(self, point: Point, v: Point) -> Point:
+        """Gradient by the point before a step, from `v`, that by the point after it; empties both, to hold less."""
+        index = point.index
+        at, slots = map(leaves, point.taken())
+        after_fast, after_slots = v.taken()
+        loss, grads = self._gradient(index, at, exact=True)
+        by_fast: Fast = {}
+        by_slots: Fast = {}
+        by_grads: Fast = {}
+        by_loss = loss.new_zeros(())
+        for names in self._parts(at):  # first through the update, then through the gradient, of all at once
+            given = {n: at[n] for n in names}, {n: variable(grads[n]) for n in names}, self._taken(slots, names)
+            said = variable(loss)
             with torch.enable_grad():
-                after = self.algorithm.update(*({name: part} for part in own.values()))
-            pulled = self._pull([part[name] for part in after], own, [v.pop(name), v.pop(SLOT + name)])
-            by[name], by[SLOT + name] = pulled["weight"], pulled["slot"]
-            by_grads.append(pulled["grad"])
-        through = self._pull(list(grads.values()), at, by_grads)
-        return by | {name: by[name] + g for name, g in through.items()}
+                made = self.algorithm.update(Step(index, self.origin, said), *given)
+            inputs = [*given[0].values(), *given[1].values(), *given[2].values(), said]
+            outputs = [*made[0].values(), *made[1].values()]
+            seen = [after_fast.pop(n) for n in made[0]] + [after_slots.pop(n) for n in made[1]]
+            pulled = iter(self._by(outputs, inputs, seen))
+            by_fast |= {n: next(pulled) for n in given[0]}
+            by_grads |= {n: next(pulled) for n in given[1]}
+            by_slots |= {n: next(pulled) for n in given[2]}
+            by_loss = by_loss + next(pulled)
+        through = self._pull([*grads.values(), loss], at, [*(by_grads[n] for n in grads), by_loss])
+        return Point(index, {n: by_fast[n] + g for n, g in through.items()}, by_slots)
 
-    def first(self, v: Fast) -> None:
+    def first(self, v: Point) -> None:
         """From the gradient by the start to that by what the start was made from."""
-        moves = [(w, v[name]) for name, w in self.start().items() if w.requires_grad]
-        self._pull([w for w, _ in moves], {}, [g for _, g in moves])
+        with torch.enable_grad():
+            fast, _, _ = self.algorithm.begin(self.support, graph=True)
+        by_origin = dict(zip(self.origin, self.total[len(self.meta) :], strict=True))
+        moves = [(w, v.fast[n] if (g := by_origin[n]) is None else v.fast[n] + g) for n, w in fast.items()]
+        moves = [(w, g) for w, g in moves if w.requires_grad]
+        self._by([w for w, _ in moves], [], [g for _, g in moves])
 
-    def _advance(self, fast: Fast, steps: int) -> Fast:
-        for _ in range(steps):
-            (weights, slots), fast = _parted(fast), {}
-            grads = self.algorithm.gradient(leaves(weights), self.support, self.y)
-            for name in list(weights):  # one after the other, so that no two states are held whole
+    def _advance(self, point: Point, steps: int) -> Point:
+        fast, slots = dict(point.fast), dict(point.slots)
+        for index in range(point.index, point.index + steps):
+            at = leaves(fast)
+            loss, grads = self._gradient(index, at, exact=False)
+            step = Step(index, self.origin, loss.detach())
+            del at
+            for names in self._parts(fast):  # where they go one by one, no two states are held whole
+                own, by = {n: fast.pop(n) for n in names}, {n: grads.pop(n) for n in names}
                 with torch.no_grad():
-                    after = self.algorithm.update(*({name: part.pop(name)} for part in (weights, grads, slots)))
-                fast |= _joined(*after)
-        return fast
+                    made = self.algorithm.update(step, own, by, self._taken(slots, names))
+                del own, by
+                fast |= made[0]
+                slots |= made[1]
+        return Point(point.index + steps, fast, slots)
 
-    def _pull(self, outputs: list[Tensor], at: Fast, v: list[Tensor] | None) -> Fast:
+    def _parts(self, fast: Fast) -> list[list[str]]:
+        """What goes through an update together."""
+        return [[name] for name in fast] if self.algorithm.separable else [list(fast)]
+
+    def _taken(self, slots: Fast, names: list[str]) -> Fast:
+        """What belongs to `names` of `slots`, which then have it no longer."""
+        return {n: slots.pop(n) for n in (names if self.algorithm.separable else list(slots)) if n in slots}
+
+    def _gradient(self, index: int, fast: Fast, *, exact: bool) -> tuple[Tensor, Fast]:
+        """Loss of the support set under `fast`, which are variables, and its gradient by them."""
+        at, step = body_of(fast), Step(index, self.origin)
+        z = self.algorithm.look(at, self.support, graph=True)
+        step, _, grads = self.algorithm.descend(step, fast, at, z, self.support, exact=exact, retain=exact)
+        assert step.loss is not None
+        return step.loss, grads
+
+    def _pull(self, outputs: list[Tensor], at: Fast, v: Sequence[Tensor] | None) -> Fast:
         """Gradient by `at`; that by the meta-parameters is added to `total`."""
-        by = grad(outputs, [*at.values(), *self.meta], v, allow_unused=True)
+        return dict(zip(at, self._by(outputs, list(at.values()), v), strict=True))
+
+    def _by(self, outputs: Sequence[Tensor], at: Sequence[Tensor], v: Sequence[Tensor] | None) -> list[Tensor]:
+        pairs = [(o, None if v is None else v[i]) for i, o in enumerate(outputs) if o.requires_grad]
+        if not pairs:
+            return [zero(t) for t in at]
+        constants = [*self.meta, *self.origin.values()]
+        heard = None if v is None else [g for _, g in pairs]
+        by = grad([o for o, _ in pairs], [*at, *constants], heard, allow_unused=True)
         for place, (known, g) in enumerate(zip(self.total, by[len(at) :], strict=True)):
             self.total[place] = g if known is None else known if g is None else known + g
-        return {name: z if g is None else g for (name, z), g in zip(_zeros(at).items(), by, strict=False)}
-
-
-def _joined(weights: Fast, slots: Fast) -> Fast:
-    return weights | {SLOT + name: v for name, v in slots.items()}
-
-
-def _parted(fast: Fast) -> tuple[Fast, Fast]:
-    weights = {name: w for name, w in fast.items() if not name.startswith(SLOT)}
-    return weights, {name: fast[SLOT + name] for name in weights}
-
-
-def _zeros(like: Fast) -> Fast:
-    """Of the same shapes, but of one number each in memory."""
-    return {name: w.new_zeros(()).expand_as(w) for name, w in like.items()}
+        return [zero(t) if g is None else g for t, g in zip(at, by, strict=False)]
 
 
 class _Known(Function):
@@ -149,8 +216,3 @@ class _Known(Function):
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> Any:
         return None, None, *(None if g is None else factor * g for g in ctx.gradient)
-
-
-def leaves(tensors: Fast) -> Fast:
-    """The same values as variables of their own."""
-    return {name: t.detach().requires_grad_() for name, t in tensors.items()}

@@ -2,36 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
-from meta_demo.algorithms.base import Algorithm, BodyConfig, State, register
-from meta_demo.core.config import knob
-from meta_demo.core.features import Features, Task
+from meta_demo.algorithms.base import State
+from meta_demo.algorithms.body import ScaleConfig, log_scale
+from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.registry import register
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.examples import Examples, Task
 from meta_demo.core.heads import distance_logits, prototypes
-from meta_demo.modalities.content import Content, Picture
 from meta_demo.words import words
 
 
 @dataclass(frozen=True)
-class PrototypesConfig(BodyConfig):
-    """`views`: how many times more each picture is looked at, a little distorted; its embedding is the mean."""
-
-    views: int = knob(
-        0,
-        words("Further looks", "额外视角"),
-        words(
-            "how many times more each picture is looked at, a little distorted, and averaged; texts are read once",
-            "每张图片再看几次（略作变形）并取平均；文本只读一次",
-        ),
-        lo=0,
-        hi=16,
-    )
+class PrototypesConfig(MetricConfig, ScaleConfig):
+    """Knobs of a prototypical network."""
 
 
 @register(
@@ -43,35 +34,21 @@ class PrototypesConfig(BodyConfig):
         "对每个类别的示例取平均，再选最近的平均值，无需梯度步；留意结果立即可得。",
     ),
 )
-class PrototypicalNetwork(Algorithm):
+class PrototypicalNetwork(MetricAlgorithm):
     """Nearest class mean in the embedding space, with a learned sharpness (Snell et al. 2017, eqs. 1 and 2)."""
 
     Config = PrototypesConfig
     config: PrototypesConfig
 
-    @property
-    def looks(self) -> int:
-        """How many times an input is looked at."""
-        return 1 + (self.config.views if self.backbone.inputs.modality == "picture" else 0)
+    def __init__(self, backbone: Backbone, config: PrototypesConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        self.log_scale = log_scale(backbone, config.scale)
 
-    def features(self, texts: Sequence[Content]) -> Features:
-        """The looks at each of `texts`, one after the other."""
-        if self.looks > 1:
-            texts = [replace(p, view=n) for p in texts if isinstance(p, Picture) for n in range(self.looks)]
-        return super().features(texts)
+    def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        return {"prototypes": prototypes(z, support.y)}
 
-    def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
-        """Of each input, the mean over its looks."""
-        z = super().embed(tensors, x)
-        return normalize(z.view(-1, self.looks, z.shape[1]).mean(1), dim=-1) if self.looks > 1 else z
-
-    def adapt(self, support: Features, y: Tensor, *, graph: bool = False) -> Iterator[State]:  # noqa: ARG002 (always differentiable)
-        z = self.embed({}, self.backbone.pack(support))
-        c = prototypes(z, y)
-        yield State({"prototypes": c}, distance_logits(z, c, self.log_scale.exp()).detach())
-
-    def predict(self, state: State, x: Features) -> Tensor:
-        return distance_logits(self.embed({}, x), state.tensors["prototypes"], self.log_scale.exp())
+    def answer(self, state: State, z: Tensor) -> Tensor:
+        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())
 
     def meta_loss(self, task: Task) -> Tensor:
         """Every example of the task is asked about, each time with one other example of every class as its prototype -> []."""
@@ -80,11 +57,10 @@ class PrototypicalNetwork(Algorithm):
     def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
         """All tasks go through the Transformer together -> their sum, []."""
         whole = [task.support + task.query for task in tasks]
-        z = self.embed({}, self.backbone.pack(reduce(add, whole)))
-        labels = [torch.cat([task.support_y, task.query_y]).argmax(1).tolist() for task in tasks]
+        z = self.embed({}, self.backbone.pack(reduce(add, (examples.x for examples in whole))))
         alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
-        for label, rows in zip(labels, torch.split(z, list(map(len, labels))), strict=True):
-            alike[tuple(label)].append(rows)
+        for examples, rows in zip(whole, torch.split(z, list(map(len, whole))), strict=True):
+            alike[tuple(examples.y.argmax(1).tolist())].append(rows)
         scale = self.log_scale.exp()
         yield torch.stack([_in_turns(torch.stack(rows), torch.tensor(y), scale) for y, rows in alike.items()]).sum()
 

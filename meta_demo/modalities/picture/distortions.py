@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
-from meta_demo.core.features import Features, Task
+from meta_demo.core.examples import Examples, Task
 
 GRID = 5  # control points along a side of the elastic field
 VIEW = 0.8  # strength of the distortions that a picture is looked at under more than once
@@ -32,7 +32,7 @@ def distorted(tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Gener
 
     A turned or mirrored alphabet is another alphabet: eight times as many classes (Santoro et al. 2016 turn characters).
     """
-    groups = [task.support.groups + task.query.groups for task in tasks]
+    groups = [task.support.x.groups + task.query.x.groups for task in tasks]
     fields = []
     for own, rng in zip(groups, rngs, strict=True):
         symmetry = _symmetry(int(torch.randint(8, (), generator=rng)))
@@ -42,8 +42,9 @@ def distorted(tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Gener
     moved = _moved(torch.cat(pixels), *map(torch.cat, zip(*fields, strict=True)))
     each = iter(torch.split(moved, list(map(len, pixels))))
 
-    def side(features: Features) -> Features:
-        return replace(features, groups=tuple(replace(g, first=next(each)) for g in features.groups))
+    def side(examples: Examples) -> Examples:
+        moved = tuple(replace(g, first=next(each)) for g in examples.x.groups)
+        return replace(examples, x=replace(examples.x, groups=moved))
 
     return [replace(task, support=side(task.support), query=side(task.query)) for task in tasks]
 

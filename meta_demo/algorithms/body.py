@@ -1,0 +1,88 @@
+"""Algorithms that have weights of the Transformer for their own: a start that the outer loop learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.scopes import SCOPES, Reach
+from meta_demo.backbones.scopes.lora import merged
+from meta_demo.core import config as knobs
+from meta_demo.core.config import Config, knob
+from meta_demo.core.errors import UserError
+from meta_demo.words import LANGUAGES, words
+
+_CHOICES = {lang: "; ".join(f"{name}: {scope.about[lang]}" for name, scope in SCOPES.items()) for lang in LANGUAGES}
+
+
+@dataclass(frozen=True)
+class BodyConfig(Config):
+    """Knobs of every algorithm with a body: what of the Transformer is its own."""
+
+    scope: str = knob("lora", words("What adapts", "适应范围"), _CHOICES, choices=tuple(SCOPES))
+    last_n: int = knob(
+        3,
+        words("Layers from the top", "自顶部起的层数"),
+        words(
+            "how many of the last layers the scopes bias, last_n and lora reach",
+            "bias、last_n 与 lora 范围所涉及的最后几层",
+        ),
+        lo=1,
+        hi=48,
+    )
+    lora_rank: int = knob(
+        16,
+        words("LoRA rank", "LoRA 秩"),
+        words("rank of the factors in the scope lora", "lora 范围中因子的秩"),
+        lo=1,
+        hi=64,
+    )
+
+
+@dataclass(frozen=True)
+class ScaleConfig(Config):
+    """The knob of whoever compares distances."""
+
+    scale: float = knob(
+        4.0,
+        words("Sharpness", "锐度"),
+        words(
+            "how strongly distance to a prototype lowers a class's probability",
+            "与原型的距离降低类别概率的强度",
+        ),
+        lo=0.1,
+        hi=100.0,
+    )
+
+
+class BodyAlgorithm(Algorithm):
+    """A learner whose meta-parameters hold the start of the Transformer's weights in scope."""
+
+    Config: ClassVar[type[knobs.Config]] = BodyConfig
+    config: BodyConfig
+
+    def __init__(self, backbone: Backbone, config: BodyConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        scope, reach = SCOPES[config.scope], Reach(config.last_n, config.lora_rank)
+        self.boundary = scope.boundary(backbone.n_layers, reach)
+        own = scope.weights(backbone, reach, torch.Generator().manual_seed(seed))
+        if not own and self.boundary < backbone.n_layers:
+            raise UserError("scope_empty", scope=config.scope, model=backbone.name)
+        self._body = nn.ParameterDict({name.replace(".", "/"): nn.Parameter(w) for name, w in own.items()})
+
+    @property
+    def body(self) -> dict[str, Tensor]:
+        return {name.replace("/", "."): w for name, w in self._body.items()}
+
+    def merged(self) -> dict[str, Tensor]:
+        return merged(self.backbone, self.body)
+
+
+def log_scale(backbone: Backbone, scale: float) -> nn.Parameter:
+    """The logarithm of a sharpness as a meta-parameter, so that it stays above zero."""
+    return nn.Parameter(torch.tensor(scale, dtype=backbone.dtype, device=backbone.device).log())

@@ -1,0 +1,66 @@
+"""What a scope is, and the registry of those there are: which weights of the Transformer are the algorithm's own.
+
+Everything under the lowest weight in scope is a frozen prefix, whose features are computed once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.words import Words
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a scope goes where it can go less far: the last `layers` layers, and low-rank factors of this `rank`."""
+
+    layers: int
+    rank: int
+
+
+class Scope(ABC):
+    """One choice of weights."""
+
+    name: ClassVar[str]
+    about: ClassVar[Words]
+    whole: ClassVar[bool] = False  # whether every weight of the model is in it
+
+    def boundary(self, n_layers: int, reach: Reach) -> int:
+        """The number of frozen layers at the bottom."""
+        return max(0, n_layers - reach.layers)
+
+    @abstractmethod
+    def weights(self, backbone: Backbone, reach: Reach, rng: torch.Generator) -> dict[str, Tensor]:
+        """The start of the weights in scope, under the model's own names: pretrained values, or fresh ones beside them."""
+
+    def layers(self, backbone: Backbone, reach: Reach) -> Iterator[tuple[str, nn.Module]]:
+        """Path and module of each layer above the boundary."""
+        yield from list(backbone.named_layers())[self.boundary(backbone.n_layers, reach) :]
+
+
+SCOPES: dict[str, Scope] = {}
+
+
+def register(name: str, about: Words) -> Callable[[type[Scope]], type[Scope]]:
+    """Class decorator: makes a scope known under `name`; `about` says what is in it. Raises ValueError for a second one of that name."""
+
+    def add(cls: type[Scope]) -> type[Scope]:
+        if name in SCOPES:
+            raise ValueError(f"two scopes are called {name}")
+        cls.name, cls.about = name, about
+        SCOPES[name] = cls()
+        return cls
+
+    return add
+
+
+def pretrained(path: str, layer: nn.Module) -> dict[str, Tensor]:
+    """A copy of every weight of a layer, under the model's own names."""
+    return {f"{path}.{name}": p.detach().clone() for name, p in layer.named_parameters()}

@@ -1,0 +1,19 @@
+"""Every weight there is."""
+
+import torch
+from torch import Tensor
+
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.scopes.base import Reach, Scope, register
+from meta_demo.words import words
+
+
+@register("model", words("embeddings too", "连同嵌入层"))
+class WholeModel(Scope):
+    whole = True
+
+    def boundary(self, n_layers: int, reach: Reach) -> int:  # noqa: ARG002
+        return 0
+
+    def weights(self, backbone: Backbone, reach: Reach, rng: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
+        return {name: p.detach().clone() for name, p in backbone.model.named_parameters()}
