@@ -29,6 +29,7 @@ from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.data.sources import make_source
 from meta_demo.learning import checkpoint
+from meta_demo.modalities.text.modality import Text
 
 SAMPLES = "the page's samples"
 N_QUERY = 6  # of each class of a sample, which has 14 sentences or more
@@ -80,7 +81,7 @@ def _tasks(arguments: Arguments) -> Iterator[tuple[str, int, list[Episode]]]:
         for shots in (1, 5):
             count = arguments.episodes if shots == 1 else arguments.episodes // 3
             yield where, shots, [sampler_of(shots).draw(i) for i in range(count)]
-    samples = [load_sample(name) for name in sample_names("text")]
+    samples = [load_sample(name) for name in sample_names(Text.name)]
     sources = [make_source(SAMPLES, [*sample.support, *sample.query]) for sample in samples]
     for shots in (1, 3, 8):
         drawn = [Sampler([of], Fixed(len(of.classes), shots, N_QUERY), 0, TEST) for of in sources]

@@ -20,7 +20,7 @@ from tyro.conf import arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from meta_demo.backbones.loading import DEFAULT, load_backbone
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
@@ -28,9 +28,10 @@ from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.sources import Source, load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.modality import GLYPH_VIT
 
-ALGORITHM, MODEL = "protonet", DEFAULT["picture"]
+ALGORITHM, MODEL = "protonet", GLYPH_VIT.name
 GLYPHS = "builtin:glyphs:3"  # a seed that nothing was trained on
 SIDE = 64  # pixels that a digit is enlarged to
 ALPHABETS = ("Balinese", "Early_Aramaic", "Greek", "Korean", "Latin")

@@ -44,13 +44,12 @@ from meta_demo.core.device import choose_device
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
 from meta_demo.data.episode import Example
-from meta_demo.data.samples import load_sample
-from meta_demo.modalities.content import Content
+from meta_demo.data.samples import load_sample, sample_names
+from meta_demo.modalities.base import Content
 from meta_demo.objectives.classes import Classes
 
 N_WAY, N_QUERY = 5, 25
 SHOTS = (1, 5)
-SAMPLES = {"text": "bank-requests", "picture": "shapes"}
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,10 @@ class Contents:
         return Examples(x, objective.encode(labels, like), objective)
 
 
-def task_contents(shots: int, modality: str = "text") -> Contents:
-    """`shots` examples of each of the sample's first classes, and as many queries of each as make 25."""
-    episode = load_sample(SAMPLES[modality])
+def task_contents(shots: int, modality: str) -> Contents:
+    """`shots` examples of each of the first classes of a sample that has enough of them, and as many queries of each as make 25."""
+    samples = map(load_sample, sample_names(modality))
+    episode = next(sample for sample in samples if len(sample.labels) >= N_WAY)
     labels = episode.labels[:N_WAY]
 
     def first(rows: Sequence[Example], count: int) -> list[Content]:
@@ -78,7 +78,7 @@ def task_contents(shots: int, modality: str = "text") -> Contents:
 
     task = Contents(shots, first(episode.support, shots), first(episode.query, N_QUERY // N_WAY))
     if (len(task.support), len(task.query)) != (N_WAY * shots, N_QUERY):
-        raise ValueError(f"the sample {SAMPLES[modality]} has too few examples for {shots} shots")
+        raise ValueError(f"the sample of {modality} has too few examples for {shots} shots")
     return task
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import tyro
@@ -23,7 +23,7 @@ from tyro.conf import Positional, arg
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
-from meta_demo.backbones.loading import DEFAULT, load_backbone
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
@@ -31,7 +31,9 @@ from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.sources import Source, load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate
-from meta_demo.modalities.content import Content, Picture
+from meta_demo.modalities.base import Content
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.modality import GLYPH_VIT
 
 WAYS = 20
 
@@ -41,7 +43,7 @@ class Arguments:
     """Error of prototypical networks on runs within one alphabet, or of a baseline."""
 
     folder: Positional[Path]
-    model: Annotated[str, arg(help="as `adapt` takes it")] = DEFAULT["picture"]
+    model: Annotated[str, arg(help="as `adapt` takes it")] = GLYPH_VIT.name
     checkpoint: Annotated[str, arg(help="auto, none or a folder")] = "auto"
     views: Annotated[int | None, arg(help="further looks at each picture; left out, as the checkpoint says")] = None
     runs: int = 200
@@ -59,10 +61,9 @@ def runs(alphabet: Source, count: int, seed: int = 0) -> Iterator[Episode]:
         yield make_episode(*sides)
 
 
-def ink(picture: Content) -> NDArray[np.float64]:
+def ink(drawing: Content) -> NDArray[np.float64]:
     """Where a drawing's ink is, around its mean -> [n, 2]."""
-    assert isinstance(picture, Picture)
-    points = np.argwhere(picture.array().mean(-1) < 128).astype(float)
+    points = np.argwhere(cast(Picture, drawing).array().mean(-1) < 128).astype(float)
     return np.asarray(points - points.mean(0))
 
 

@@ -19,10 +19,11 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.loading import bundled_folder, load_backbone
+from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
 from meta_demo.core.examples import Examples, Task
-from meta_demo.modalities.inputs import TextInputs
+from meta_demo.modalities.text.inputs import TextInputs
+from meta_demo.modalities.text.modality import bundled_folder
 from meta_demo.objectives.classes import Classes
 from meta_demo.serving.service import Service
 

@@ -16,7 +16,7 @@ from meta_demo.ui import look
 def tokenizer() -> Any:
     from transformers import AutoTokenizer
 
-    from meta_demo.backbones.loading import bundled_folder
+    from meta_demo.modalities.text.modality import bundled_folder
 
     return AutoTokenizer.from_pretrained(bundled_folder())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import ARCHITECTURES, tiny_backbone
@@ -12,6 +14,7 @@ from meta_demo.backbones.scopes.lora import merged
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.data.samples import load_sample
+from meta_demo.modalities.text.modality import MINILM, Text
 
 TEXTS = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length", "hello"]
 
@@ -169,10 +172,8 @@ def test_too_large_a_model_is_refused(tmp_path, tiny_of, monkeypatch):
 
 
 def test_bundled_weights_are_checked(tmp_path, monkeypatch):
-    from meta_demo.backbones import loading
-
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"something else")
-    monkeypatch.setattr(loading, "bundled_folder", lambda: tmp_path)
+    monkeypatch.setattr(Text, "models", (replace(MINILM, folder=lambda: tmp_path),))
     with pytest.raises(UserError, match="SHA-256"):
         load_backbone("minilm", torch.device("cpu"), Cache(0))

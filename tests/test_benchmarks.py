@@ -18,7 +18,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.features import Features
 from meta_demo.data.drawing.glyphs import glyph_source
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.ui import benchmark_tab
 
 # The tiny encoder: width 16, three layers, 24 inner units.

@@ -18,7 +18,7 @@ from bad_input import BAD_ARGUMENTS, BAD_FILES, CSV, QUICK, SUPPORT
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import SUGGESTED
 from meta_demo.cli import main
-from meta_demo.data.reading.files import MB
+from meta_demo.core.files import MB
 
 ROOT = Path(__file__).parents[1]
 TASK = {"support": SUPPORT, "query": [{"text": "where is my card", "label": "card"}, {"text": "pay my landlord"}]}

@@ -23,7 +23,7 @@ from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.recipe import Recipe, prepare, split
 from meta_demo.learning.saved_run import STATE
-from meta_demo.modalities.content import identity
+from meta_demo.modalities.base import identity
 
 
 def start(backbone: Backbone, algorithm: str = "protonet"):

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, clean, episode_from_cards, make_episode, shorten
+from meta_demo.core.strings import clean, shorten
+from meta_demo.data.episode import Episode, Example, episode_from_cards, make_episode
 from meta_demo.data.reading.tasks import parse_episode
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 QUICK = settings(max_examples=60, deadline=None)
 PAIR = [Example("a one", "a"), Example("b one", "b")]

@@ -22,7 +22,7 @@ from meta_demo.data.sources import load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import Measured, evaluate, follow, paired, summary
 from meta_demo.learning.tensors import to_task
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.objectives.classes import Classes, calibration_error
 
 SOURCE = load_source("builtin:sport")

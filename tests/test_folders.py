@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from meta_demo.core.errors import UserError
+from meta_demo.core.files import UPLOAD, Limits
 from meta_demo.data.episode import Example
-from meta_demo.data.reading.files import UPLOAD, Limits
 from meta_demo.data.reading.readers import read_episode, read_rows
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 
 def png(seed: int, size: int = 8) -> bytes:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.framing import framed
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
-from meta_demo.data.reading.files import UPLOAD
+from meta_demo.core.files import UPLOAD
 from meta_demo.data.reading.omniglot import read_runs
 
 WAYS = 4

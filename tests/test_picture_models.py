@@ -19,7 +19,7 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
 from meta_demo.learning.tensors import to_task
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.distortions import viewed
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}

@@ -16,9 +16,9 @@ from test_readers import WRITERS
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.readers import read_episode, read_rows
-from meta_demo.data.reading.tasks import pictures_beside
+from meta_demo.data.reading.tasks import beside
 from meta_demo.data.sources import load_source
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 NAMES = [f"{label}{number}" for label in "ab" for number in (1, 2, 3)]
 
@@ -64,11 +64,11 @@ def test_data_urls_in_a_table_are_read_anywhere(suffix: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_paths_beside_the_table_in_a_folder_and_in_a_zip_of_it_are_the_same_pictures(suffix: str, folder: Path) -> None:
-    beside = read_episode(table(folder, suffix), pictures_beside(folder))
+    alone = read_episode(table(folder, suffix), beside(folder))
     packed = shutil.make_archive(str(folder.parent / "packed"), "zip", folder.parent, "set")
-    assert beside == read_episode(folder) == read_episode(Path(packed))
+    assert alone == read_episode(folder) == read_episode(Path(packed))
     assert load_source(str(folder / f"rows{suffix}")).sha256 == load_source(packed).sha256
-    assert len(set(beside.support)) == 6
+    assert len(set(alone.support)) == 6
 
 
 def test_a_path_in_a_zip_leads_nowhere_else(folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_row_of_words_among_pictures(folder: Path) -> None:
     rows = [{"image": "files/a1.png", "label": "a"}, {"text": "hello", "label": "b"}]
     path.write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(UserError) as caught:
-        read_episode(path, pictures_beside(folder))
+        read_episode(path, beside(folder))
     assert caught.value.name == "task_mixed"
 
 

@@ -19,9 +19,9 @@ from PIL import Image
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.readers import read_episode
-from meta_demo.data.reading.tasks import pictures_beside
+from meta_demo.data.reading.tasks import beside
 from meta_demo.data.sources import check_apart, hold_out, is_episodes, load_source, load_sources, read_episodes
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -103,7 +103,7 @@ def test_adapt_a_folder_and_a_zip_of_it(colours: Path, run: Any) -> None:
 def test_a_task_is_read_without_files_unless_it_is_on_the_command_line(task: Path) -> None:
     with pytest.raises(UserError, match=r"support\[0\]\.image .* data URL"):
         read_episode(task)
-    episode = read_episode(task, pictures_beside(task.parent))
+    episode = read_episode(task, beside(task.parent))
     assert all(isinstance(row.content, Picture) for row in (*episode.support, *episode.query))
 
 
@@ -124,7 +124,7 @@ def test_bad_pictures_in_a_task(task: Path, change: dict[str, str], name: str) -
     content["query"].append(change)
     task.write_text(json.dumps(content))
     with pytest.raises(UserError) as caught:
-        read_episode(task, pictures_beside(task.parent))
+        read_episode(task, beside(task.parent))
     assert caught.value.name == name
 
 
@@ -133,7 +133,7 @@ def test_a_class_of_blank_pads_has_no_example(task: Path) -> None:
     content["support"].append({"image": url(Image.new("RGB", (30, 30), "white")), "label": "white"})
     with pytest.raises(UserError, match="“white” has no example"):
         task.write_text(json.dumps(content))
-        read_episode(task, pictures_beside(task.parent))
+        read_episode(task, beside(task.parent))
 
 
 def test_the_same_picture_under_two_labels(colours: Path) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from test_picture_models import SIZE, SMALL, picture
 
-from meta_demo.backbones.loading import picture_inputs
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
-from meta_demo.data.reading.pictures import read_data_url
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.base import MODALITIES
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.page import read_file
+from meta_demo.modalities.picture.reading import read_data_url
 from meta_demo.serving.requests import Prediction
 from meta_demo.ui import atlas, cards, overlay, training_views, views
 from meta_demo.ui.look import Choice, Map
@@ -98,7 +98,7 @@ def test_what_the_model_saw_is_the_picture_it_was_given(crop: bool, tmp_path: Pa
     size = {"height": 32, "width": 32}
     processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=size) if crop else ViTImageProcessor(size=size)
     processor.save_pretrained(tmp_path)
-    inputs = picture_inputs(str(tmp_path), model, Cache(1 << 20))
+    inputs = MODALITIES["picture"].inputs(str(tmp_path), model, Cache(1 << 20))
     given = picture(0, 32)
     assert np.abs(inputs.seen(given).array().astype(int) - given.array()).max() <= 1
     wide = Picture.of(given.image().resize((64, 32)))

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.reading.pictures import MAX_SIDE, picture_of, read_data_url, read_picture
-from meta_demo.modalities.content import Picture, is_blank
+from meta_demo.modalities.base import is_blank
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.reading import MAX_SIDE, picture_of, read_data_url, read_picture
 
 RED = (200, 30, 30)
 

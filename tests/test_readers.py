@@ -16,9 +16,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from meta_demo.core import files
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, clean
-from meta_demo.data.reading import files, readers
+from meta_demo.core.strings import clean
+from meta_demo.data.episode import Episode, Example
+from meta_demo.data.reading import readers
 from meta_demo.data.reading.readers import read_episode, read_rows
 
 QUICK = settings(max_examples=60, deadline=None)

@@ -10,7 +10,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.drawing.drawn import drawn_task
 from meta_demo.data.episode import make_episode
 from meta_demo.data.samples import load_sample, sample_names
-from meta_demo.modalities.content import identity
+from meta_demo.modalities.base import identity
 
 
 def test_there_are_many_of_both_kinds() -> None:

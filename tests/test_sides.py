@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from test_modalities import PACKAGE, POINTS, saved
 from test_plots import snapshot
 
-from meta_demo.data.reading import pictures
 from meta_demo.data.samples import load_sample
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture import reading
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.service import Service
 from meta_demo.ui.cards import cards_from, dealt
 from meta_demo.ui.guard import Values
@@ -37,13 +43,13 @@ def page() -> Page:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every data URL that is decoded, wherever it is asked for."""
     urls: list[str] = []
-    read = pictures.read_picture
+    read = reading.read_picture
 
     def counted(source: Any, name: str = "") -> Picture:
         urls.append(name)
         return read(source, name)
 
-    monkeypatch.setattr(pictures, "read_picture", counted)
+    monkeypatch.setattr(reading, "read_picture", counted)
     return urls
 
 
@@ -70,6 +76,54 @@ def test_a_side_is_found_by_its_folder(page: Page) -> None:
     assert page.modality.value == "text"
     parts = [part for side in page.sides.values() for part in side.parts]
     assert len(set(parts)) == len(parts)
+
+
+THIRD = """
+import json
+from types import SimpleNamespace
+import gradio as gr, torch
+from meta_demo.serving.service import Service
+from meta_demo.ui.asking import Asking
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.page import build_app, launch_arguments
+from meta_demo.ui.teaching import Teaching
+
+config, words = json.dumps(build_app(Service()).get_config_file(), default=str), launch_arguments()["i18n"].translations
+assert '"points-cards"' in config and words["zh-CN"]["page.modality.points"] == "点"
+with gr.Blocks():
+    page = lay_out()
+assert list(page.sides) == ["text", "picture", "points"], list(page.sides)
+english, service, side, adapt = SimpleNamespace(headers={}), Service(torch.device("cpu")), page.sides["points"], page.adapt
+handlers, asking, look = Handlers(service, page), Asking(service, page), page.look
+values = {part.cards: [] for part in page.sides.values()} | {part.tried: None for part in page.sides.values()}
+values |= {page.modality: "points", page.shown: "text", page.left: {}, page.run: None, page.own: (), page.row: None}
+values |= {page.switch: page.switch.value, adapt.model: "minilm", adapt.algorithms: ["maml"], adapt.names: True}
+values |= {adapt.seed: 0, adapt.knobs: {"maml": {"inner_steps": 2}}, page.attempt.step: 2, look.algorithm: "maml"}
+values |= {look.layer: 1, look.head: 0, look.view: "after"}
+turned = Teaching(page, handlers).turn_page(values, english)
+values |= {side.cards: turned[side.cards]["value"], side.tried: 0.25, adapt.model: turned[adapt.model].value}
+assert values[adapt.model] == "tiny-points", values[adapt.model]
+values[page.run] = [*handlers.adapt(values, english)][-1][page.run]
+(predictions,) = [value for part, value in asking.predict(values, english).items() if part is page.attempt.predictions]
+assert 'data-top="right"' in predictions or 'data-top="left"' in predictions
+assert "<b title=" in predictions
+drawn = asking.attend(values, english)
+assert len(drawn[side.heatmap]["data"][0]["z"]) == 4 and "Looking: all tokens" in drawn[look.caption]
+"""
+
+
+def test_a_third_side_is_its_folder(tmp_path: Path) -> None:
+    """Put beside the others in a copy of the package: the page has it, adapts on it, answers and draws attention."""
+    shutil.copytree(PACKAGE, tmp_path / "meta_demo", ignore=shutil.ignore_patterns("__pycache__"))
+    mine = tmp_path / "meta_demo" / "modalities" / "points"
+    shutil.copytree(POINTS, mine, ignore=shutil.ignore_patterns("__pycache__"))
+    weights = (saved(mine / "model") / "model.safetensors").read_bytes()
+    (mine / "sha256.txt").write_text(hashlib.sha256(weights).hexdigest())
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", THIRD], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_edit_of_a_card_decodes_no_picture(page: Page, decoded: list[str]) -> None:

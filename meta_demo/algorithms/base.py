@@ -15,7 +15,7 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.words import Words
 
 _NUMBERS = count()

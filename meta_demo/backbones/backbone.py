@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 from meta_demo.backbones.replay import Replay
 from meta_demo.core.cache import Cache, size_of
 from meta_demo.core.features import Features, Group, partition
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.modalities.inputs import Encoded, Inputs, Key
 
 

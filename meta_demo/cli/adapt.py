@@ -13,10 +13,10 @@ from tyro.conf import Positional, arg
 from meta_demo.backbones.loading import DEFAULT
 from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_seed, quiet, split_names, write_json
 from meta_demo.core.intervals import wilson
-from meta_demo.data.episode import shorten
+from meta_demo.core.strings import shorten
 from meta_demo.data.names import with_names
 from meta_demo.data.reading.readers import read_episode
-from meta_demo.data.reading.tasks import pictures_beside
+from meta_demo.data.reading.tasks import beside
 from meta_demo.words import text
 
 
@@ -37,7 +37,7 @@ class Adapt:
         check_seed(self.seed)
         names = split_names(self.algorithms)
         knobs = {name: changed for name in names if (changed := changed_knobs(self, name))}
-        episode = read_episode(self.task, pictures_beside(self.task.parent))
+        episode = read_episode(self.task, beside(self.task.parent))
         if self.names:
             episode = with_names(episode)
         model = self.model or DEFAULT[episode.modality]

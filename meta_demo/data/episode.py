@@ -6,25 +6,24 @@ Not here: JSON (`tasks.py`), files (`readers.py`), features and tensors (`core`)
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.objective import Objective
-from meta_demo.modalities.content import Content, Picture, identity, is_blank
+from meta_demo.core.strings import clean, shorten
+from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, is_blank, modality_among, modality_of
 from meta_demo.objectives.classes import Classes
 
 MAX_CLASSES = 50
 MAX_NAME = 80  # characters
 MAX_SUPPORT = 2000  # examples
 MAX_QUERY = 5000  # examples
-NOT_TEXT = "\ufeff\ufffe\uffff"  # byte order marks and noncharacters, which XML, and so a workbook, cannot hold
 
 
 @dataclass(frozen=True)
 class Example:
-    """One sentence or picture, and its class where that is known."""
+    """One input, such as a sentence or a picture, and its class where that is known."""
 
     content: Content
     label: str | None = None
@@ -49,24 +48,8 @@ class Episode:
 
     @property
     def modality(self) -> str:
-        """text or picture: never both."""
-        return "picture" if any(isinstance(row.content, Picture) for row in self.support) else "text"
-
-
-def clean(text: str) -> str:
-    """NFC, without control characters, each run of whitespace one space; "" when nothing visible is left.
-
-    Format characters stay: an emoji's joiners and right-to-left marks carry meaning.
-    """
-    kept = "".join(c for c in text if c.isspace() or not (unicodedata.category(c) in ("Cc", "Cs") or c in NOT_TEXT))
-    result = " ".join(unicodedata.normalize("NFC", kept).split())
-    return result if any(unicodedata.category(c) not in ("Cf", "Zs") for c in result) else ""
-
-
-def shorten(content: Content, width: int = 60) -> str:
-    """What `content` says, cleaned and cut to `width` characters, for use in a message."""
-    text = clean(str(content))
-    return text if len(text) <= width else text[: width - 1] + "…"
+        """The name of the one modality that all examples are of."""
+        return modality_among([row.content for row in self.support]).name
 
 
 def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> Episode:
@@ -103,20 +86,19 @@ def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Se
     names: set[str] = set()
     for said, examples in cards:
         name = clean(said)
-        shown = next((e for e in examples if not isinstance(e, str) or clean(e)), None)
+        shown = next((e for e in examples if modality_of(e).clean(e) != BLANK), None)
         if not name and shown is not None:
             raise UserError("card_no_name", text=shorten(shown))
         if name in names:
             raise UserError("card_twice", label=shorten(name))
         if name:
             names.add(name)
-            support += [Example(e, name) for e in examples or [""]]  # none at all: the check names the class
+            support += [Example(e, name) for e in examples or [BLANK]]  # none at all: the check names the class
     return make_episode(support, query)
 
 
 def _cleaned(row: Example) -> Example:
-    content = clean(row.content) if isinstance(row.content, str) else row.content
-    return Example(content, clean(row.label or "") or None)
+    return Example(modality_of(row.content).clean(row.content), clean(row.label or "") or None)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -165,9 +147,11 @@ def _check_query(episode: Episode) -> None:
 
 
 def _check_modality(episode: Episode) -> None:
-    """Refuse sentences and pictures in one task."""
-    rows = (*episode.support, *episode.query)
-    picture = next((row.content for row in rows if isinstance(row.content, Picture)), None)
-    said = next((row.content for row in rows if isinstance(row.content, str)), None)
-    if picture is not None and said is not None:
-        raise UserError("task_mixed", text=shorten(said), picture=shorten(picture))
+    """Refuse inputs of several modalities, such as sentences and pictures, in one task."""
+    shown: dict[str, Content] = {}  # modality -> the first of its inputs
+    for row in (*episode.support, *episode.query):
+        shown.setdefault(modality_of(row.content).name, row.content)
+    if len(shown) > 1:
+        one, two = [name for name in MODALITIES if name in shown][:2]
+        kinds = {"firsts": MODALITIES[one].nouns, "others": MODALITIES[two].nouns}
+        raise UserError("task_mixed", first=shorten(shown[one]), other=shorten(shown[two]), **kinds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content, modality_of
 
 SAMPLE = 16  # hashes in a fingerprint
 DIGITS = 8  # of each, hexadecimal
@@ -33,9 +33,5 @@ def recognised(fingerprints: Mapping[str, str], contents: Iterable[Content]) -> 
 
 
 def _mark(content: Content) -> str:
-    """One example as a hash: a sentence whatever its capitals, a picture by its pixels, as `identity` has it."""
-    if isinstance(content, str):
-        said = content.casefold().encode()
-    else:
-        said = f"{content.mode} {content.width} {content.height} ".encode() + content.pixels
-    return hashlib.sha256(said).hexdigest()[:DIGITS]
+    """One example as a hash, the same for what `identity` takes for the same."""
+    return hashlib.sha256(modality_of(content).mark(content)).hexdigest()[:DIGITS]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
-from meta_demo.modalities.content import identity
+from meta_demo.modalities.base import MODALITIES, identity, is_blank
 
 
 def spoken(label: str) -> str:
@@ -17,15 +16,14 @@ def spoken(label: str) -> str:
 
 
 def with_names(episode: Episode) -> Episode:
-    """Each class's name as one more of its examples, unless that stands among the examples already; raises UserError for pictures.
+    """Each class's name as one more of its examples, unless that stands among the examples already.
 
-    Names come from the support set alone: what a query is called stays hidden.
+    Names come from the support set alone: what a query is called stays hidden. Raises UserError where no name can be an example.
     """
-    if episode.modality != "text":
-        raise UserError("names_pictures")
+    modality = MODALITIES[episode.modality]
     known = {identity(row.content) for row in episode.support}
-    named = [Example(spoken(label), label) for label in episode.labels]
+    named = [Example(modality.of_name(spoken(label)), label) for label in episode.labels]
     said = [identity(row.content) for row in named]
-    new = [row for row, words in zip(named, said, strict=True) if row.content and words not in known]
+    new = [row for row, words in zip(named, said, strict=True) if not is_blank(row.content) and words not in known]
     clear = [row for row in new if said.count(identity(row.content)) == 1]  # `a-b` and `a_b` sound alike
     return replace(episode, support=(*episode.support, *clear))

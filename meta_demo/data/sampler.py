@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, shorten
+from meta_demo.core.strings import shorten
+from meta_demo.data.episode import Episode, Example
 from meta_demo.data.sources import Source
 
 MIXES = ("uniform", "size", "temperature")

@@ -1,4 +1,4 @@
-"""Sources of many tasks - built-in packs, files, class folders, `hub:` data sets - as classes with their texts or pictures.
+"""Sources of many tasks - built-in packs, files, class folders, `hub:` data sets - as classes with their examples.
 
 Here: from a name to a clean `Source`, and keeping the classes of a split. Not here: drawing tasks (`sampler.py`).
 """
@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, clean, shorten
-from meta_demo.data.reading.files import MB, Limits, read_bytes, read_json, read_text
-from meta_demo.data.reading.pictures import bounded, read_picture
+from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
+from meta_demo.core.strings import clean, shorten
+from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
-from meta_demo.data.reading.tasks import pictures_beside
-from meta_demo.modalities.content import Content, Picture, identity
+from meta_demo.data.reading.tasks import beside, bounded
+from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, modality_among, modality_of
+from meta_demo.modalities.picture.modality import Pictures
+from meta_demo.modalities.text.modality import Text
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
@@ -30,7 +32,7 @@ LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 
 @dataclass(frozen=True)
 class Source:
-    """Classes with their texts or pictures, none twice; `dropped` counts those left out because another is the same.
+    """Classes with their examples, none twice; `dropped` counts those left out because another is the same.
 
     The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
     that need not be kept; it says all there is to know of them.
@@ -46,15 +48,13 @@ class Source:
         """Identity of the content, whatever the file is called."""
         if self.program:
             return hashlib.sha256(self.program.encode()).hexdigest()
-        said = {label: [_said(content) for content in contents] for label, contents in self.classes.items()}
+        said = {label: [modality_of(c).spelled(c) for c in contents] for label, contents in self.classes.items()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def modality(self) -> str:
-        """text or picture."""
-        return (
-            "picture" if any(isinstance(c, Picture) for those in self.classes.values() for c in those[:1]) else "text"
-        )
+        """The name of the one modality that all examples are of."""
+        return modality_among(next(iter(self.classes.values()), ())[:1]).name
 
     @property
     def size(self) -> int:
@@ -74,13 +74,6 @@ class Source:
             if label not in self.classes:
                 raise UserError("split_label", split=split, label=shorten(label), source=self.name)
         return replace(self, classes={label: self.classes[label] for label in labels})
-
-
-def _said(content: Content) -> str:
-    """A text itself, a picture's size and the hash of its pixels."""
-    if isinstance(content, str):
-        return content
-    return f"{content.width} x {content.height} {content.mode} {hashlib.sha256(content.pixels).hexdigest()}"
 
 
 def make_source(name: str, rows: Iterable[Example]) -> Source:
@@ -104,6 +97,12 @@ def pack_names() -> list[str]:
     return sorted(path.stem for path in PACKS.glob("*.json"))
 
 
+def built_in(modality: str) -> list[str]:
+    """The built-in sources whose examples are of one modality, as `load_source` calls them."""
+    packs = [f"{BUILTIN}:{name}" for name in pack_names()]
+    return {Text.name: packs, Pictures.name: [GLYPHS]}.get(modality, [])
+
+
 def load_source(spec: str) -> Source:
     """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, a table, a folder or zip
     of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
@@ -125,7 +124,7 @@ def load_source(spec: str) -> Source:
         return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    return make_source(name, read_rows(path, LIMITS, pictures_beside(path.parent)))
+    return make_source(name, read_rows(path, LIMITS, beside(path.parent)))
 
 
 def load_unlabelled(specs: Sequence[str]) -> list[Content]:
@@ -137,7 +136,7 @@ def load_unlabelled(specs: Sequence[str]) -> list[Content]:
     for spec in specs:
         path = Path(spec)
         if path.suffix.lower() in UNLABELLED:
-            found += read_unlabelled(path, LIMITS, pictures_beside(path.parent))
+            found += read_unlabelled(path, LIMITS, beside(path.parent))
         else:
             found += [content for contents in load_source(spec).classes.values() for content in contents]
     return found
@@ -248,7 +247,7 @@ def _pack(name: str) -> Iterator[Example]:
 
 def _hub(dataset: str) -> Iterator[Example]:
     """The training split of a data set on the Hugging Face Hub, or of a local folder of data files."""
-    from datasets import Image, load_dataset
+    from datasets import load_dataset
 
     try:
         rows: Any = load_dataset(dataset, split="train")
@@ -256,26 +255,17 @@ def _hub(dataset: str) -> Iterator[Example]:
         raise UserError("hub_unavailable", dataset=dataset, reason=shorten(str(error), 120)) from error
     content, label = _columns(dataset, rows)
     names = getattr(rows.features[label], "names", None)
-    if isinstance(rows.features[content], Image):
-        rows = rows.cast_column(content, Image(decode=False))
-    for said, value in zip(bounded(map(_hub_content, rows[content]), LIMITS), rows[label], strict=True):
-        if said and value is not None and value != -1:
+    able = (kind.column(rows, content) for kind in reversed(MODALITIES.values()))
+    cells = next(found for found in able if found is not None)
+    for said, value in zip(bounded(cells, LIMITS), rows[label], strict=True):
+        if said != BLANK and value is not None and value != -1:
             yield Example(said, clean(names[value] if names else str(value)))
-
-
-def _hub_content(cell: Any) -> Content:
-    """A text, or the picture in `{"bytes", "path"}`."""
-    if not isinstance(cell, dict):
-        return clean(str(cell or ""))
-    path = Path(cell.get("path") or "")
-    return read_picture(cell.get("bytes") or path, path.name)
 
 
 def _columns(dataset: str, rows: Any) -> tuple[str, str]:
     """The columns that hold the contents and the classes, by the names in use on the Hub."""
     columns = list(rows.column_names)
-    contents = ("text", "sentence", "utterance", "question", "content", "image", "img")
-    content = next((c for c in contents if c in columns), None)
+    content = next((c for kind in MODALITIES.values() for c in kind.hub_columns if c in columns), None)
     label = next(
         (c for c in ("label_text", "label", "intent", "category", "labels", "fine_label") if c in columns), None
     )

@@ -12,7 +12,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.sampler import Shape
 from meta_demo.data.sources import Source, make_source
-from meta_demo.modalities.content import Content, identity
+from meta_demo.modalities.base import Content, identity, length
 
 CHUNK = 256  # examples that are embedded together
 
@@ -49,7 +49,7 @@ def apart(contents: Sequence[Content], held_out: Sequence[Source]) -> list[Conte
 @torch.no_grad()
 def _embeddings(algorithm: Algorithm, contents: Sequence[Content]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """[C, D], on the CPU; those of a length are embedded together."""
-    order = sorted(range(len(contents)), key=lambda i: len(contents[i]))
+    order = sorted(range(len(contents)), key=lambda i: length(contents[i]))
     rows = []
     for first in range(0, len(order), CHUNK):
         some = [contents[i] for i in order[first : first + CHUNK]]

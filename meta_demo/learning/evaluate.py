@@ -19,6 +19,7 @@ from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.tensors import to_task
+from meta_demo.modalities.base import length
 
 CHUNK = 256  # texts that are embedded together
 
@@ -52,7 +53,7 @@ def follow(
     """
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
     texts = {row.content: None for episode in share for row in (*episode.support, *episode.query)}
-    ordered = sorted(texts, key=len)
+    ordered = sorted(texts, key=length)
     for start in range(0, len(ordered), CHUNK):
         algorithm.features(ordered[start : start + CHUNK])
     for episode in share:

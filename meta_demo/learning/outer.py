@@ -31,7 +31,6 @@ from meta_demo.learning.plan import Plan
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.saved_run import SavedRun
 from meta_demo.learning.tensors import to_task
-from meta_demo.modalities.picture.distortions import distorted
 
 FREE = ("minutes", "save_every", "keep")  # what may differ between a run and its continuation
 
@@ -148,7 +147,8 @@ class Run:
         indices = self.group.mine(range(first, first + self.plan.meta_batch))
         batch = [to_task(self.algorithm, self.tasks.draw(index)) for index in indices]
         if self.plan.distort and batch:
-            batch = distorted(batch, self.plan.distort, [_rng(self.plan.seed, index) for index in indices])
+            rngs = [_rng(self.plan.seed, index) for index in indices]
+            batch = self.algorithm.backbone.inputs.distorted(batch, self.plan.distort, rngs)
         return batch
 
     def _validate(self) -> Validation:

@@ -32,7 +32,7 @@ from meta_demo.learning.optimizers import find_muon
 from meta_demo.learning.outer import Progress, Run
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.processes import Processes
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 
 VALID_WAYS = 20
 _SEAT = Lock()  # one training at a time: each takes every core there is
@@ -103,7 +103,7 @@ def prepare(
         unlabelled = apart(recipe.unlabelled, recipe.validate_on)
         found = clustered(algorithm, unlabelled, task.shape, recipe.plan.seed)
         tasks = replace(tasks, sources=[*tasks.sources, *found])
-    if recipe.plan.distort and (algorithm.boundary or algorithm.backbone.inputs.modality != "picture"):
+    if recipe.plan.distort and (algorithm.boundary or not algorithm.backbone.inputs.distorts):
         raise UserError("distort_pixels")
     record = {
         "sources": [_described(s) for s in tasks.sources],

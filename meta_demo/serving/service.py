@@ -27,7 +27,7 @@ from meta_demo.core.device import choose_device, whole_setting
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Examples
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.content import Content
+from meta_demo.modalities.base import Content
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.data.reading.files import MAX_FILE
+from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import VIEWS
 from meta_demo.serving.requests import DEFAULT_ALGORITHMS

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.attention import Array
 from meta_demo.ui.atlas import EVEN
 from meta_demo.ui.look import Map, heading

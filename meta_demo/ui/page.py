@@ -10,7 +10,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from meta_demo.backbones.loading import SUGGESTED
-from meta_demo.data.reading.files import MAX_FILE
+from meta_demo.core.files import MAX_FILE
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
 from meta_demo.ui.asking import Asking

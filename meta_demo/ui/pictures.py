@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 SIDE = 320  # pixels of the longer side of a picture that the page keeps: more than most models look at
 THUMBNAIL = 96

@@ -1,24 +1,22 @@
 """A side of the page: all that is done otherwise for one modality, and the components that only it needs.
 
-What a card collects and how, what is tried, how examples are shown and what attention is drawn on. Sides are found by the name of their
-modality in `meta_demo/modalities/*/page.py`; the page around them knows none of them by name, nor do they know each other.
+What a card collects and how, what is tried, how examples are shown and what attention is drawn on. Sides are found in the folder of
+their modality, in `page.py`; the page around them knows none of them by name, nor do they know each other.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from pkgutil import iter_modules
 from typing import Any, ClassVar, Generic, TypeVar
 
 import gradio as gr
 
-import meta_demo.modalities
 from meta_demo.backbones.loading import DEFAULT, SUGGESTED
 from meta_demo.data.samples import sample_names
+from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.attention import Array
 from meta_demo.ui.look import Map
 from meta_demo.ui.markup import Html
@@ -32,7 +30,6 @@ class Side(ABC, Generic[C]):
     """One modality's side of one page. It is made with the page and owns its `parts`, which stay as they are while they are hidden."""
 
     name: ClassVar[str]  # the modality's
-    place: ClassVar[int]  # in the switch, from the left
     first_sample: ClassVar[str]  # small, so that the first Adapt is quick, and easy to judge for anybody
     nearest: ClassVar[int]  # how many of the closest examples are shown
     named: ClassVar[bool] = False  # whether the name of a class can count as an example of it
@@ -66,7 +63,6 @@ class Side(ABC, Generic[C]):
     def lay_out_tried(self, first: C | None, *, shown: bool) -> None:
         """Where something new is shown to be recognised, as `tried`, beginning with `first`."""
 
-    @abstractmethod
     def lay_out_beside(self, *, shown: bool) -> None:
         """What stands below the controls of attention, if anything."""
 
@@ -101,9 +97,10 @@ class Side(ABC, Generic[C]):
     def written(self, content: C) -> str:
         """An example as a string."""
 
-    @abstractmethod
     def read(self, item: str, where: str) -> C:
         """The example in a string; raises UserError, which says `where` it stands."""
+        found: C = MODALITIES[self.name].read(item, where)
+        return found
 
     # --- try and look ---
 
@@ -113,9 +110,9 @@ class Side(ABC, Generic[C]):
         """The events that follow a change of what is tried."""
 
     @property
-    @abstractmethod
     def chosen(self) -> list[Callable[..., Any]]:
-        """The events that say which token was chosen on what attention is drawn on."""
+        """The events that say which token was chosen on what attention is drawn on, if one can be."""
+        return []
 
     @abstractmethod
     def asked(self, value: Any) -> C | None:
@@ -133,9 +130,9 @@ class Side(ABC, Generic[C]):
     def draw(self, shown: Map, content: C, inputs: Any) -> Drawn:
         """A map of attention over `content`, as a model with these `inputs` sees it."""
 
-    @abstractmethod
-    def small(self, maps: Array, row: int | None, inputs: Any) -> Array:
+    def small(self, maps: Array, row: int | None, inputs: Any) -> Array:  # noqa: ARG002
         """Maps [layers, heads, L, L] as they look among many, when the token `row` looks or all do -> [layers, heads, rows, columns]."""
+        return maps
 
 
 def visible(shown: bool) -> bool | str:
@@ -152,11 +149,10 @@ def register(cls: type[Side[Any]]) -> type[Side[Any]]:
     return cls
 
 
-@cache
-def discover() -> tuple[type[Side[Any]], ...]:
-    """Every modality's side, in the order of the switch."""
-    package = meta_demo.modalities
-    for found in iter_modules(package.__path__, f"{package.__name__}."):
-        if found.ispkg and find_spec(f"{found.name}.page"):
-            import_module(f"{found.name}.page")
-    return tuple(sorted(SIDES.values(), key=lambda side: side.place))
+def discover() -> list[type[Side[Any]]]:
+    """The sides of all modalities that have one, in the order of the modalities."""
+    for modality in MODALITIES.values():
+        page = f"{type(modality).__module__.rpartition('.')[0]}.page"
+        if find_spec(page):
+            import_module(page)
+    return [SIDES[name] for name in MODALITIES if name in SIDES]

@@ -8,7 +8,7 @@ from html import escape
 from meta_demo.data.episode import Episode
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.ui.palette import class_colour, mark
 from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.views import notice, swatch

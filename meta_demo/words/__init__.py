@@ -1,7 +1,7 @@
 """The words of the page and of every message, in English and Simplified Chinese.
 
-They live in the `.toml` files beside this one (`errors`, `cli`, `page`), one table a key. Code names a key. The words of an
-algorithm and of its knobs stand beside its class instead.
+They live in the `.toml` files beside this one (`errors`, `cli`, `page`), and in the `words.toml` of a modality's folder, one table a
+key. Code names a key. The words of an algorithm and of its knobs stand beside its class instead.
 """
 
 from __future__ import annotations
@@ -24,15 +24,20 @@ def words(en: str, zh: str | None = None) -> Words:
 @cache
 def catalogue() -> dict[str, dict[str, str]]:
     """Every key with its text per language: `{"error.one_class": {"en": "...", "zh": "..."}}`."""
+    here = Path(__file__).parent
     found: dict[str, dict[str, str]] = {}
-    for file in sorted(Path(__file__).parent.glob("*.toml")):
+    for file in (*sorted(here.glob("*.toml")), *sorted(here.parent.glob("modalities/*/words.toml"))):
         found |= tomllib.loads(file.read_text(encoding="utf-8"))
     return found
 
 
 def text(key: str, lang: str = "en", /, **values: Any) -> str:
-    """The text of `key` in `lang`, its {placeholders} filled from `values`. An unknown key raises KeyError."""
-    return catalogue()[key][lang].format(**values)
+    """The text of `key` in `lang`, its {placeholders} filled from `values`, of `Words` among them what they say in `lang`.
+
+    An unknown key raises KeyError.
+    """
+    said = {name: value[lang] if isinstance(value, Mapping) else value for name, value in values.items()}
+    return catalogue()[key][lang].format(**said)
 
 
 def language(accept_language: str | None) -> str:

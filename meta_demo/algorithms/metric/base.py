@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
-from meta_demo.modalities.content import Content, Picture
+from meta_demo.modalities.base import Content
 from meta_demo.words import words
 
 
@@ -46,13 +46,14 @@ class MetricAlgorithm(BodyAlgorithm):
     @property
     def looks(self) -> int:
         """How many times an input is looked at."""
-        return 1 + (self.config.views if self.backbone.inputs.modality == "picture" else 0)
+        return len(self._looks(self.backbone.inputs.example))
 
     def features(self, contents: Sequence[Content]) -> Features:
         """The looks at each of `contents`, one after the other."""
-        if self.looks > 1:
-            contents = [replace(p, view=n) for p in contents if isinstance(p, Picture) for n in range(self.looks)]
-        return super().features(contents)
+        return super().features([look for content in contents for look in self._looks(content)])
+
+    def _looks(self, content: Content) -> list[Content]:
+        return self.backbone.inputs.looks(content, 1 + self.config.views)
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
         """Of each input, the mean over its looks."""

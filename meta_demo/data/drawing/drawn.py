@@ -14,7 +14,7 @@ import numpy as np
 from meta_demo.data.drawing.glyphs import glyph_source
 from meta_demo.data.drawing.sheet import Rng, Sheet, arc, polygon
 from meta_demo.data.episode import Episode, Example
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 SHOTS, QUERIES = 8, 6  # of each class
 LETTERS = "made-up-letters"

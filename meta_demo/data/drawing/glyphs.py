@@ -14,7 +14,7 @@ import numpy as np
 from meta_demo.data.drawing.alphabets import letters
 from meta_demo.data.drawing.strokes import POINTS, Points, Rng, length, turn
 from meta_demo.data.sources import Source
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
 
 SIZE = 64  # pixels of a picture's side
 FINER = 2  # drawn so many times larger, then reduced

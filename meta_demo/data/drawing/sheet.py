@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from meta_demo.data.reading.pictures import picture_of
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.reading import picture_of
 
 Rng = np.random.Generator
 Points = NDArray[np.float64]  # [P, 2]

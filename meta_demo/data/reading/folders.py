@@ -1,7 +1,7 @@
-"""Folders of class folders with pictures in them, on disk or in a zip: a picture's label is the folder that it lies in.
+"""Folders of class folders, on disk or in a zip: the label of a picture, or of another file of one input, is its folder.
 
 Here: what lies where, and what must not. A zip is read in memory; nothing of it is ever written.
-Not here: reading one picture (`pictures.py`), Omniglot's runs (`omniglot.py`).
+Not here: reading one file (its modality does), Omniglot's runs (`omniglot.py`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Example, clean, shorten
-from meta_demo.data.reading.files import MAX_FILE, MB, Limits, read_bytes
-from meta_demo.data.reading.pictures import DATA_URL, SUFFIXES, bounded, read_data_url, read_picture
-from meta_demo.modalities.content import Picture
+from meta_demo.core.files import MAX_FILE, MB, Limits, read_bytes
+from meta_demo.core.strings import clean, shorten
+from meta_demo.data.episode import Example
+from meta_demo.data.reading.tasks import Beside, bounded
+from meta_demo.modalities.base import MODALITIES, Content, Modality
 
 ZIP = ".zip"
 ROOT = PurePosixPath()
@@ -39,30 +41,34 @@ class Tree:
 
 
 def read_class_folders(tree: Tree, limits: Limits) -> list[Example]:
-    """Every picture of `tree`, labelled with its folder's path: `cats`, `Greek/character01`.
+    """Every file of `tree` that holds an input, labelled with its folder's path: `cats`, `Greek/character01`.
 
     Folders around all classes of a zip are no part of the labels. Raises UserError for whatever leaves it unclear what the
     classes are, or is not safe to read.
     """
-    pictures = [file for file in tree.files if file.suffix.lower() in SUFFIXES]
-    _check_classes(tree, pictures)
-    top = os.path.commonpath([picture.parent.parent for picture in pictures]) if tree.zipped else ROOT
-    labels = [clean(str(picture.parent.relative_to(top))) for picture in pictures]
-    contents = bounded((read_picture(tree.read(picture), str(picture)) for picture in pictures), limits)
+    kinds = {file: kind for file in tree.files if (kind := modality_in(file))}
+    _check_classes(tree, kinds)
+    top = os.path.commonpath([file.parent.parent for file in kinds]) if tree.zipped else ROOT
+    labels = [clean(str(file.parent.relative_to(top))) for file in kinds]
+    contents = bounded((kind.decode(tree.read(file), str(file)) for file, kind in kinds.items()), limits)
     return [Example(content, label) for content, label in zip(contents, labels, strict=True)]
 
 
-def pictures_in(tree: Tree, folder: PurePosixPath) -> Callable[[str, str], Picture]:
-    """Reads data URLs, and paths within `tree` relative to `folder`."""
+def modality_in(file: PurePath) -> Modality[Any] | None:
+    """The modality that `file` holds one input of, as its suffix says."""
+    return next((kind for kind in MODALITIES.values() if file.suffix.lower() in kind.suffixes), None)
+
+
+def within(tree: Tree, folder: PurePosixPath) -> Beside:
+    """Reads files by paths within `tree` relative to `folder`."""
     known = set(tree.files)
 
-    def read(image: str, where: str) -> Picture:
-        if DATA_URL.match(image):
-            return read_data_url(image, where)
-        path = PurePosixPath(os.path.normpath(folder / clean(image).replace("\\", "/")))
+    def read(modality: Modality[Any], said: str) -> Content:
+        path = PurePosixPath(os.path.normpath(folder / clean(said).replace("\\", "/")))
         if path not in known:
-            raise UserError("no_file", file=shorten(image))
-        return read_picture(tree.read(path), str(path))
+            raise UserError("no_file", file=shorten(said))
+        content: Content = modality.decode(tree.read(path), str(path))
+        return content
 
     return read
 
@@ -155,17 +161,19 @@ def _hidden(path: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def _check_classes(tree: Tree, pictures: list[PurePosixPath]) -> None:
-    """Refuse pictures outside class folders or at different depths, and folders without any."""
-    if not pictures:
+def _check_classes(tree: Tree, kinds: Mapping[PurePosixPath, Modality[Any]]) -> None:
+    """Refuse inputs outside class folders or at different depths, and folders without any."""
+    if not kinds:
         raise UserError("no_pictures", file=tree.name)
-    for picture in pictures:
-        if picture.parent == ROOT:
-            raise UserError("picture_loose", file=tree.name, picture=shorten(str(picture)))
-    for first, other in pairwise(pictures):
+    for file, kind in kinds.items():
+        if file.parent == ROOT:
+            raise UserError("picture_loose", file=tree.name, noun=kind.noun, path=shorten(str(file)))
+    nouns = next(iter(kinds.values())).nouns
+    for first, other in pairwise(kinds):
         if len(first.parts) != len(other.parts):
-            raise UserError("uneven_folders", file=tree.name, first=shorten(str(first)), other=shorten(str(other)))
-    holding = {parent for picture in pictures for parent in picture.parents}
+            paths = {"first": shorten(str(first)), "other": shorten(str(other))}
+            raise UserError("uneven_folders", file=tree.name, nouns=nouns, **paths)
+    holding = {parent for file in kinds for parent in file.parents}
     for folder in tree.folders:
         if folder not in holding:
-            raise UserError("class_no_pictures", file=tree.name, label=shorten(str(folder)))
+            raise UserError("class_no_pictures", file=tree.name, label=shorten(str(folder)), nouns=nouns)

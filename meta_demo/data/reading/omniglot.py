@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, make_episode, shorten
-from meta_demo.data.reading.files import Limits, read_text
+from meta_demo.core.files import Limits, read_text
+from meta_demo.core.strings import shorten
+from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.reading.folders import Tree, open_tree
-from meta_demo.data.reading.pictures import SUFFIXES, read_picture
-from meta_demo.modalities.content import Picture
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.reading import SUFFIXES, read_picture
 
 KEY = "class_labels.txt"
 

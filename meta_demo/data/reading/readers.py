@@ -1,4 +1,5 @@
-"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text or image, and label), the .json task file, class folders.
+"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text or another modality's key, and label), the .json task file,
+class folders.
 
 Here: from a path to rows or an `Episode`, or a `UserError` of one sentence that says how to mend the file.
 Not here: what makes a good episode (`episode.py`), sampling tasks from many rows.
@@ -19,12 +20,13 @@ from typing import Any
 import openpyxl
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, clean, make_episode, shorten
-from meta_demo.data.reading.files import MAX_FILE, MB, UPLOAD, Limits, read_bytes, read_json, read_text
-from meta_demo.data.reading.folders import ZIP, open_tree, pictures_in, read_class_folders
-from meta_demo.data.reading.pictures import DATA_URL, SUFFIXES, bounded, read_data_url
-from meta_demo.data.reading.tasks import ReadImage, parse_episode, pictures_beside
-from meta_demo.modalities.content import Content, Picture
+from meta_demo.core.files import MAX_FILE, MB, UPLOAD, Limits, read_bytes, read_json, read_text
+from meta_demo.core.strings import clean, shorten
+from meta_demo.data.episode import Episode, Example, make_episode
+from meta_demo.data.reading.folders import ZIP, modality_in, open_tree, read_class_folders, within
+from meta_demo.data.reading.tasks import Beside, beside, bounded, parse_episode, read_content
+from meta_demo.modalities.base import BLANK, MODALITIES, Content, with_article
+from meta_demo.words import words
 
 MAX_UNZIPPED = 200 * MB
 MAX_SHEET = 1_048_576  # rows, Excel's own limit: openpyxl would fill the gap before a row numbered in the billions
@@ -36,53 +38,53 @@ MAGIC_LOCKED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of a workboo
 Records = Iterator[tuple[int, dict[str, Any]]]  # row number as the visitor counts it, and its cells by column
 
 
-def read_rows(path: Path, limits: Limits = UPLOAD, read: ReadImage = read_data_url) -> list[Example]:
+def read_rows(path: Path, limits: Limits = UPLOAD, files: Beside | None = None) -> list[Example]:
     """The labelled rows that are not blank of a table, or of what `path` holds as a folder or zip: class folders, or one table that
-    names pictures beside it.
+    names files beside it.
 
-    `read` reads the pictures of a table that comes alone.
+    `files` reads what a table names that comes alone; without it a table may name none.
     """
-    return [row for row in _rows(path, limits, read) if row.content]
+    return [row for row in _rows(path, limits, files) if row.content != BLANK]
 
 
-def read_unlabelled(path: Path, limits: Limits = UPLOAD, read: ReadImage = read_data_url) -> list[Content]:
-    """What stands in a table's column text or image, or in the lines of a text file; nobody looks at labels."""
-    rows = _table(read_bytes(path, UNLABELLED, limits.bytes), path.name, limits, read, labelled=False)
+def read_unlabelled(path: Path, limits: Limits = UPLOAD, files: Beside | None = None) -> list[Content]:
+    """What stands in a table's column text, or image and the like, or in the lines of a text file; nobody looks at labels."""
+    rows = _table(read_bytes(path, UNLABELLED, limits.bytes), path.name, limits, files, labelled=False)
     return [row.content for row in rows]
 
 
-def read_episode(path: Path, read: ReadImage = read_data_url) -> Episode:
+def read_episode(path: Path, files: Beside | None = None) -> Episode:
     """The episode in a task file (.json), or one with what `read_rows` reads as its support set.
 
-    `read` reads a task file's or table's pictures; see `parse_episode`.
+    `files` reads what a task file or table names; see `parse_episode`.
     """
-    if path.suffix.lower() in SUFFIXES:
-        raise UserError("lone_picture", file=path.name)
+    if lone := modality_in(path):
+        raise UserError("lone_picture", file=path.name, noun=lone.noun, nouns=lone.nouns)
     if path.suffix.lower() in TABLES or _is_tree(path):
-        return make_episode(_rows(path, UPLOAD, read))
+        return make_episode(_rows(path, UPLOAD, files))
     text = read_text(read_bytes(path, EPISODE_FILES), path.name)
-    return parse_episode(read_json(text, path.name), read)
+    return parse_episode(read_json(text, path.name), files)
 
 
 def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
     """Line number and episode of each line of a .jsonl file of task objects."""
-    data, read = read_bytes(path, (".jsonl",), limits.bytes), pictures_beside(path.parent)
+    data, files = read_bytes(path, (".jsonl",), limits.bytes), beside(path.parent)
     for number, line in enumerate(read_text(data, path.name).split("\n"), 1):
         if line.strip():
             try:
-                yield number, parse_episode(read_json(line, path.name, number), read)
+                yield number, parse_episode(read_json(line, path.name, number), files)
             except UserError as error:
                 raise UserError("episode_line", file=path.name, line=number, problem=error) from error
 
 
-def _rows(path: Path, limits: Limits, read: ReadImage) -> list[Example]:
+def _rows(path: Path, limits: Limits, files: Beside | None) -> list[Example]:
     """Every row that is not wholly blank. A text may be blank where there is a label."""
     if not _is_tree(path):
-        return _table(read_bytes(path, (*TABLES, ZIP), limits.bytes), path.name, limits, read)
+        return _table(read_bytes(path, (*TABLES, ZIP), limits.bytes), path.name, limits, files)
     tree = open_tree(path, limits)
     tables = [file for file in tree.files if file.suffix.lower() in TABLES]
-    if len(tables) == 1 and _names_pictures(data := tree.read(tables[0]), tables[0].name):
-        return _table(data, tables[0].name, limits, pictures_in(tree, tables[0].parent))
+    if len(tables) == 1 and _names_files(data := tree.read(tables[0]), tables[0].name):
+        return _table(data, tables[0].name, limits, within(tree, tables[0].parent))
     return read_class_folders(tree, limits)
 
 
@@ -90,9 +92,10 @@ def _is_tree(path: Path) -> bool:
     return path.suffix.lower() == ZIP or os.path.isdir(path)  # noqa: PTH112  (the other one raises for long names)
 
 
-def _names_pictures(data: bytes, file: str) -> bool:
+def _names_files(data: bytes, file: str) -> bool:
+    """Whether a table has a column of a modality whose inputs come in files."""
     _, cells = next(_records(data, file), (0, {}))
-    return "image" in cells
+    return any(kind.suffixes and kind.key in cells for kind in MODALITIES.values())
 
 
 def _records(data: bytes, file: str) -> Records:
@@ -100,40 +103,50 @@ def _records(data: bytes, file: str) -> Records:
     return _lines(data, file) if suffix == LINES else TABLES[suffix](data, file)
 
 
-def _table(data: bytes, file: str, limits: Limits, read: ReadImage, labelled: bool = True) -> list[Example]:
-    """The rows of a table; its pictures are read once all rows are in order. Unless `labelled`, all labels are ""."""
-    found: list[tuple[int, dict[str, str]]] = []
+def _table(data: bytes, file: str, limits: Limits, files: Beside | None, labelled: bool = True) -> list[Example]:
+    """The rows of a table; files that it names are read once all rows are in order. Unless `labelled`, all labels are ""."""
+    keys = [kind.key for kind in MODALITIES.values()]
+    found: list[tuple[int, str, dict[str, str]]] = []  # row number, label, and what it says by the key of a modality
     for number, cells in _records(data, file):
-        if not {"text", "image"} & set(cells):
-            raise _no_column("text", cells, file, number)
+        if not set(keys) & set(cells):
+            raise _no_column(keys[0], cells, file, number)
         if labelled and "label" not in cells:
             raise _no_column("label", cells, file, number)
-        columns = ("text", "image", "label") if labelled else ("text", "image")
-        row = {"label": ""} | {column: _cell(cells.get(column), file, number) for column in columns}
-        said = row["text"] or row["image"]
-        if row["text"] and row["image"]:
-            raise UserError("row_both", file=file, row=number)
-        if labelled and said and not row["label"]:
-            raise UserError("row_no_label", file=file, row=number, text=shorten(said))
-        if said or row["label"]:
-            found.append((number, row))
+        said = {key: cell for key in keys if (cell := _cell(cells.get(key), file, number))}
+        label = _cell(cells["label"], file, number) if labelled else ""
+        if len(said) > 1:
+            first, other = (with_article(words(key)) for key in list(said)[:2])
+            raise UserError("row_both", file=file, row=number, first=first, other=other)
+        if labelled and said and not label:
+            raise UserError("row_no_label", file=file, row=number, text=shorten(next(iter(said.values()))))
+        if said or label:
+            found.append((number, label, said))
         if len(found) > limits.rows:
             raise UserError("too_many_rows", file=file, limit=limits.rows)
-    if not any(row["text"] or row["image"] for _, row in found):
+    if not any(said for _, _, said in found):
         raise UserError("no_rows", file=file)
-    contents = (_picture(row["image"], file, n, read) if row["image"] else clean(row["text"]) for n, row in found)
-    return [Example(c, clean(row["label"])) for c, (_, row) in zip(bounded(contents, limits), found, strict=True)]
+    contents = (_content(said, file, number, files) for number, _, said in found)
+    return [Example(c, clean(label)) for c, (_, label, _) in zip(bounded(contents, limits), found, strict=True)]
 
 
-def _picture(said: str, file: str, row: int, read: ReadImage) -> Picture:
-    """The picture in a cell: a data URL, or a path where `read` can follow one."""
-    if read is read_data_url and not DATA_URL.match(said):
-        raise UserError("row_picture", file=file, row=row, picture=shorten(said))
-    return read(said, f"{file}, {row}")
+def _content(said: dict[str, str], file: str, row: int, files: Beside | None) -> Content:
+    """The input in a cell: itself, or a path where `files` can follow one; `BLANK` where nothing is said."""
+    kind = next((kind for kind in MODALITIES.values() if kind.key in said), None)
+    if kind is None:
+        return BLANK
+    if files is None and kind.names_file(said[kind.key]):
+        raise UserError(
+            "row_picture", file=file, row=row, noun=kind.noun, said=shorten(said[kind.key]), nouns=kind.nouns
+        )
+    return read_content(kind, said[kind.key], f"{file}, {row}", files)
 
 
 def _no_column(column: str, cells: dict[str, Any], file: str, row: int) -> UserError:
-    return UserError("no_column", file=file, row=row, column=column, found=shorten(", ".join(cells), 200))
+    first, *others = (kind.key for kind in MODALITIES.values())
+    found = shorten(", ".join(cells), 200)
+    return UserError(
+        "no_column", file=file, row=row, column=column, found=found, first=first, others="”, “".join(others)
+    )
 
 
 def _cell(value: Any, file: str, row: int) -> str:
@@ -155,8 +168,9 @@ def _jsonl(data: bytes, file: str) -> Records:
 
 
 def _lines(data: bytes, file: str) -> Records:
+    key = next(kind.key for kind in MODALITIES.values() if kind.in_lines)
     for number, line in enumerate(read_text(data, file).split("\n"), 1):
-        yield number, {"text": line}
+        yield number, {key: line}
 
 
 def _delimited(delimiter: str) -> Callable[[bytes, str], Records]:

@@ -1,101 +1,129 @@
 """Task objects, the JSON of task files and of the HTTP API, as episodes.
 
-Here: from an object to an `Episode`, its pictures read, or a `UserError` that names the place. Not here: files (`readers.py`),
+Here: from an object to an `Episode`, the files that it names read, or a `UserError` that names the place. Not here: files (`readers.py`),
 what makes a good episode (`episode.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import Episode, Example, check_counts, clean, make_episode, shorten
-from meta_demo.data.reading.files import UPLOAD
-from meta_demo.data.reading.pictures import DATA_URL, bounded, read_data_url, read_picture
-from meta_demo.modalities.content import Picture
+from meta_demo.core.files import MB, UPLOAD, Limits, read_bytes
+from meta_demo.core.strings import clean, shorten
+from meta_demo.data.episode import Episode, Example, check_counts, make_episode
+from meta_demo.modalities.base import MODALITIES, Content, Modality, modality_of
 
-ReadImage = Callable[[str, str], Picture]  # (what stands under "image", where it stands) -> the picture
+Beside = Callable[[Modality[Any], str], Content]  # (modality, path of a file that holds one of its inputs) -> the input
 
 
-def parse_episode(raw: Any, read: ReadImage = read_data_url) -> Episode:
-    """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?}`, or `image` for `text`.
+def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
+    """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?}`, or the key of another
+    modality for `text`.
 
-    Unless `read` says otherwise a picture is a data URL: an object from somewhere else must not name files of this machine.
+    Without `files` nothing may be named by a path: an object from somewhere else must not name files of this machine.
     """
+    kinds = {modality.key: modality for modality in MODALITIES.values()}
     try:
-        task = _Task.model_validate(raw)
+        task = _task_model(tuple((key, modality.said) for key, modality in kinds.items())).model_validate(raw)
     except ValidationError as error:
         raise _first_problem(error) from None
-    count = len(task.support)
-    check_counts(count, len(task.query))
-    places = [f"support[{i}].image" for i in range(count)] + [f"query[{i}].image" for i in range(len(task.query))]
-    given = zip([*task.support, *task.query], places, strict=True)
-    contents = (read(row.image, where) if "image" in row.model_fields_set else row.text for row, where in given)
-    rows = [
-        Example(content, row.label)
-        for content, row in zip(bounded(contents, UPLOAD), [*task.support, *task.query], strict=True)
-    ]
+    sides: dict[str, list[Any]] = {"support": task.support, "query": task.query}  # type: ignore[attr-defined]
+    check_counts(*map(len, sides.values()))
+    given = [(row, f"{side}[{i}]") for side, rows in sides.items() for i, row in enumerate(rows)]
+    said = ((next(key for key in kinds if key in row.model_fields_set), row, where) for row, where in given)
+    contents = (read_content(kinds[key], getattr(row, key), f"{where}.{key}", files) for key, row, where in said)
+    rows = [Example(c, row.label) for c, (row, _) in zip(bounded(contents, UPLOAD), given, strict=True)]
+    count = len(sides["support"])
     return make_episode(rows[:count], rows[count:])
 
 
-def pictures_beside(folder: Path) -> ReadImage:
-    """Reads data URLs, and paths relative to `folder`; a file that many tasks name is read once."""
+def read_content(modality: Modality[Any], said: Any, where: str, files: Beside | None) -> Content:
+    """The input that is said, or in the file that is named, at `where`; raises UserError."""
+    if files and modality.names_file(said):
+        return files(modality, said)
+    content: Content = modality.read(said, where)
+    return content
+
+
+def bounded(contents: Iterable[Content], limits: Limits) -> Iterator[Content]:
+    """`contents`, for as long as they keep within the memory that `limits` give them."""
+    taken = 0
+    for content in contents:
+        modality = modality_of(content)
+        taken += modality.size(content)
+        if taken > limits.memory:
+            raise UserError("pictures_memory", nouns=modality.nouns, limit=limits.memory // MB)
+        yield content
+
+
+def beside(folder: Path) -> Beside:
+    """Reads files by paths relative to `folder`; one that many tasks name is read once."""
 
     @cache
-    def at(path: str) -> Picture:
-        return read_picture(folder / path, path)
+    def at(modality: Modality[Any], path: str) -> Content:
+        file = folder / path
+        content: Content = modality.decode(read_bytes(file, modality.suffixes), path or file.name)
+        return content
 
-    return lambda image, where: read_data_url(image, where) if DATA_URL.match(image) else at(clean(image))
+    return lambda modality, path: at(modality, clean(path))
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(strict=True)
-    text: str = ""
-    image: str = ""
-    label: str | None = None
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_content(cls, row: Any) -> Any:
-        if isinstance(row, dict) and ("text" in row) == ("image" in row):
-            raise PydanticCustomError("both" if "text" in row else "neither", "a text or an image")
+
+@cache
+def _task_model(keys: tuple[tuple[str, Any], ...]) -> type[BaseModel]:
+    """What a task object looks like where an input stands under one of `keys`, each with the type of what stands there."""
+
+    def one_content(row: Any) -> Any:
+        given = [key for key, _ in keys if key in row] if isinstance(row, dict) else [""]
+        if not given:
+            raise PydanticCustomError("neither", "no input")
+        if len(given) > 1:
+            raise PydanticCustomError("both", "several inputs", {"first": given[0], "other": given[1]})
         return row
 
-
-class _SupportRow(_Row):
-    label: str
-
-
-class _Task(BaseModel):
-    model_config = ConfigDict(strict=True)
-    support: Annotated[list[_SupportRow], FailFast()]
-    query: Annotated[list[_Row], FailFast()] = []
+    fields: dict[str, Any] = {key: (said, None) for key, said in keys}
+    check: dict[str, Any] = {"one_content": model_validator(mode="before")(one_content)}
+    support = create_model("SupportRow", __base__=_Strict, __validators__=check, **fields, label=(str, ...))
+    query = create_model("QueryRow", __base__=_Strict, __validators__=check, **fields, label=(str | None, None))
+    some: Any = Annotated[list[support], FailFast()]  # type: ignore[valid-type]
+    return create_model("Task", __base__=_Strict, support=(some, ...), query=(list[query], []))  # type: ignore[valid-type]
 
 
 def _first_problem(error: ValidationError) -> UserError:
     """The first thing wrong with a task object, as `support[3].label` and a remedy."""
     first = error.errors(include_url=False)[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "task"
-    match first["type"]:
-        case "missing":
-            return UserError("task_missing", where=where)
-        case "neither":
-            return UserError("task_missing", where=f"{where}.text")
-        case "both":
-            return UserError("task_both", where=where)
+    if first["type"] == "missing":
+        return UserError("task_missing", where=where)
+    if first["type"] == "neither":
+        return UserError("task_missing", where=f"{where}.{next(iter(MODALITIES.values())).key}")
+    if first["type"] == "both":
+        return UserError("task_both", where=where, **first["ctx"])
+    return _not_a(first["type"], where=where, value=as_json(first["input"]))
+
+
+def _not_a(kind: str, **values: str) -> UserError:
+    """What pydantic says of a value of another type than `kind` asks for."""
+    match kind:
         case "list_type":
-            return UserError("task_not_list", where=where, value=as_json(first["input"]))
+            return UserError("task_not_list", **values)
         case "string_type" | "string_unicode":
-            return UserError("task_not_text", where=where, value=as_json(first["input"]))
+            return UserError("task_not_text", **values)
+        case "float_type" | "finite_number":
+            return UserError("task_not_number", **values)
         case _:
-            return UserError("task_not_object", where=where, value=as_json(first["input"]))
+            return UserError("task_not_object", **values)
 
 
 def as_json(value: Any) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.data.reading.files import MAX_FILE
-from meta_demo.data.reading.pictures import read_data_url
-from meta_demo.modalities.content import Picture
+from meta_demo.core.files import MAX_FILE
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.reading import read_data_url
 from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.ui import overlay
@@ -39,7 +39,6 @@ class PictureSide(Side[Picture]):
     """The side of pictures and drawings, which cross the wire as data URLs."""
 
     name = "picture"
-    place = 2
     first_sample = "shapes"
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
@@ -61,9 +60,6 @@ class PictureSide(Side[Picture]):
             )
         )
 
-    def lay_out_beside(self, *, shown: bool) -> None:
-        """Nothing: the picture itself is painted."""
-
     def lay_out_map(self, *, shown: bool) -> None:
         self.overlay = self.own(overlay.overlay(elem_id="overlay", visible=visible(shown)))
 
@@ -78,9 +74,6 @@ class PictureSide(Side[Picture]):
 
     def written(self, content: Picture) -> str:
         return url_of(content)
-
-    def read(self, item: str, where: str) -> Picture:
-        return read_data_url(item, where)
 
     @property
     def moved(self) -> list[Callable[..., Any]]:

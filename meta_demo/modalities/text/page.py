@@ -7,9 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.data.episode import clean
+from meta_demo.core.strings import clean
 from meta_demo.serving import attention
-from meta_demo.serving.attention import Array
 from meta_demo.ui import look, plots
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.markup import Html, together
@@ -24,7 +23,6 @@ class TextSide(Side[str]):
     """The side of sentences."""
 
     name = "text"
-    place = 1
     first_sample = "travel-planning"
     nearest = 2
     named = True
@@ -64,9 +62,6 @@ class TextSide(Side[str]):
     def written(self, content: str) -> str:
         return content
 
-    def read(self, item: str, where: str) -> str:  # noqa: ARG002
-        return item
-
     @property
     def moved(self) -> list[Callable[..., Any]]:
         return [self.tried.change]
@@ -90,6 +85,3 @@ class TextSide(Side[str]):
         figure = plots.heatmap(shown.matrix, names, look.heading(shown), **how)
         coloured = look.sentence(content, tokens, shares, shown.choice.row, **how)
         return names, shares, {self.sentence: coloured, self.heatmap: figure_json(figure)}
-
-    def small(self, maps: Array, row: int | None, inputs: Any) -> Array:  # noqa: ARG002
-        return maps

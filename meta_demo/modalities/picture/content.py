@@ -1,9 +1,10 @@
-"""What a visitor shows the model: a sentence, or a picture in memory. Reading files into these is `data`'s work."""
+"""A picture in memory. Reading files into it is the work of `reading.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,15 @@ class Picture:
     def __str__(self) -> str:
         return self.name or f"{self.width} × {self.height}"
 
+    @cached_property
+    def pixels_sha256(self) -> str:
+        return hashlib.sha256(self.pixels).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """What tells the pixels of this picture from all others', in few bytes."""
+        return f"{self.width} {self.height} {self.mode} {self.pixels_sha256}"
+
     @classmethod
     def of(cls, image: Image, name: str = "") -> Picture:
         """Of a PIL image of mode L or RGB."""
@@ -48,16 +58,3 @@ class Picture:
     def array(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """[height, width, channels], read-only."""
         return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, CHANNELS[self.mode])
-
-
-Content = str | Picture
-
-
-def is_blank(content: Content) -> bool:
-    """Whether nothing is there: no character, or a picture that is white all over, as a pad is before anybody drew on it."""
-    return not content if isinstance(content, str) else content.pixels.count(255) == len(content.pixels)
-
-
-def identity(content: Content) -> Hashable:
-    """What makes two inputs the same example: a sentence whatever its capitals, a picture by its pixels."""
-    return content.casefold() if isinstance(content, str) else content

@@ -1,7 +1,7 @@
 """Pictures as they arrive - files, data URLs, images of a library - and the one form that everything else sees.
 
 Here: from bytes to a `Picture`, upright, on white, grey or RGB, at most 512 pixels a side, or a `UserError`.
-Not here: folders and zips of them (`folders.py`), what a model makes of a picture (`core/inputs.py`).
+Not here: folders and zips of them (`data`), what a model makes of a picture (`inputs.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import binascii
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,9 +18,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from meta_demo.core.errors import UserError
-from meta_demo.data.episode import shorten
-from meta_demo.data.reading.files import MAX_FILE, MB, Limits, read_bytes
-from meta_demo.modalities.content import Content, Picture
+from meta_demo.core.files import MAX_FILE, MB, read_bytes
+from meta_demo.core.strings import shorten
+from meta_demo.modalities.picture.content import Picture
 
 MAX_SIDE = 512  # pixels that are kept of the longer side: more than encoders look at
 MAX_PIXELS = 50_000_000  # of a picture as it arrives; a telephone's has 12 to 50 million
@@ -64,16 +63,6 @@ def read_data_url(url: str, name: str) -> Picture:
     except (binascii.Error, ValueError):
         raise UserError("picture_url", where=name, value=shorten(url)) from None
     return read_picture(data, name)
-
-
-def bounded(contents: Iterable[Content], limits: Limits) -> Iterator[Content]:
-    """`contents`, for as long as their pictures keep within the memory that `limits` give them."""
-    taken = 0
-    for content in contents:
-        taken += len(content) if isinstance(content, Picture) else 0
-        if taken > limits.memory:
-            raise UserError("pictures_memory", limit=limits.memory // MB)
-        yield content
 
 
 def picture_of(image: Image.Image, name: str = "") -> Picture:
