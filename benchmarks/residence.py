@@ -23,13 +23,13 @@ import torch
 import tyro
 
 from benchmarks import report
-from meta_demo.backbones.loading import BUNDLED, BUNDLED_PICTURES
+from meta_demo.backbones.loading import BUNDLED, DEFAULT
 from meta_demo.core.cache import MB, SERVING, SETTING
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.data.sources import hold_out, load_source
-from meta_demo.learning.outer import Plan
+from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe, prepare
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
@@ -45,7 +45,8 @@ TITLE = {
     "zh": "提供服务的进程的常驻内存（MB）",
 }
 NOTES = {
-    "en": f"Allowed: idle, the bound of META_DEMO_CACHE_MB, and {ALLOWED} MB. Three algorithms with their shipped starts, every fourth task of pictures.",
+    "en": f"Allowed: idle, the bound of META_DEMO_CACHE_MB, and {ALLOWED} MB. Three algorithms with their shipped starts; "
+    "every fourth task is one of pictures.",
     "zh": f"允许值：空闲内存、META_DEMO_CACHE_MB 的上限，再加 {ALLOWED} MB。三种算法，均从随附的起点开始；每四个任务中有一个是图片任务。",
 }
 
@@ -87,8 +88,8 @@ def training(service: Service, arguments: Arguments) -> None:
     plan = Plan(steps=20, valid_every=10, valid_episodes=30)
     recipe = Recipe(kept, held_out, plan, "maml")
     with tempfile.TemporaryDirectory() as folder:
-        run = prepare(recipe, lambda: service.backbone(arguments.model or BUNDLED)).run(Path(folder) / "start")
-        for _ in run:
+        run = prepare(recipe, lambda: service.backbone(arguments.model or BUNDLED), Path(folder) / "start")
+        for _ in run.train():
             pass
 
 
@@ -100,8 +101,7 @@ CASES: dict[str, Callable[[Service, Arguments], None]] = {
 
 
 def _request(episode: Episode, arguments: Arguments) -> Request:
-    own = BUNDLED_PICTURES if episode.modality == "picture" else BUNDLED
-    return Request(episode, arguments.model or own)
+    return Request(episode, arguments.model or DEFAULT[episode.modality])
 
 
 def _ask(service: Service, request: Request) -> None:
@@ -120,7 +120,7 @@ def _typed(text: str) -> Iterator[str]:
 def measure(arguments: Arguments) -> tuple[float, float, float]:
     """MB of the process idle, after its case, and those that its cache says it holds then."""
     service = Service(torch.device("cpu"))
-    for model in {arguments.model} if arguments.model else (BUNDLED, BUNDLED_PICTURES):
+    for model in [arguments.model] if arguments.model else DEFAULT.values():
         service.backbone(model)
     gc.collect()
     idle = resident()
