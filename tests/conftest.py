@@ -79,7 +79,11 @@ HYBRID = {"is_hybrid": True, "backbone_featmap_shape": [1, 16, 1, 1], "backbone_
 
 
 def tiny_backbone(
-    architecture: str = "bert", dtype: torch.dtype = torch.float64, seed: int = 0, **sizes: int
+    architecture: str = "bert",
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+    cache: Cache | None = None,
+    **sizes: int,
 ) -> Backbone:
     """A random encoder of three layers, unless `sizes` say otherwise, over the bundled tokenizer."""
     config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture] | sizes)
@@ -88,7 +92,7 @@ def tiny_backbone(
         model = AutoModel.from_config(config, attn_implementation="eager").to(dtype)
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
-    return Backbone(model, inputs, f"tiny-{architecture}", cache=Cache(1 << 26))
+    return Backbone(model, inputs, f"tiny-{architecture}", cache=cache or Cache(1 << 26))
 
 
 def make_task(

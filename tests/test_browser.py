@@ -221,8 +221,8 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     page = visit()
     without(page, "MAML")
     page.click("#knobs > button")
-    page.click("#knobs-finetune > button")
-    steps = page.locator("#knobs-finetune").get_by_label("number input for Inner steps")
+    page.click("#knobs-finetune > summary")
+    steps = page.locator("#knobs-finetune").get_by_role("spinbutton", name="Inner steps")
     enter(steps, 50)
     page.click("#start")
     page.wait_for_function("[...document.querySelectorAll('.run')].some(r => r.dataset.step >= 2)", timeout=SLOW)
@@ -236,6 +236,35 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     expect(page.locator(".run[data-algorithm=finetune]")).to_have_attribute("data-step", "3", timeout=SLOW)
     expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
     expect(page.locator("#notice .notice")).to_have_count(0)
+
+
+def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_turns_them(visit: Open) -> None:
+    page = visit()
+    page.click("#knobs > button")
+    folds = page.locator("#knob-panel details")
+    expect(folds).to_have_count(3)
+    without(page, "Fine-tuning", "MAML")
+    expect(folds).to_have_count(1)
+    page.locator("#knobs-protonet summary").focus()
+    page.keyboard.press("Enter")
+    looks = page.get_by_role("spinbutton", name="Further looks")
+    about = looks.get_attribute("aria-describedby")
+    expect(page.locator(f"#{about}")).to_contain_text("a little distorted")
+    page.get_by_role("slider", name="Further looks").focus()
+    page.keyboard.press("ArrowRight")
+    expect(looks).to_have_value("1")
+    adapt(page)
+    page.get_by_label("What adapts").select_option("head")
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+    page.get_by_label("What adapts").select_option("lora")
+    expect(page.locator("#notice .notice")).to_have_count(0)
+    page.get_by_label("Sharpness").fill("1000")
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_contain_text("“scale” is 1000", timeout=SLOW)
+    page.locator("#algorithms").get_by_label("MAML", exact=True).check()
+    expect(folds).to_have_count(2)
+    assert page.get_by_label("Sharpness").last.input_value() == "1000", "what was changed stays, and its fold open"
+    expect(looks).to_have_value("1")
 
 
 def test_visitor_text_is_text_everywhere(visit: Open) -> None:
@@ -270,7 +299,7 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
     if locale == "zh-CN":
         adapt(page)
         page.click("#knobs > button")
-        page.click("#knobs-maml > button")
+        page.click("#knobs-maml > summary")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     seen = page.inner_text("body")
     for place in (1, 2, 0):

@@ -73,8 +73,8 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
 
     mine.check()
     page.click("#knobs > button")
-    page.click("#knobs-protonet > button")
-    rank = page.locator("#knobs-protonet").get_by_label("number input for LoRA rank")
+    page.click("#knobs-protonet > summary")
+    rank = page.locator("#knobs-protonet").get_by_role("spinbutton", name="LoRA rank")
     enter(rank, 8)
     page.click("#start")
     expect_alert(page, "Prototypical networks was made with “LoRA rank” at 16")

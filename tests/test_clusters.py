@@ -17,7 +17,8 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.drawing.glyphs import glyph_source
 from meta_demo.data.episode import Example
 from meta_demo.data.sampler import Fixed, Variable
-from meta_demo.data.sources import Source, load_source, load_unlabelled, make_source
+from meta_demo.data.source import Source, make_source
+from meta_demo.data.sources import load_source, load_unlabelled
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.plan import Plan, TaskPlan

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # every test starts a process
 ROOT = Path(__file__).parents[1]
 
 TOY = '''
@@ -138,9 +139,10 @@ def test_it_is_trained_saved_adapted_and_measured(run: Run, house: Path) -> None
 
 def test_the_page_has_it(run: Run) -> None:
     code = (
-        "import json; from meta_demo.serving.service import Service; from meta_demo.ui.page import build_app, launch_arguments\n"
-        "app = build_app(Service()); words = launch_arguments()['i18n'].translations['en']\n"
-        "print(json.dumps(app.get_config_file(), default=str)); print(json.dumps(words))"
+        "import json; from meta_demo.serving.service import Service; from meta_demo.ui.page import build_app\n"
+        "from meta_demo.ui.knobs import described; from meta_demo.ui.starts import Switch\n"
+        "print(json.dumps(build_app(Service()).get_config_file(), default=str))\n"
+        "print(described(['toy'], Switch().turned('minilm', ['toy'], ()).bases, 'en'))"
     )
     done = run("-c", code)
     assert done.returncode == 0, done.stderr
@@ -150,6 +152,6 @@ def test_the_page_has_it(run: Run) -> None:
 def test_it_obeys_the_laws(run: Run) -> None:
     laws = [ROOT / "tests" / "test_algorithms.py", ROOT / "tests" / "test_meta_gradient.py"]
     others = "all or model or bias or last_n or shared"
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *laws, "-k", f"toy and not ({others})")
+    done = run("-m", "pytest", "-p", "no:cacheprovider", *laws, "-k", f"toy and not ({others})")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "failed" not in done.stdout

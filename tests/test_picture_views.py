@@ -14,11 +14,16 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.picture.content import Picture
+from meta_demo.modalities.picture.page import read_file
 from meta_demo.modalities.picture.reading import read_data_url
 from meta_demo.serving.requests import Prediction
 from meta_demo.ui import atlas, cards, overlay, training_views, views
 from meta_demo.ui.look import Choice, Map
 from meta_demo.ui.pictures import url_of
+from meta_demo.ui.side import discover
+
+SIDES = {cls.name: cls() for cls in discover()}
+PICTURES = SIDES["picture"]
 
 
 def drawing(seed: int) -> Picture:
@@ -37,45 +42,43 @@ def test_drawings_come_back_as_they_were() -> None:
 
 
 def test_cards_and_back() -> None:
-    shown = cards.cards_from(EPISODE)
+    shown = cards.cards_from(EPISODE, PICTURES)
     assert [(card["name"], len(card["examples"]), len(card["held_out"])) for card in shown] == [
         ("A", 2, 0),
         ("B", 1, 1),
     ]
-    assert cards.episode_of(shown) == EPISODE
-    one = cards.dealt(shown, 1)
+    assert cards.episode_of(cards.spelled(shown, PICTURES), PICTURES) == EPISODE
+    one = cards.dealt(shown, 1, PICTURES)
     assert [(len(card["examples"]), len(card["held_out"])) for card in one] == [(1, 1), (1, 1)]
-    assert cards.dealt(one, 2)[0] == shown[0]
+    assert cards.dealt(one, 2, PICTURES)[0] == shown[0]
     assert cards.first_query(EPISODE) == drawing(3)
 
 
 def test_lines_are_dealt_in_order_and_blank_ones_are_none() -> None:
     card = {"name": "A", "examples": "  \none\n\ntwo\n", "held_out": "three", "colour": 0}
-    few, all_of_it = cards.dealt([card], 1), cards.dealt([card], 8)
+    few, all_of_it = (cards.dealt([card], shots, SIDES["text"]) for shots in (1, 8))
     assert (few[0]["examples"], few[0]["held_out"]) == ("one", "two\nthree")
     assert (all_of_it[0]["examples"], all_of_it[0]["held_out"]) == ("one\ntwo\nthree", "")
-    assert cards.dealt(few, 8) == all_of_it
+    assert cards.dealt(few, 8, SIDES["text"]) == all_of_it
 
 
 def test_cards_with_a_bad_picture_name_it() -> None:
     broken = [{"name": "A", "examples": ["data:image/png;base64,aGVsbG8="], "held_out": [], "colour": 0}]
     with pytest.raises(UserError, match="A 1"):
-        cards.episode_of(broken)
+        cards.episode_of(cards.spelled(broken, PICTURES), PICTURES)
 
 
 def test_a_visitors_file_is_read_or_refused_in_their_language() -> None:
-    assert cards.read_file({"name": "a.png", "data": url_of(drawing(0)), "lang": "en"})["url"] == url_of(drawing(0))
+    assert read_file({"name": "a.png", "data": url_of(drawing(0)), "lang": "en"})["url"] == url_of(drawing(0))
     text = "data:image/png;base64," + base64.b64encode(b"hello").decode()
-    english, chinese = (
-        cards.read_file({"name": "a.png", "data": text, "lang": lang})["problem"] for lang in ("en", "zh")
-    )
+    english, chinese = (read_file({"name": "a.png", "data": text, "lang": lang})["problem"] for lang in ("en", "zh"))
     assert "a.png" in english and "a.png" in chinese and english != chinese
-    assert cards.read_file({"name": "a.png"})["problem"]
+    assert read_file({"name": "a.png"})["problem"]
 
 
 def test_nearest_examples_are_shown_as_pictures() -> None:
     found = [Prediction("protonet", 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9, 0.3]], np.float32))]
-    shown = views.predictions(found, EPISODE, {"A": 0, "B": 1}, {"protonet": 0}, "en")
+    shown = views.predictions(found, EPISODE, PICTURES, {"A": 0, "B": 1}, {"protonet": 0}, "en")
     assert shown.count("<img") == 3
     assert (
         shown.index(url_of(drawing(1), 96)) < shown.index(url_of(drawing(2), 96)) < shown.index(url_of(drawing(0), 96))
@@ -83,7 +86,7 @@ def test_nearest_examples_are_shown_as_pictures() -> None:
     evil = '"><script>'
     named = Episode((Example(drawing(0), evil), Example(drawing(1), "B")))
     found = [Prediction("protonet", 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9]], np.float32))]
-    assert "<script>" not in views.predictions(found, named, {evil: 0, "B": 1}, {"protonet": 0}, "en")
+    assert "<script>" not in views.predictions(found, named, PICTURES, {evil: 0, "B": 1}, {"protonet": 0}, "en")
 
 
 @pytest.mark.parametrize("crop", [False, True])

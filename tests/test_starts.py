@@ -13,7 +13,7 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 from meta_demo.ui import guard
-from meta_demo.ui.controls import changed_knobs, follow
+from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.starts import Switch, is_own
 
 CHOSEN = ("finetune", "maml", "protonet")
@@ -61,15 +61,16 @@ def test_the_visitors_own_start_comes_first(shipped: Path, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("shipped")
 def test_untouched_knobs_follow_the_start_and_touched_ones_stay() -> None:
+    touched = {"maml": {"inner_lr": 0.5}}
     before = Switch(plain=frozenset(CHOSEN)).turned("tiny", CHOSEN, ())
-    controls: Any = {(name, key): f"{name}.{key}" for name, base in before.bases.items() for key in base}
-    values = {control: before.bases[name][key] for (name, key), control in controls.items()}
-    values["maml.inner_lr"] = 0.5
     after = before.heard(["maml"]).turned("tiny", CHOSEN, ())
-    moved = follow(controls, values, before.bases, after.bases)
-    assert moved == {"maml.inner_steps": 7, "maml.last_n": 2}
-    assert changed_knobs(controls, values | moved, CHOSEN, after.bases) == {"maml": {"inner_lr": 0.5}}
-    assert follow(controls, values | moved, after.bases, before.bases) == {"maml.inner_steps": 8, "maml.last_n": 3}
+    bases = {"inner_steps": (8, 7), "last_n": (3, 2), "lora_rank": (16, 16)}
+    for switch, place in ((before, 0), (after, 1)):
+        (drawn,) = described(["maml"], switch.bases, "en")
+        shown = {knob["name"]: knob["base"] for knob in drawn["knobs"]}
+        assert {name: shown[name] for name in bases} == {name: values[place] for name, values in bases.items()}
+        assert changed(touched, CHOSEN, switch.bases) == touched
+    assert changed({"maml": {"inner_lr": 0.01}}, CHOSEN, after.bases) == {}, "as the start has it"
 
 
 def test_a_damaged_card_leaves_the_defaults(shipped: Path) -> None:

@@ -6,25 +6,20 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.strings import clean
-from meta_demo.modalities.base import Content
-from meta_demo.modalities.inputs import Inputs
-from meta_demo.modalities.picture.content import Picture
-from meta_demo.modalities.picture.inputs import PictureInputs
-from meta_demo.modalities.picture.reading import read_data_url
-from meta_demo.modalities.text.inputs import TextInputs
 from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.serving.service import Service
-from meta_demo.ui import atlas, look, overlay, plots, views
-from meta_demo.ui.charts import figure_json
+from meta_demo.ui import atlas, look, views
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
 from meta_demo.ui.session import Run
+from meta_demo.ui.side import Side
 from meta_demo.ui.words import request_language
 
 
 class Asking:
+    """The handlers of one page's third and fourth step."""
+
     def __init__(self, service: Service, page: Page) -> None:
         self.service, self.page = service, page
 
@@ -38,20 +33,17 @@ class Asking:
         if not tried:
             return {page.attempt.predictions: views.empty(f"page.try.blank.{values[page.modality]}", lang)}
         found = self.service.predict(run.request, [tried], _step(values, page))
-        episode = run.request.episode
-        shown = views.predictions(found, episode, run.colours, run.steps, lang)
+        shown = views.predictions(found, run.request.episode, page.side(values), run.colours, run.steps, lang)
         return {page.attempt.predictions: shown}
 
     def try_another(self, values: Values, request: gr.Request) -> Updates:
         """Predictions of a new thing; what was said of the last one is over."""
         return {self.page.message: ""} | self.predict(values, request)
 
-    def _tried(self, values: Values) -> Content | None:
+    def _tried(self, values: Values) -> Any:
         """What is to be recognised; None when there is nothing."""
-        attempt = self.page.attempt
-        if values[self.page.modality] == "text":
-            return clean(str(values[attempt.sentence] or "")) or None
-        return read_data_url(values[attempt.pad], "") if values[attempt.pad] else None
+        side = self.page.side(values)
+        return side.asked(values[side.tried])
 
     def choose_token(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
         """A token was clicked: look with its eyes, or with all again when it was the chosen one."""
@@ -73,18 +65,20 @@ class Asking:
         lang = request_language(request)
         if not tried:
             return self._nothing(f"page.try.blank.{values[self.page.modality]}", lang)
-        if isinstance(inputs, PictureInputs) and inputs.grid is None:
-            return self._nothing("page.look.no_grid", lang)
+        side = self.page.side(values)
+        if why := side.undrawable(inputs):
+            return self._nothing(why, lang)
         maps = self.service.attention(run.request, values[part.algorithm], tried, _step(values, self.page))
         choice = self._choice(values, run, maps[0].shape)
         before, after = (_reduced(m, choice.layer, choice.head) for m in maps)
         matrix, same = attention.view(before, after, choice.view), attention.unchanged(before, after)
         closely = look.Map(matrix, same, choice, lang)
-        shown = self._sentence if isinstance(inputs, TextInputs) else self._picture
-        return {
+        names, shares, drawn = side.draw(closely, tried, inputs)
+        return drawn | {
             part.empty: "",
-            **shown(closely, tried, inputs),
-            part.atlas: _atlas(attention.view(*maps, choice.view), choice, inputs),
+            part.caption: look.caption(closely, names, side.name),
+            part.words: look.words(names, shares, difference=choice.difference, same=same, lang=lang),
+            part.atlas: _atlas(attention.view(*maps, choice.view), choice, side, inputs),
         }
 
     def _nothing(self, key: str, lang: str) -> Updates:
@@ -102,35 +96,6 @@ class Asking:
             algorithm=values[part.algorithm],
             step=min(_step(values, self.page) or 0, run.steps[values[part.algorithm]]),
         )
-
-    def _sentence(self, shown: look.Map, tried: Content, inputs: Inputs) -> Updates:
-        assert isinstance(tried, str) and isinstance(inputs, TextInputs)
-        part = self.page.look
-        tokens = attention.tokenize(inputs.tokenizer, tried, len(shown.matrix))
-        names = look.token_names(tokens, shown.lang)
-        shares = attention.received(shown.matrix, shown.choice.row)
-        how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
-        return {
-            part.sentence: look.sentence(tried, tokens, shares, shown.choice.row, **how),
-            part.heatmap: figure_json(plots.heatmap(shown.matrix, names, look.heading(shown), **how)),
-            part.picture: None,
-            part.caption: look.caption(shown, names, "text"),
-            part.words: look.words(names, shares, same=shown.same, **how),
-        }
-
-    def _picture(self, shown: look.Map, tried: Content, inputs: Inputs) -> Updates:
-        assert isinstance(tried, Picture) and isinstance(inputs, PictureInputs) and inputs.grid
-        part = self.page.look
-        names = overlay.token_names(inputs.prefix, inputs.grid, shown.lang)
-        shares = attention.received(shown.matrix, shown.choice.row, inputs.prefix)
-        how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
-        return {
-            part.picture: overlay.painted(inputs.seen(tried), inputs.grid, shares, shown, names),
-            part.sentence: "",
-            part.heatmap: None,
-            part.caption: look.caption(shown, names, "picture"),
-            part.words: look.words(names, shares, same=shown.same, **how),
-        }
 
     def open_look(self, values: Values, request: gr.Request) -> Updates:
         """After an adaptation: as many layers and heads as the model has, at the last layer, and the map itself."""
@@ -157,13 +122,10 @@ def _reduced(maps: Array, layer: int, head: int) -> Array:
     return attention.reduce_heads(maps, layer - 1, head - 1 if head else None)
 
 
-def _atlas(maps: Array, choice: look.Choice, inputs: Inputs) -> dict[str, Any]:
-    """All maps [layers, heads, L, L], small: of sentences as they are, of pictures as the patches that the chosen token looks at."""
-    spread = maps.shape[-1]
-    if isinstance(inputs, PictureInputs) and inputs.grid:
-        looking = maps[:, :, inputs.prefix :].mean(2) if choice.row is None else maps[:, :, choice.row]
-        maps = looking[:, :, inputs.prefix :].reshape(*maps.shape[:2], *inputs.grid)
-    return atlas.tiled(maps, spread, choice.layer - 1, choice.head - 1, difference=choice.difference)
+def _atlas(maps: Array, choice: look.Choice, side: Side[Any], inputs: Any) -> dict[str, Any]:
+    """All maps [layers, heads, L, L] at a glance."""
+    small = side.small(maps, choice.row, inputs)
+    return atlas.tiled(small, maps.shape[-1], choice.layer - 1, choice.head - 1, difference=choice.difference)
 
 
 def _step(values: Values, page: Page) -> int | None:

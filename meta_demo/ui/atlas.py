@@ -9,6 +9,7 @@ import gradio as gr
 import numpy as np
 
 from meta_demo.serving.attention import Array
+from meta_demo.ui.markup import tag
 from meta_demo.ui.scripts import script
 from meta_demo.words import LANGUAGES, catalogue, text
 
@@ -16,11 +17,11 @@ EVEN = 3  # even attention is painted this many times weaker than the strongest 
 
 
 def atlas(**arguments: Any) -> gr.HTML:
-    """A component whose value is `tiled(...)`; a click on a map triggers `pick` with its layer and head, from 0."""
+    """A component whose value is `tiled(...)`; a click on a map triggers `select` with its layer and head, from 0."""
     place = catalogue()["page.atlas.place"]
     return gr.HTML(
         None,
-        html_template='<div class="atlas"></div>',
+        html_template=tag("div", cls="atlas"),
         js_on_load=script("parts", "atlas"),
         words={lang: {"about": text("page.atlas.about", lang), "place": place[lang]} for lang in LANGUAGES},
         apply_default_css=False,

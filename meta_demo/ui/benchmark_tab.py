@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from meta_demo.core.places import place
 from meta_demo.ui import views
+from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.words import request_language
 from meta_demo.words import text
 
@@ -23,7 +23,6 @@ RESULTS = place("benchmarks/results")
 
 Said = str | dict[str, str]
 Value = str | int | float | None
-_NUMBER = ' class="number"'
 
 
 class Table(BaseModel):
@@ -54,43 +53,47 @@ def read_tables(folder: Path = RESULTS) -> list[Table]:
 
 
 def show(request: gr.Request) -> str:
+    """Every measured table, in the visitor's language."""
     return page(read_tables(), request_language(request))
 
 
-def page(tables: list[Table], lang: str) -> str:
+def page(tables: list[Table], lang: str) -> Html:
+    """A sheet per table; one sentence where nothing was measured."""
     if not tables:
-        return f'<div class="sheet">{views.empty("page.benchmark.empty", lang)}</div>'
-    return "".join(_sheet(table, lang) for table in tables)
+        return tag("div", views.empty("page.benchmark.empty", lang), cls="sheet")
+    return together([_sheet(table, lang) for table in tables])
 
 
-def _sheet(table: Table, lang: str) -> str:
+def _sheet(table: Table, lang: str) -> Html:
     """A table that scrolls sideways in its own box, and how it was made beneath."""
-    numbers = [any(_is_number(row[i]) for row in table.rows if i < len(row)) for i in range(len(table.columns))]
-    head = "".join(
-        f'<th scope="col"{_NUMBER if number else ""}>{_said(column, lang)}</th>'
-        for column, number in zip(table.columns, numbers, strict=True)
-    )
-    rows = "".join(
-        f"<tr>{''.join(_cell(value, i, numbers[i]) for i, value in enumerate(row))}</tr>" for row in table.rows
-    )
-    notes = table.notes if isinstance(table.notes, list) else [table.notes] if table.notes else []
-    said = "".join(f'<p class="note">{_said(note, lang)}</p>' for note in notes)
-    facts = {"command": f"<code>{escape(table.command)}</code>", "machine": escape(table.machine)}
-    facts["date"] = escape(table.date)
-    made = "".join(f"<dt>{text(f'page.benchmark.{key}', lang)}</dt><dd>{fact}</dd>" for key, fact in facts.items())
     title = _said(table.title, lang)
-    return (
-        f'<section class="sheet measured"><div class="heading"><h2>{title}</h2></div>'
-        f'<div class="table-box" tabindex="0" role="region" aria-label="{title}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f"{said}<dl>{made}</dl></section>"
+    notes = table.notes if isinstance(table.notes, list) else [table.notes] if table.notes else []
+    facts = {"command": tag("code", table.command), "machine": table.machine, "date": table.date}
+    made = [(tag("dt", text(f"page.benchmark.{key}", lang)), tag("dd", fact)) for key, fact in facts.items()]
+    return tag(
+        "section",
+        tag("div", tag("h2", title), cls="heading"),
+        tag("div", _table(table, lang), cls="table-box", tabindex=0, role="region", aria_label=title),
+        [tag("p", _said(note, lang), cls="note") for note in notes],
+        tag("dl", made),
+        cls="sheet measured",
     )
 
 
-def _cell(value: Value, place: int, number: bool) -> str:
-    """A cell; the first of a row names it, and whatever stands among numbers stands to the right, a word such as mean too."""
-    tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
-    return f"<{tag}{scope}{_NUMBER if number else ''}>{escape(_shown(value))}</{tag}>"
+def _table(table: Table, lang: str) -> Html:
+    """The figures; whatever stands among numbers stands to the right, a word such as mean too."""
+    count = len(table.columns)
+    kinds = ["number" if any(_is_number(row[i]) for row in table.rows if i < len(row)) else "" for i in range(count)]
+    head = [
+        tag("th", _said(column, lang), scope="col", cls=kind) for column, kind in zip(table.columns, kinds, strict=True)
+    ]
+    rows = [tag("tr", [_cell(value, i, kinds[i]) for i, value in enumerate(row)]) for row in table.rows]
+    return tag("table", tag("thead", tag("tr", head)), tag("tbody", rows))
+
+
+def _cell(value: Value, place: int, kind: str) -> Html:
+    """A cell; the first of a row names it."""
+    return tag("td" if place else "th", _shown(value), scope=None if place else "row", cls=kind)
 
 
 def _shown(value: Value) -> str:
@@ -103,7 +106,5 @@ def _is_number(value: Value) -> bool:
 
 
 def _said(words: Said, lang: str) -> str:
-    """Escaped words in a language; in the first there is where that one is missing."""
-    if isinstance(words, dict):
-        words = words.get(lang) or next(iter(words.values()), "")
-    return escape(words)
+    """The words in a language; in the first there is where that one is missing."""
+    return (words.get(lang) or next(iter(words.values()), "")) if isinstance(words, dict) else words

@@ -12,20 +12,22 @@ import plotly.graph_objects as go
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from meta_demo.ui.markup import tag
 from meta_demo.ui.scripts import script
 
 LIBRARY = "plotly.min.js"  # as plotly.py carries it: always the release that its figures are made for
 
 
-def chart(elem_id: str) -> gr.HTML:
+def chart(elem_id: str, **arguments: Any) -> gr.HTML:
     """A place for a figure; its value is `figure_json(figure)`."""
     return gr.HTML(
         None,
-        html_template='<div class="chart" role="img"></div>',
+        html_template=tag("div", cls="chart", role="img"),
         js_on_load=script("chart"),
         library=LIBRARY,
         apply_default_css=False,
         elem_id=elem_id,
+        **arguments,
     )
 
 

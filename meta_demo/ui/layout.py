@@ -1,6 +1,7 @@
 """What stands where on the page: components only, no events. The Playground is here; the other tabs' sheets are beside their handlers.
 
-Components that only sentences or only pictures need stand beside each other; the switch at the top says which are shown.
+Components that only one modality needs are its side's (`side.py`) and stand beside the other sides'; the switch at the top says which
+are shown.
 """
 
 from __future__ import annotations
@@ -10,35 +11,26 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.core.files import MAX_FILE
-from meta_demo.data.samples import load_sample, sample_names
+from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import VIEWS
 from meta_demo.serving.requests import DEFAULT_ALGORITHMS
 from meta_demo.ui.atlas import atlas
-from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query, try_pad
+from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query
 from meta_demo.ui.charts import chart
-from meta_demo.ui.controls import Knobs, knob_folds
-from meta_demo.ui.overlay import overlay
+from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
+from meta_demo.ui.side import Side, discover, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
 from meta_demo.words import LANGUAGES, text
 
-MODALITIES = ("text", "picture")
-# Small, so that the first Adapt is quick, and easy to judge for anybody.
-FIRST_SAMPLE = {"text": "travel-planning", "picture": "shapes"}
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
-TOKEN_SCRIPT = """
-element.addEventListener("click", (event) => {
-  const token = event.target.closest("[data-token]");
-  if (token) trigger("token", { index: Number(token.dataset.token) });
-});
-"""
+Sides = dict[str, Side[Any]]  # by modality; the first is what the page opens on
 
 
 @dataclass
@@ -47,7 +39,6 @@ class Teach:
     sample: gr.Dropdown
     upload: gr.UploadButton
     shots: gr.Radio
-    cards: dict[str, gr.HTML]  # by modality
 
 
 @dataclass
@@ -58,8 +49,7 @@ class Adapt:
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
-    knobs: Knobs
-    knob_folds: dict[str, gr.Accordion]
+    knobs: gr.HTML
     start: gr.Button
     stop: gr.Button
     notice: gr.HTML
@@ -71,8 +61,6 @@ class Adapt:
 @dataclass
 class Try:
     heading: gr.HTML
-    sentence: gr.Textbox
-    pad: gr.HTML
     step: gr.Slider
     predictions: gr.HTML
 
@@ -86,10 +74,7 @@ class Look:
     head: gr.Dropdown
     view: gr.Radio
     caption: gr.HTML
-    sentence: gr.HTML
     words: gr.HTML
-    heatmap: gr.HTML
-    picture: gr.HTML
     atlas: gr.HTML
 
 
@@ -97,13 +82,14 @@ class Look:
 class Page:
     """Every component that an event reads or writes.
 
-    The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained;
-    `own`, the starts that the visitor trained; `shelf`, what the modality that is not shown had come to.
+    The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts
+    that the visitor trained; `shown`, the side that is shown, and `left`, how each side was left when another one was.
     """
 
     message: gr.HTML
     tabs: gr.Tabs
     modality: gr.Radio
+    sides: Sides
     teach: Teach
     adapt: Adapt
     attempt: Try
@@ -112,46 +98,54 @@ class Page:
     row: gr.State
     switch: gr.State
     own: gr.State
-    shelf: gr.State
+    shown: gr.State
+    left: gr.State
+
+    def side(self, values: dict[Any, Any]) -> Side[Any]:
+        """The side that the switch says."""
+        return self.sides[values[self.modality]]
 
 
 def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
     gr.HTML(label("html.header"), elem_id="header")
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
-    switch = Switch().turned(BUNDLED, DEFAULT_ALGORITHMS, ())
+    sides: Sides = {cls.name: cls() for cls in discover()}
+    first, sample = (side := next(iter(sides.values()))), load_sample(side.first_sample)
+    switch = Switch().turned(first.model, DEFAULT_ALGORITHMS, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
     ):
-        kinds = [(label(f"page.modality.{name}"), name) for name in MODALITIES]
-        modality = gr.Radio(
-            kinds, value="text", label=label("page.modality"), show_label=False, container=False, elem_id="modality"
-        )
+        kinds = [(label(f"page.modality.{name}"), name) for name in sides]
+        words = {"label": label("page.modality"), "show_label": False, "container": False}
+        modality = gr.Radio(kinds, value=first.name, elem_id="modality", **words)
         with gr.Row(elem_id="steps", equal_height=False):
             with gr.Column(elem_classes="sheet", min_width=300):
-                teach = _teach()
+                teach = _teach(first)
+                for side in sides.values():
+                    cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
+                    side.cards = side.own(class_cards(side, cards, visible=visible(side is first)))
             with gr.Column(elem_classes="sheet", min_width=300):
-                adapt = _adapt(switch)
+                adapt = _adapt(first, switch)
             with gr.Column(elem_classes="sheet", min_width=300):
-                attempt = _try()
+                heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
+                for side in sides.values():
+                    side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
+                attempt = _try(heading)
         with gr.Column(elem_classes="sheet", elem_id="look"):
-            look = _look()
-    run = gr.State(None, time_to_live=SESSION_SECONDS)
-    row = gr.State(None, time_to_live=SESSION_SECONDS)
-    shelf = gr.State({}, time_to_live=SESSION_SECONDS)
-    return Page(message, tabs, modality, teach, adapt, attempt, look, run, row, gr.State(switch), gr.State(()), shelf)
+            look = _look(sides, first)
+    run, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(2))
+    left = gr.State({}, time_to_live=SESSION_SECONDS)
+    states = (run, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
+    return Page(message, tabs, modality, sides, teach, adapt, attempt, look, *states)
 
 
-def _teach() -> Teach:
-    heading = gr.HTML(label("html.teach"), elem_classes="heading")
+def _teach(first: Side[Any]) -> Teach:
+    heading = gr.HTML(label(f"html.teach.{first.name}"), elem_classes="heading")
     with gr.Row(elem_classes="pickers"):
         sample = gr.Dropdown(
-            sample_choices("text"),
-            value=FIRST_SAMPLE["text"],
-            label=label("page.sample"),
-            elem_id="sample",
-            min_width=160,
+            first.samples(), value=first.first_sample, label=label("page.sample"), elem_id="sample", min_width=160
         )
         with gr.Column(min_width=120, elem_classes="beside"):
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
@@ -160,27 +154,14 @@ def _teach() -> Teach:
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    first = dealt(cards_from(load_sample(FIRST_SAMPLE["text"])), FIRST_SHOTS)
-    cards = {
-        "text": class_cards("text", first, elem_id="cards"),
-        "picture": class_cards("picture", [], elem_id="picture-cards", visible="hidden"),
-    }
-    return Teach(heading, sample, upload, shots, cards)
+    return Teach(heading, sample, upload, shots)
 
 
-def sample_choices(modality: str) -> list[tuple[Any, str]]:
-    return [(label(f"sample.{name}"), name) for name in sample_names(modality)]
-
-
-def model_choices(modality: str) -> list[tuple[Any, str]]:
-    return [(label(f"model.{m.name}"), m.name) for m in SUGGESTED if m.modality == modality]
-
-
-def _adapt(switch: Switch) -> Adapt:
+def _adapt(first: Side[Any], switch: Switch) -> Adapt:
     gr.HTML(label("html.adapt"), elem_classes="heading")
     model = gr.Dropdown(
-        model_choices("text"),
-        value=BUNDLED,
+        first.models(),
+        value=first.model,
         allow_custom_value=True,
         label=label("page.model"),
         info=label("page.model.about"),
@@ -188,10 +169,11 @@ def _adapt(switch: Switch) -> Adapt:
     )
     model_status = gr.HTML("", elem_id="model-status")
     algorithms, starts = _algorithms(switch)
-    names = gr.Checkbox(label=label("page.names"), info=label("page.names.about"), elem_id="names")
+    words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
+    names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
         seed = gr.Number(0, precision=0, label=label("page.seed"), info=label("page.seed.about"), elem_id="seed")
-        knobs, folds = knob_folds(DEFAULT_ALGORITHMS, switch.bases)
+        knobs = knob_panel(elem_id="knob-panel")
     with gr.Row(elem_id="buttons"):
         start = gr.Button(
             label("page.button.adapt"), variant="primary", size="lg", scale=3, min_width=120, elem_id="start"
@@ -210,7 +192,7 @@ def _adapt(switch: Switch) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, starts, names, seed, knobs, folds, start, stop, notice, runs, curves, summary
+        model, model_status, algorithms, starts, names, seed, knobs, start, stop, notice, runs, curves, summary
     )
 
 
@@ -232,18 +214,7 @@ def _algorithms(switch: Switch) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
     return algorithms, starts
 
 
-def _try() -> Try:
-    heading = gr.HTML(label("html.try"), elem_classes="heading")
-    sentence = gr.Textbox(
-        str(first_query(load_sample(FIRST_SAMPLE["text"])) or ""),
-        label=label("page.try.sentence"),
-        placeholder=label("page.try.placeholder"),
-        lines=2,
-        max_lines=5,
-        max_length=5000,
-        elem_id="sentence",
-    )
-    pad = try_pad(elem_id="try-pad", visible="hidden")
+def _try(heading: gr.HTML) -> Try:
     step = gr.Slider(
         0,
         1,
@@ -255,11 +226,11 @@ def _try() -> Try:
         visible=False,
     )
     predictions = gr.HTML(label("html.try.empty"), elem_id="predictions")
-    return Try(heading, sentence, pad, step, predictions)
+    return Try(heading, step, predictions)
 
 
-def _look() -> Look:
-    heading = gr.HTML(label("html.look"), elem_classes="heading")
+def _look(sides: Sides, first: Side[Any]) -> Look:
+    heading = gr.HTML(label(f"html.look.{first.name}"), elem_classes="heading")
     empty = gr.HTML(label("html.look.empty"), elem_id="look-empty")
     with gr.Row(equal_height=False, elem_classes="look-body"):
         with gr.Column(scale=2, min_width=280):
@@ -276,11 +247,12 @@ def _look() -> Look:
             views = [(label(f"page.look.{view}"), view) for view in VIEWS]
             view = gr.Radio(views, value="after", label=label("page.look.view"), elem_id="view")
             caption = gr.HTML("", elem_id="look-caption")
-            sentence = gr.HTML("", js_on_load=TOKEN_SCRIPT, elem_id="look-sentence")
+            for side in sides.values():
+                side.lay_out_beside(shown=side is first)
             words = gr.HTML("", elem_id="look-words")
         with gr.Column(scale=3, min_width=280):
-            heatmap = chart("heatmap")
-            picture = overlay(elem_id="overlay")
+            for side in sides.values():
+                side.lay_out_map(shown=side is first)
         with gr.Column(scale=2, min_width=260):
             maps = atlas(elem_id="atlas")
-    return Look(heading, empty, algorithm, layer, head, view, caption, sentence, words, heatmap, picture, maps)
+    return Look(heading, empty, algorithm, layer, head, view, caption, words, maps)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from meta_demo.serving.attention import Array, Token, segments, strongest
+from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.words import title
 from meta_demo.words import text
 
 MARKED = ("#2f6fed", "#d54600")  # the heatmap's two hues: more of its blue, or red where attention grew
-
-
 ROLLOUT = -1  # among the heads: all heads of all layers up to the chosen one
 
 
@@ -66,42 +64,46 @@ def token_names(tokens: Sequence[Token], lang: str) -> list[str]:
     return names
 
 
-def sentence(said: str, tokens: Sequence[Token], shares: Array, row: int | None, *, difference: bool, lang: str) -> str:
+def sentence(
+    said: str, tokens: Sequence[Token], shares: Array, row: int | None, *, difference: bool, lang: str
+) -> Html:
     """The sentence as buttons, one per token, coloured by the share of attention it receives."""
-    names = token_names(tokens, lang)
-    top = max(float(abs(shares).max()), 1e-9)
-    parts = []
+    names, top = token_names(tokens, lang), max(float(abs(shares).max()), 1e-9)
+    parts: list[str] = []
     for characters, index in segments(said, tokens):
         if index is None:
-            parts.append(escape(characters))
+            parts.append(characters)
             continue
         share = float(shares[index])
         hue = MARKED[1] if difference and share > 0 else MARKED[0]
-        shown = f"{share:+.1%}" if difference else f"{share:.1%}"
-        special = " special" if tokens[index].special else ""
         parts.append(
-            f'<button type="button" class="token{special}" data-token="{index}" aria-pressed="{str(row == index).lower()}"'
-            f' title="{shown}" style="--h:{hue};--a:{abs(share) / top:.3f}">{escape(names[index])}</button>'
+            tag(
+                "button",
+                names[index],
+                cls="token special" if tokens[index].special else "token",
+                type="button",
+                data_token=index,
+                aria_pressed="true" if row == index else "false",
+                title=f"{share:+.1%}" if difference else f"{share:.1%}",
+                style=f"--h:{hue};--a:{abs(share) / top:.3f}",
+            )
         )
-    return f'<div class="sentence">{"".join(parts)}</div>'
+    return tag("div", parts, cls="sentence")
 
 
-def caption(shown: Map, names: Sequence[str], modality: str) -> str:
+def caption(shown: Map, names: Sequence[str], modality: str) -> Html:
     """How to read the colours, and whose attention it is."""
     row, lang = shown.choice.row, shown.lang
     colours = text(f"page.look.colours.{modality}{'.difference' if shown.choice.difference else ''}", lang)
     whose = text(f"page.look.from.{modality}", lang) if row is None else f"“{names[row]}”"
-    return f'<p class="caption">{colours} {escape(text(f"page.look.who.{modality}", lang, who=whose))}</p>'
+    return tag("p", colours, " ", text(f"page.look.who.{modality}", lang, who=whose), cls="caption")
 
 
-def words(names: Sequence[str], shares: Array, *, difference: bool, same: bool, lang: str) -> str:
+def words(names: Sequence[str], shares: Array, *, difference: bool, same: bool, lang: str) -> Html:
     """The map in a sentence."""
-    if same:
-        unchanged = f'<p class="summary">{text("page.look.unchanged", lang)}</p>'
-        if difference:
-            return unchanged
-    else:
-        unchanged = ""
+    unchanged = tag("p", text("page.look.unchanged", lang), cls="summary") if same else None
+    if unchanged and difference:
+        return unchanged
     shown = ", ".join(f"“{names[i]}” {shares[i]:{'+' if difference else ''}.0%}" for i in strongest(shares))
     key = "page.look.summary.difference" if difference else "page.look.summary"
-    return f'<p class="summary">{escape(text(key, lang, tokens=shown))}</p>{unchanged}'
+    return together(tag("p", text(key, lang, tokens=shown), cls="summary"), unchanged)

@@ -11,16 +11,17 @@ from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.attention import Array
 from meta_demo.ui.atlas import EVEN
 from meta_demo.ui.look import Map, heading
+from meta_demo.ui.markup import tag
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.scripts import script
 from meta_demo.words import LANGUAGES, text
 
 
 def overlay(**arguments: Any) -> gr.HTML:
-    """A component whose value is `painted(...)`; a click on a token triggers `token` with its index, None for all patches."""
+    """A component whose value is `painted(...)`; a click on a token triggers `select` with its index, None for all patches."""
     return gr.HTML(
         None,
-        html_template='<div class="overlay"></div>',
+        html_template=tag("div", cls="overlay"),
         js_on_load=script("parts", "overlay"),
         words={lang: {key: text(f"page.overlay.{key}", lang) for key in ("seen", "opacity")} for lang in LANGUAGES},
         apply_default_css=False,

@@ -20,6 +20,8 @@ from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.side import discover
+from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 from meta_demo.ui.words import label, translations
 from meta_demo.words import LANGUAGES, text
@@ -46,7 +48,7 @@ def build_app(service: Service) -> gr.Blocks:
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
         handlers, asking = Handlers(service, page), Asking(service, page)
-        _wire_teach(page, handlers, asking)
+        _wire_teach(page, handlers, Teaching(page, handlers), asking)
         _wire_adapt(app, page, handlers, asking)
         _wire_look(page, asking)
         if training:
@@ -64,10 +66,11 @@ def launch_arguments() -> dict[str, Any]:
         }
         for m in SUGGESTED
     }
+    composed = views.composed([side.name for side in discover()]) | training_knobs.composed()
     return {
         "theme": theme.MetaTheme(),
         "css": theme.style(),
-        "i18n": translations(views.composed() | training_knobs.composed() | models),
+        "i18n": translations(composed | models),
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
         "app_kwargs": {"middleware": [Middleware(BrowserLanguage)], "routes": routes()},
@@ -79,25 +82,25 @@ def launch_arguments() -> dict[str, Any]:
     }
 
 
-def _wire_teach(page: Page, handlers: Handlers, asking: Asking) -> None:
+def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
-    teach, settings, turned = page.teach, _settings(page), _turned_page(page)
+    teach, adapt, settings, turned = page.teach, page.adapt, _settings(page), _turned_page(page)
+    cards = [side.cards for side in page.sides.values()]
 
-    on(teach.sample.input, handlers.open_sample, settings | {page.shelf, teach.shots, teach.sample}, turned)
-    on(teach.shots.input, handlers.deal, settings | {teach.shots}, {*teach.cards.values(), page.adapt.notice})
+    on(teach.sample.input, teaching.open_sample, settings | _aside(page) | {teach.shots, teach.sample}, turned)
+    on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
-        on(page.modality.input, handlers.turn_page, settings | {page.shelf}, turned),
-        on(teach.upload.upload, handlers.open_file, settings | {page.shelf, teach.upload}, turned),
+        on(page.modality.input, teaching.turn_page, settings | _aside(page), turned),
+        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload}, turned),
     ):
         _ask(page, asking, opened.then)
-    for cards in teach.cards.values():
-        on(cards.edit, handlers.edit, settings, {teach.shots, page.adapt.notice})
-        cards.clear(lambda: None, None, teach.sample, queue=False, **QUIET)
-    for control in (page.adapt.names, page.adapt.seed, *page.adapt.knobs.values()):
-        on(control.change, handlers.mark_changes, settings, {page.adapt.notice})
-    on(page.adapt.model.change, handlers.turn, settings, _turned(page))
-    on(page.adapt.algorithms.change, handlers.choose, settings, _turned(page))
-    on(page.adapt.starts.input, handlers.tick, settings | {page.adapt.starts}, _turned(page), queue=False)
+    on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
+    gr.on([held.clear for held in cards], lambda: None, None, teach.sample, queue=False, **QUIET)
+    changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
+    on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
+    on(adapt.model.change, handlers.turn, settings, _turned(page))
+    on(adapt.algorithms.change, handlers.choose, settings, _turned(page))
+    on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _turned(page), queue=False)
 
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
@@ -130,6 +133,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     adapt.model.change(*models, trigger_mode="always_last", **QUIET)
     app.load(*models, **QUIET)
+    _on(page, app.load, handlers.show_knobs, _settings(page), {adapt.knobs})
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
@@ -152,21 +156,21 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
 def _wire_look(page: Page, asking: Asking) -> None:
     look, attempt, asked = page.look, page.attempt, _asked(page)
     live = {"trigger_mode": "always_last", **QUIET, **MODEL}
-    moved = [attempt.sentence.change, attempt.pad.input, attempt.step.input]
+    sides = page.sides.values()
+    moved = [*(event for side in sides for event in side.moved), attempt.step.input]
     gr.on(moved, guarded(page.message, asking.try_another), asked, {attempt.predictions, page.message}, **live)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.view.input]
     outputs = _look_outputs(page)
     gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
-    for tokens in (look.sentence.token, look.picture.token):
-        tokens(guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+    tokens = [event for side in sides for event in side.chosen]
+    gr.on(tokens, guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
     picked = outputs | {look.layer, look.head}
-    look.atlas.pick(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
+    look.atlas.select(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
 
 
 def _turned(page: Page) -> set[Any]:
     """What follows the model, the algorithms and the boxes of meta-trained starts."""
-    adapt = page.adapt
-    return {page.switch, adapt.starts, adapt.notice, *adapt.knob_folds.values(), *adapt.knobs.values()}
+    return {page.switch, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
 
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
@@ -196,67 +200,36 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
 def _settings(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
-    chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, *adapt.knobs.values()}
-    return {page.run, page.switch, page.own, page.modality, *page.teach.cards.values(), *chosen}
+    cards = (side.cards for side in page.sides.values())
+    chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
+    return {page.run, page.switch, page.own, page.modality, *cards, *chosen}
+
+
+def _aside(page: Page) -> set[Any]:
+    """How the sides of the page were left, and which is shown."""
+    return {page.left, page.shown}
 
 
 def _turned_page(page: Page) -> set[Any]:
-    """What differs between the page's two sides."""
+    """What differs between the page's sides."""
     adapt, look, attempt = page.adapt, page.look, page.attempt
-    return {
-        page.run,
-        page.row,
-        page.shelf,
-        page.modality,
-        page.message,
-        page.teach.heading,
-        page.teach.sample,
-        page.teach.shots,
-        *page.teach.cards.values(),
-        adapt.model,
-        adapt.names,
-        adapt.runs,
-        adapt.curves,
-        adapt.summary,
-        adapt.notice,
-        adapt.stop,
-        attempt.heading,
-        attempt.sentence,
-        attempt.pad,
-        attempt.step,
-        attempt.predictions,
-        look.heading,
-        look.algorithm,
-        *_look_outputs(page),
-    }
+    parts = (part for side in page.sides.values() for part in side.parts)
+    results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, attempt.step, attempt.predictions}
+    headings = {page.teach.heading, attempt.heading, look.heading}
+    chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
+    kept = {page.run, page.row, *_aside(page)}
+    return {*parts, *results, *headings, *chosen, *kept, *_look_outputs(page)}
 
 
 def _asked(page: Page) -> set[Any]:
     """What a prediction and a map depend on."""
     look = page.look
-    return {
-        page.run,
-        page.row,
-        page.modality,
-        page.attempt.sentence,
-        page.attempt.pad,
-        page.attempt.step,
-        look.algorithm,
-        look.layer,
-        look.head,
-        look.view,
-    }
+    tried = (side.tried for side in page.sides.values())
+    chosen = {look.algorithm, look.layer, look.head, look.view}
+    return {page.run, page.row, page.modality, page.attempt.step, *tried, *chosen}
 
 
 def _look_outputs(page: Page) -> set[Any]:
     look = page.look
-    return {
-        look.empty,
-        look.caption,
-        look.sentence,
-        look.words,
-        look.heatmap,
-        look.picture,
-        look.atlas,
-        page.message,
-    }
+    parts = (part for side in page.sides.values() for part in side.parts)
+    return {look.empty, look.caption, look.words, look.atlas, page.message, *parts}

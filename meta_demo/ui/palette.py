@@ -1,11 +1,13 @@
 """Colours and marks: one per class and one per algorithm, the same everywhere on the page.
 
-Classes take Okabe & Ito's colours, extended; algorithms take IBM's, and differ by dash and marker as well, so that neither
-is told from the other by hue alone.
+Classes take Okabe & Ito's colours, extended. What an algorithm looks like follows from its name and its family alone, so that
+adding one changes no other: a family owns half of a circle of tones, in which the name takes one; the name also picks a dash and a
+marker, by which any two are told apart without any colour.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
@@ -37,29 +39,65 @@ class Mark:
     glyph: str
 
 
-_COLOURS = ("#7a5ff0", "#dc267f", "#0096a0", "#2f6fed", "#ec7a00", "#6f8200")
-_DASHES = ("dash", "dot", "dashdot", "solid", "longdash", "longdashdot")
-_MARKERS = (
-    ("cross", "✚"),
-    ("square", "■"),
-    ("triangle-down", "▼"),
-    ("circle", "●"),
-    ("diamond", "◆"),
-    ("triangle-up", "▲"),
-    ("star", "★"),
+# Once around the circle of hues from red, light and dark by turns; every one has a contrast of 3 on both of the page's papers.
+TONES = (
+    "#f54848",
+    "#b05a02",
+    "#ac8103",
+    "#6e7703",
+    "#039e2a",
+    "#05806a",
+    "#0796a2",
+    "#0579a8",
+    "#3f72fa",
+    "#8552e3",
+    "#cc57d5",
+    "#cf2a7f",
 )
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_MARKERS = (
+    ("circle", "●"),
+    ("square", "■"),
+    ("diamond", "◆"),
+    ("cross", "✚"),
+    ("x", "✕"),
+    ("triangle-up", "▲"),
+    ("triangle-down", "▼"),
+    ("triangle-left", "◄"),
+    ("triangle-right", "►"),
+    ("star", "★"),
+    ("pentagon", "⬟"),
+    ("hexagon", "⬢"),
+)
+# Salts: of all numbers from 0 on the first with which no two of the methods in view share both dash and marker, our families begin at
+# different tones, and methods of one tone differ in dash and marker. Others than these change every mark on the page.
+_LINE, _FAMILY, _TONE = 2698, 119, 99021
 
 
 def class_colour(index: int) -> str:
+    """The colour of the class whose card took the place `index` in the palette."""
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
 
 def algorithm_names() -> list[str]:
-    """Every registered algorithm, in the order in which the page lists and colours them."""
+    """Every registered algorithm, in the order in which the page lists them."""
     return sorted(REGISTRY)
 
 
 def mark(algorithm: str) -> Mark:
-    index = algorithm_names().index(algorithm)
-    symbol, glyph = _MARKERS[index % len(_MARKERS)]
-    return Mark(_COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)], symbol, glyph)
+    """How a registered algorithm is drawn."""
+    return mark_of(algorithm, REGISTRY[algorithm].family)
+
+
+def mark_of(name: str, family: str) -> Mark:
+    """How an algorithm called `name` of such a `family` is drawn, whether it is registered or not."""
+    half = len(TONES) // 2
+    tone = 2 * _pick(_FAMILY, family, half) + _pick(_TONE, name, half)
+    marker, dash = divmod(_pick(_LINE, name, len(_DASHES) * len(_MARKERS)), len(_DASHES))
+    symbol, glyph = _MARKERS[marker]
+    return Mark(TONES[tone % len(TONES)], _DASHES[dash], symbol, glyph)
+
+
+def _pick(salt: int, word: str, count: int) -> int:
+    """A number below `count` that is the same on every machine, as Python's own hash is not."""
+    return int.from_bytes(hashlib.sha256(f"{salt}:{word}".encode()).digest()[:8], "big") % count

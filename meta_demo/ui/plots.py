@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from meta_demo.core.objective import Score
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Snapshot
+from meta_demo.ui import scores
 from meta_demo.ui.palette import mark
 from meta_demo.ui.words import title
 from meta_demo.words import text
@@ -28,11 +28,11 @@ DIVERGING = (
     (1.0, "rgba(213,70,0,1)"),
 )
 SMOOTH = 10  # steps in the running mean of the outer loss
-PANELS = (  # key, attribute, axis suffix
-    ("support_score", ""),
-    ("query_score", "2"),
-    ("support_loss", "3"),
-    ("query_loss", "4"),
+PANELS = (  # set, what is drawn of it, axis suffix
+    ("support", "accuracy", ""),
+    ("query", "accuracy", "2"),
+    ("support", "loss", "3"),
+    ("query", "loss", "4"),
 )
 
 
@@ -40,20 +40,29 @@ def curves(history: dict[str, list[Snapshot]], lang: str) -> go.Figure:
     """Accuracy and loss on support and query, per inner step: one colour, dash and marker per algorithm."""
     longest = max((steps[0].steps for steps in history.values()), default=0)
     traces = [
-        _curve(name, steps, key, axis, longest, lang)
+        _curve(name, steps, panel, longest, lang)
         for name, steps in history.items()
-        for key, axis in PANELS
-        if getattr(steps[0], key) is not None
+        for panel in PANELS
+        if _value(steps[0], *panel[:2]) is not None
     ]
     return go.Figure(traces, _curve_layout(history, longest, lang))
 
 
-def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, lang: str) -> dict[str, Any]:
+def _value(s: Snapshot, which: str, kind: str) -> float | None:
+    """What one panel shows of a snapshot."""
+    if kind == "loss":
+        return scores.loss(s, which)
+    found = scores.score(s, which)
+    return found.value if found else None
+
+
+def _curve(name: str, steps: list[Snapshot], panel: tuple[str, str, str], longest: int, lang: str) -> dict[str, Any]:
     """One algorithm in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
+    which, kind, axis = panel
     style = mark(name)
     good = [s for s in steps if s.error is None] or steps[:1]
-    x, y = [s.step for s in good], [_value(s, key) for s in good]
-    hover = [_hover(s, key, lang) for s in good]
+    x, y = [s.step for s in good], [_value(s, which, kind) for s in good]
+    hover = [_hover(s, which, kind, lang) for s in good]
     sizes = [7] * len(x)
     if good[0].steps == 0 and longest:
         x, y, hover, sizes = [0, longest], y * 2, hover * 2, [7, 0]
@@ -62,7 +71,7 @@ def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, 
         "mode": "lines+markers",
         "name": title(name, lang),
         "legendgroup": name,
-        "showlegend": key == "support_score",
+        "showlegend": panel == PANELS[0],
         "x": x,
         "y": y,
         "customdata": hover,
@@ -74,34 +83,28 @@ def _curve(name: str, steps: list[Snapshot], key: str, axis: str, longest: int, 
     }
 
 
-def _value(s: Snapshot, key: str) -> float:
-    found = getattr(s, key)
-    return float(found.value if isinstance(found, Score) else found)
-
-
-def _hover(s: Snapshot, key: str, lang: str) -> str:
-    found = getattr(s, key)
-    if not isinstance(found, Score):
-        return f"{found:.3f}"
-    shown = f"{found.value:.0%} ({round(found.value * found.count)}/{found.count})"
-    if key == "support_score":
+def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
+    """What a point says: a loss, or an accuracy with its count, and with its interval where it was held out."""
+    found = scores.score(s, which)
+    if kind == "loss" or found is None:
+        return f"{scores.loss(s, which):.3f}"
+    shown = f"{found.value:.0%} ({scores.right(found)}/{found.count})"
+    if which == "support":
         return shown
     return f"{shown}<br>{text('page.run.interval', lang, low=found.low, high=found.high)}"
 
 
 def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -> dict[str, Any]:
     first = next(iter(history.values()))[0] if history else None
-    scores = {"support": first and first.support_score, "query": first and first.query_score}
-    counts = {name: score.count if score else 0 for name, score in scores.items()}
+    found = {which: scores.score(first, which) if first else None for which in scores.SETS}
     annotations = []
     layout = _layout(470, 62, text("page.chart.curves", lang))
-    for key, axis in PANELS:
-        count = counts[key.split("_")[0]]
-        if not count:  # of an empty panel plotly would draw nothing but the title, over another's
+    for which, kind, axis in PANELS:
+        measured = found[which]
+        if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
             continue
-        accuracy = key.endswith("score")
-        said = key.replace("score", "accuracy")
-        annotations.append(_panel_title(text(f"page.chart.{said}", lang, count=count), axis))
+        annotations.append(_panel_title(text(f"page.chart.{which}_{kind}", lang, count=measured.count), axis))
+        accuracy = kind == "accuracy"
         layout[f"xaxis{axis}"] = {
             **_axis(),
             "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],
@@ -114,7 +117,7 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
             layout[f"yaxis{axis}"] = {**_axis(), "rangemode": "tozero", "nticks": 4}
     layout |= {
         "grid": {
-            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if counts["query"] else [["xy"], ["x3y3"]],
+            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if found["query"] else [["xy"], ["x3y3"]],
             "xgap": 0.16,
             "ygap": 0.28,
         },

@@ -1,18 +1,38 @@
-"""What a session remembers of its last adaptation: the request, its snapshots and its colours. Plain data."""
+"""What a session remembers: what was asked for, what came of it, and how each side of the page was left. Plain data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.ui.cards import Spelled
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page spells, as it was sent. Equal ones make equal requests, and to compare them no picture is decoded."""
+
+    modality: str
+    cards: Spelled
+    named: bool  # whether the names of classes count as examples
+    model: str
+    algorithms: tuple[str, ...]
+    seed: int
+    knobs: dict[str, dict[str, Any]]
+    checkpoints: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Run:
-    """An adaptation as far as it has come. Later questions are put to `request`, whatever the cards say by then."""
+    """An adaptation as far as it has come. Later questions are put to `request`, whatever the cards say by then.
+
+    `asked` is what it was made from; None where it was stopped, so that the same asked again is something else.
+    """
 
     request: Request
+    asked: Asked | None
     colours: dict[str, int]  # class -> place in the palette
     history: dict[str, list[Snapshot]] = field(default_factory=dict)
 
@@ -27,6 +47,7 @@ class Run:
         return max(self.steps.values(), default=0)
 
     def with_history(self, history: dict[str, list[Snapshot]]) -> Run:
+        """The run with a copy of what has come so far."""
         return replace(self, history={name: list(snapshots) for name, snapshots in history.items()})
 
     def stopped(self) -> Run:
@@ -35,12 +56,13 @@ class Run:
         for name, step in self.steps.items():
             if loops := REGISTRY[name].steps_knob:
                 knobs.setdefault(name, {})[loops] = step
-        return replace(self, request=replace(self.request, algorithms=tuple(self.history), knobs=knobs))
+        request = replace(self.request, algorithms=tuple(self.history), knobs=knobs)
+        return replace(self, request=request, asked=None)
 
 
 @dataclass(frozen=True)
-class Side:
-    """What the modality that is not shown had come to: its model and its last adaptation."""
+class Left:
+    """What a side of the page had come to when another one was shown: its model and its last adaptation."""
 
     model: str
     run: Run | None = None

@@ -22,7 +22,7 @@ _SANS = (
     "Microsoft YaHei",
 )
 
-_SURFACES = {
+SURFACES = {
     "body_background_fill": "#f4f5f8",
     "body_background_fill_dark": "#0f1319",
     "body_text_color": "#1b2430",
@@ -80,7 +80,7 @@ class MetaTheme(gr.themes.Base):  # type: ignore[misc]  # (gradio is untyped her
             font=[*_SANS, "sans-serif"],
             font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
         )
-        self.set(**_SURFACES)
+        self.set(**SURFACES)
 
 
 def style() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,10 @@ class Pictures(Modality[Picture]):
 
     def spelled(self, content: Picture) -> str:
         """Its size, and the hash of its pixels."""
-        return f"{content.width} x {content.height} {content.mode} {content.pixels_sha256}"
+        return f"{content.width} x {content.height} {content.mode} {hashlib.sha256(content.pixels).hexdigest()}"
+
+    def digest(self, content: Picture) -> bytes:
+        return content.digest
 
     def mark(self, content: Picture) -> bytes:
         return f"{content.mode} {content.width} {content.height} ".encode() + content.pixels

@@ -1,4 +1,4 @@
-// Every layer and head at a glance: a table of small maps, rows are layers and columns heads. A click triggers "pick".
+// Every layer and head at a glance: a table of small maps, rows are layers and columns heads. A click triggers "select".
 // Given by gr.HTML: element, trigger, props, watch.
 
 const words = props.words[lang];
@@ -44,6 +44,6 @@ paper.addEventListener("pointermove", (event) => {
   note.textContent = words.place.replace("{layer}", layer + 1).replace("{head}", head + 1);
 });
 paper.addEventListener("pointerleave", () => (note.textContent = ""));
-paper.addEventListener("click", (event) => trigger("pick", mapAt(event)));
+paper.addEventListener("click", (event) => trigger("select", mapAt(event)));
 draw();
 watch("value", draw);

@@ -5,17 +5,13 @@
 const words = props.words[lang];
 const root = element.querySelector(".cards");
 let cards = [];
-let pause;
+const tell = whenPaused(() => trigger("edit"));
 
 function publish() {
   total();
   props.value = cards.map((card) => ({ ...published(card) }));
-  clearTimeout(pause);
-  pause = setTimeout(() => trigger("edit"), 500);
+  tell();
 }
-
-// Adapt looks at everything itself, and a change that is told afterwards would take away what it says.
-document.addEventListener("click", (event) => event.target.closest("#start") && clearTimeout(pause), true);
 
 function total() {
   const sum = (key) => cards.reduce((count, card) => count + countOf(published(card)[key]), 0);

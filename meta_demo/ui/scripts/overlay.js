@@ -1,5 +1,5 @@
 // Attention painted over the picture it was paid to: one square per patch, as strong as its share. A click on a patch, or on one of
-// the tokens that stand for no patch, triggers "token": look with its eyes. Given by gr.HTML: element, trigger, props, watch.
+// the tokens that stand for no patch, triggers "select": look with its eyes. Given by gr.HTML: element, trigger, props, watch.
 
 const words = props.words[lang];
 const root = element.querySelector(".overlay");
@@ -47,7 +47,7 @@ function draw() {
   });
   others.replaceChildren(
     ...map.tokens.map(({ index, name, share, pressed }) => {
-      const node = button("tool", share === null ? name : `${name} · ${share}`, () => trigger("token", { index }));
+      const node = button("tool", share === null ? name : `${name} · ${share}`, () => trigger("select", { index }));
       node.setAttribute("aria-pressed", pressed);
       return node;
     }),
@@ -69,7 +69,7 @@ heat.addEventListener("pointermove", (event) => {
 heat.addEventListener("pointerleave", () => (note.textContent = ""));
 heat.addEventListener("click", (event) => {
   const place = patchAt(event);
-  if (place !== null) trigger("token", { index: props.value.prefix + place });
+  if (place !== null) trigger("select", { index: props.value.prefix + place });
 });
 draw();
 watch("value", draw);

@@ -25,3 +25,13 @@ function complain(sentence) {
   alert.setAttribute("role", "alert");
   document.dispatchEvent(new CustomEvent("complaint", { detail: alert.outerHTML }));
 }
+
+// Calls `tell` when the visitor pauses. Adapt looks at everything itself, and a change that is told afterwards would take away what it says.
+function whenPaused(tell) {
+  let pause;
+  document.addEventListener("click", (event) => event.target.closest("#start") && clearTimeout(pause), true);
+  return () => {
+    clearTimeout(pause);
+    pause = setTimeout(tell, 500);
+  };
+}

@@ -1,0 +1,87 @@
+"""Sentences on the page: typed a line each, shown as they are, with attention as a heatmap over their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from meta_demo.core.strings import clean
+from meta_demo.serving import attention
+from meta_demo.ui import look, plots
+from meta_demo.ui.charts import chart, figure_json
+from meta_demo.ui.markup import Html, together
+from meta_demo.ui.scripts import script
+from meta_demo.ui.side import Drawn, Side, register, visible
+from meta_demo.ui.words import label
+from meta_demo.words import text
+
+
+@register
+class TextSide(Side[str]):
+    """The side of sentences."""
+
+    name = "text"
+    first_sample = "travel-planning"
+    nearest = 2
+    named = True
+    inside = ("text_card",)
+    cards_id = "cards"
+
+    def lay_out_tried(self, first: str | None, *, shown: bool) -> None:
+        self.tried = self.own(
+            gr.Textbox(
+                first or "",
+                label=label("page.try.sentence"),
+                placeholder=label("page.try.placeholder"),
+                lines=2,
+                max_lines=5,
+                max_length=5000,
+                visible=visible(shown),
+                elem_id="sentence",
+            )
+        )
+
+    def lay_out_beside(self, *, shown: bool) -> None:
+        how = {"js_on_load": script("tokens"), "visible": visible(shown), "elem_id": "look-sentence"}
+        self.sentence = self.own(gr.HTML("", **how))
+
+    def lay_out_map(self, *, shown: bool) -> None:
+        self.heatmap = self.own(chart("heatmap", visible=visible(shown)))
+
+    def card_words(self, lang: str) -> dict[str, str]:
+        return {"examples": text("page.card.examples", lang)}
+
+    def held(self, items: Sequence[str]) -> str:
+        return "\n".join(items)
+
+    def items(self, held: Any) -> list[str]:
+        return [line.strip() for line in str(held or "").splitlines() if clean(line)]
+
+    def written(self, content: str) -> str:
+        return content
+
+    @property
+    def moved(self) -> list[Callable[..., Any]]:
+        return [self.tried.change]
+
+    @property
+    def chosen(self) -> list[Callable[..., Any]]:
+        return [self.sentence.select]
+
+    def asked(self, value: Any) -> str | None:
+        return clean(str(value or "")) or None
+
+    def example(self, content: str, name: str) -> Html:  # noqa: ARG002
+        return together(content)
+
+    def draw(self, shown: look.Map, content: str, inputs: Any) -> Drawn:
+        """The sentence with its tokens coloured, and the map of tokens by tokens."""
+        tokens = attention.tokenize(inputs.tokenizer, content, len(shown.matrix))
+        names = look.token_names(tokens, shown.lang)
+        shares = attention.received(shown.matrix, shown.choice.row)
+        how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
+        figure = plots.heatmap(shown.matrix, names, look.heading(shown), **how)
+        coloured = look.sentence(content, tokens, shares, shown.choice.row, **how)
+        return names, shares, {self.sentence: coloured, self.heatmap: figure_json(figure)}

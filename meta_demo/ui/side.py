@@ -1,0 +1,158 @@
+"""A side of the page: all that is done otherwise for one modality, and the components that only it needs.
+
+What a card collects and how, what is tried, how examples are shown and what attention is drawn on. Sides are found in the folder of
+their modality, in `page.py`; the page around them knows none of them by name, nor do they know each other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ClassVar, Generic, TypeVar
+
+import gradio as gr
+
+from meta_demo.backbones.loading import DEFAULT, SUGGESTED
+from meta_demo.data.samples import sample_names
+from meta_demo.modalities.base import MODALITIES
+from meta_demo.serving.attention import Array
+from meta_demo.ui.look import Map
+from meta_demo.ui.markup import Html
+from meta_demo.ui.words import label
+
+C = TypeVar("C")  # what the modality calls an example
+Drawn = tuple[Sequence[str], Array, dict[Any, Any]]  # what tokens are called, the share each receives, and what to show
+
+
+class Side(ABC, Generic[C]):
+    """One modality's side of one page. It is made with the page and owns its `parts`, which stay as they are while they are hidden."""
+
+    name: ClassVar[str]  # the modality's
+    first_sample: ClassVar[str]  # small, so that the first Adapt is quick, and easy to judge for anybody
+    nearest: ClassVar[int]  # how many of the closest examples are shown
+    named: ClassVar[bool] = False  # whether the name of a class can count as an example of it
+    cards_id: ClassVar[str]  # the element that holds the cards
+    inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
+    functions: ClassVar[tuple[Callable[..., Any], ...]] = ()  # what a card may ask the server
+
+    def __init__(self) -> None:
+        self.parts: list[gr.components.Component] = []
+        self.cards: gr.HTML
+        self.tried: gr.components.Component
+
+    # --- what there is ---
+
+    @property
+    def model(self) -> str:
+        """The model that the side opens with."""
+        return DEFAULT[self.name]
+
+    def models(self) -> list[tuple[Any, str]]:
+        """The models to choose from, with their titles."""
+        return [(label(f"model.{m.name}"), m.name) for m in SUGGESTED if m.modality == self.name]
+
+    def samples(self) -> list[tuple[Any, str]]:
+        """The sample tasks to choose from, with their titles."""
+        return [(label(f"sample.{name}"), name) for name in sample_names(self.name)]
+
+    # --- components ---
+
+    @abstractmethod
+    def lay_out_tried(self, first: C | None, *, shown: bool) -> None:
+        """Where something new is shown to be recognised, as `tried`, beginning with `first`."""
+
+    def lay_out_beside(self, *, shown: bool) -> None:
+        """What stands below the controls of attention, if anything."""
+
+    @abstractmethod
+    def lay_out_map(self, *, shown: bool) -> None:
+        """What attention is drawn on."""
+
+    def own(self, part: Any) -> Any:
+        """`part`, which is shown only while this side is."""
+        self.parts.append(part)
+        return part
+
+    def turned(self, shown: bool) -> dict[Any, Any]:
+        """All parts shown or hidden."""
+        return {part: gr.update(visible=visible(shown)) for part in self.parts}
+
+    # --- cards: a class's examples as strings, and how a card holds them ---
+
+    @abstractmethod
+    def card_words(self, lang: str) -> dict[str, str]:
+        """What is said inside a card of this side alone."""
+
+    @abstractmethod
+    def held(self, items: Sequence[str]) -> Any:
+        """Examples as the card's script takes them."""
+
+    @abstractmethod
+    def items(self, held: Any) -> list[str]:
+        """The examples of a card, without those where nothing is."""
+
+    @abstractmethod
+    def written(self, content: C) -> str:
+        """An example as a string."""
+
+    def read(self, item: str, where: str) -> C:
+        """The example in a string; raises UserError, which says `where` it stands."""
+        found: C = MODALITIES[self.name].read(item, where)
+        return found
+
+    # --- try and look ---
+
+    @property
+    @abstractmethod
+    def moved(self) -> list[Callable[..., Any]]:
+        """The events that follow a change of what is tried."""
+
+    @property
+    def chosen(self) -> list[Callable[..., Any]]:
+        """The events that say which token was chosen on what attention is drawn on, if one can be."""
+        return []
+
+    @abstractmethod
+    def asked(self, value: Any) -> C | None:
+        """What is to be recognised, of the value of `tried`; None when there is nothing."""
+
+    @abstractmethod
+    def example(self, content: C, name: str) -> Html:
+        """An example of the class `name`, small."""
+
+    def undrawable(self, inputs: Any) -> str | None:  # noqa: ARG002
+        """The key of the sentence that says why attention of such `inputs` cannot be drawn, where that is so."""
+        return None
+
+    @abstractmethod
+    def draw(self, shown: Map, content: C, inputs: Any) -> Drawn:
+        """A map of attention over `content`, as a model with these `inputs` sees it."""
+
+    def small(self, maps: Array, row: int | None, inputs: Any) -> Array:  # noqa: ARG002
+        """Maps [layers, heads, L, L] as they look among many, when the token `row` looks or all do -> [layers, heads, rows, columns]."""
+        return maps
+
+
+def visible(shown: bool) -> bool | str:
+    """What is not shown stays in the page, with all that was typed there."""
+    return shown or "hidden"
+
+
+SIDES: dict[str, type[Side[Any]]] = {}
+
+
+def register(cls: type[Side[Any]]) -> type[Side[Any]]:
+    """Class decorator: makes a side known under the name of its modality."""
+    SIDES[cls.name] = cls
+    return cls
+
+
+def discover() -> list[type[Side[Any]]]:
+    """The sides of all modalities that have one, in the order of the modalities."""
+    for modality in MODALITIES.values():
+        page = f"{type(modality).__module__.rpartition('.')[0]}.page"
+        if find_spec(page):
+            import_module(page)
+    return [SIDES[name] for name in MODALITIES if name in SIDES]

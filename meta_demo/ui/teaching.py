@@ -1,0 +1,111 @@
+"""What the first step's events do: samples, files, cards dealt anew, and turning the page to another side."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import gradio as gr
+
+from meta_demo.data.episode import Episode
+from meta_demo.data.reading.readers import read_episode
+from meta_demo.data.samples import load_sample
+from meta_demo.ui import views
+from meta_demo.ui.cards import Cards, cards_from, dealt, first_query
+from meta_demo.ui.guard import Updates, Values
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import FIRST_SHOTS, Page
+from meta_demo.ui.session import Left
+from meta_demo.ui.words import request_language
+
+
+class Teaching:
+    """The handlers of one page's first step; what follows from a change, the playground's other handlers say."""
+
+    def __init__(self, page: Page, playground: Handlers) -> None:
+        self.page, self.playground = page, playground
+
+    def open_sample(self, values: Values, request: gr.Request) -> Updates:
+        """A sample with as many examples of each class as chosen, or as the first one has."""
+        teach = self.page.teach
+        sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
+        return self._filled(sample, shots, values, request) | {teach.shots: shots}
+
+    def deal(self, values: Values, request: gr.Request) -> Updates:
+        """So many examples of each class on the cards that are there, and the others held out."""
+        side = self.page.side(values)
+        cards = {side.cards: dealt(values[side.cards], values[self.page.teach.shots], side)}
+        return cards | self.playground.mark_changes({**values, **cards}, request)
+
+    def edit(self, values: Values, request: gr.Request) -> Updates:
+        """Edited cards are no longer as they were dealt."""
+        return {self.page.teach.shots: None} | self.playground.mark_changes(values, request)
+
+    def open_file(self, values: Values, request: gr.Request) -> Updates:
+        """Cards from an uploaded file, which is read once and deleted."""
+        teach = self.page.teach
+        path = Path(values[teach.upload])
+        try:
+            episode = read_episode(path)
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        return self._filled(episode, None, values, request) | {teach.sample: None, teach.shots: None}
+
+    def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
+        """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
+        page, modality = self.page, episode.modality
+        cards = self._cards(episode, shots)
+        updates: Updates = {page.message: ""}
+        if modality != values[page.modality]:
+            updates |= self._turned({**values, page.modality: modality}, request) | {page.modality: modality}
+        updates |= self._shown(episode, cards)
+        now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
+        spelled = {page.sides[modality].cards: cards}
+        return updates | self.playground.mark_changes({**values, **now, **spelled}, request)
+
+    def _cards(self, episode: Episode, shots: int | None) -> Cards:
+        side = self.page.sides[episode.modality]
+        cards = cards_from(episode, side)
+        return cards if shots is None else dealt(cards, shots, side)
+
+    def _shown(self, episode: Episode, cards: Cards) -> Updates:
+        """An episode's cards, and something to try."""
+        query, side = first_query(episode), self.page.sides[episode.modality]
+        updates: Updates = {side.cards: gr.update(value=cards, visible=True)}
+        if query:
+            updates[side.tried] = gr.update(value=side.written(query), visible=True)
+        return updates
+
+    def turn_page(self, values: Values, request: gr.Request) -> Updates:
+        """Another side of the page, as it was left, or with a sample; `values` already say which."""
+        teach, side = self.page.teach, self.page.side(values)
+        updates = self._turned(values, request) | {teach.shots: None}
+        if values[side.cards]:
+            return updates
+        sample = load_sample(side.first_sample)
+        updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
+        chosen = gr.Dropdown(side.samples(), value=side.first_sample)
+        return updates | {teach.sample: chosen, teach.shots: FIRST_SHOTS}
+
+    def _turned(self, values: Values, request: gr.Request) -> Updates:
+        """What every side shares, as the one that `values` name left it; the others are hidden."""
+        page, lang, side = self.page, request_language(request), self.page.side(values)
+        left: dict[str, Left] = {**values[page.left], values[page.shown]: self.playground.left(values)}
+        now = left.get(side.name, Left(side.model))
+        updates: Updates = {
+            page.left: left,
+            page.shown: side.name,
+            page.run: now.run,
+            page.row: None,
+            page.adapt.model: gr.Dropdown(side.models(), value=now.model),
+            page.teach.sample: gr.Dropdown(side.samples(), value=None),
+            page.teach.heading: views.heading("teach", lang, side.name),
+            page.attempt.heading: views.heading("try", lang, side.name),
+            page.look.heading: views.heading("look", lang, side.name),
+            page.adapt.names: gr.update(visible=side.named),
+            page.message: "",
+        }
+        for other in page.sides.values():
+            updates |= other.turned(other is side)
+        return updates | self.playground.outcome(now.run, lang)

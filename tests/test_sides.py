@@ -1,0 +1,183 @@
+"""The sides of the page: found by the name of their modality, none of them known to another, and cheap to compare."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_modalities import PACKAGE, POINTS, saved
+from test_plots import snapshot
+
+from meta_demo.data.samples import load_sample
+from meta_demo.modalities.picture import reading
+from meta_demo.modalities.picture.content import Picture
+from meta_demo.serving.service import Service
+from meta_demo.ui.cards import cards_from, dealt
+from meta_demo.ui.guard import Values
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.session import Left, Run
+from meta_demo.ui.side import discover
+from meta_demo.ui.teaching import Teaching
+
+ENGLISH: Any = SimpleNamespace(headers={})
+
+
+@pytest.fixture
+def page() -> Page:
+    import gradio as gr
+
+    with gr.Blocks():
+        return lay_out()
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every data URL that is decoded, wherever it is asked for."""
+    urls: list[str] = []
+    read = reading.read_picture
+
+    def counted(source: Any, name: str = "") -> Picture:
+        urls.append(name)
+        return read(source, name)
+
+    monkeypatch.setattr(reading, "read_picture", counted)
+    return urls
+
+
+def said(page: Page, modality: str) -> Values:
+    """What the browser says the page holds, with the first sample of a modality on its cards."""
+    side = page.sides[modality]
+    adapt = page.adapt
+    values: Values = {part.cards: [] for part in page.sides.values()}
+    values[side.cards] = dealt(cards_from(load_sample(side.first_sample), side), 3, side)
+    values |= {page.modality: modality, page.shown: modality, page.left: {}, page.run: None, page.own: ()}
+    values |= {page.switch: page.switch.value, adapt.model: side.model, adapt.algorithms: ["protonet"]}
+    return values | {adapt.names: False, adapt.seed: 0, adapt.knobs: {}, page.teach.shots: 3}
+
+
+def adapted(page: Page, values: Values) -> Run:
+    handlers = Handlers(Service(torch.device("cpu")), page)
+    asked = handlers._asked(values)
+    return Run(handlers._request(asked), asked, {}, {"protonet": [snapshot("protonet", 0, 0)]})
+
+
+def test_a_side_is_found_by_its_folder(page: Page) -> None:
+    assert [cls.name for cls in discover()] == list(page.sides) == ["text", "picture"]
+    assert all(cls.__module__ == f"meta_demo.modalities.{cls.name}.page" for cls in discover())
+    assert page.modality.value == "text"
+    parts = [part for side in page.sides.values() for part in side.parts]
+    assert len(set(parts)) == len(parts)
+
+
+THIRD = """
+import json
+from types import SimpleNamespace
+import gradio as gr, torch
+from meta_demo.serving.service import Service
+from meta_demo.ui.asking import Asking
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.page import build_app, launch_arguments
+from meta_demo.ui.teaching import Teaching
+
+config, words = json.dumps(build_app(Service()).get_config_file(), default=str), launch_arguments()["i18n"].translations
+assert '"points-cards"' in config and words["zh-CN"]["page.modality.points"] == "点"
+with gr.Blocks():
+    page = lay_out()
+assert list(page.sides) == ["text", "picture", "points"], list(page.sides)
+english, service, side, adapt = SimpleNamespace(headers={}), Service(torch.device("cpu")), page.sides["points"], page.adapt
+handlers, asking, look = Handlers(service, page), Asking(service, page), page.look
+values = {part.cards: [] for part in page.sides.values()} | {part.tried: None for part in page.sides.values()}
+values |= {page.modality: "points", page.shown: "text", page.left: {}, page.run: None, page.own: (), page.row: None}
+values |= {page.switch: page.switch.value, adapt.model: "minilm", adapt.algorithms: ["maml"], adapt.names: True}
+values |= {adapt.seed: 0, adapt.knobs: {"maml": {"inner_steps": 2}}, page.attempt.step: 2, look.algorithm: "maml"}
+values |= {look.layer: 1, look.head: 0, look.view: "after"}
+turned = Teaching(page, handlers).turn_page(values, english)
+values |= {side.cards: turned[side.cards]["value"], side.tried: 0.25, adapt.model: turned[adapt.model].value}
+assert values[adapt.model] == "tiny-points", values[adapt.model]
+values[page.run] = [*handlers.adapt(values, english)][-1][page.run]
+(predictions,) = [value for part, value in asking.predict(values, english).items() if part is page.attempt.predictions]
+assert 'data-top="right"' in predictions or 'data-top="left"' in predictions
+assert "<b title=" in predictions
+drawn = asking.attend(values, english)
+assert len(drawn[side.heatmap]["data"][0]["z"]) == 4 and "Looking: all tokens" in drawn[look.caption]
+"""
+
+
+def test_a_third_side_is_its_folder(tmp_path: Path) -> None:
+    """Put beside the others in a copy of the package: the page has it, adapts on it, answers and draws attention."""
+    shutil.copytree(PACKAGE, tmp_path / "meta_demo", ignore=shutil.ignore_patterns("__pycache__"))
+    mine = tmp_path / "meta_demo" / "modalities" / "points"
+    shutil.copytree(POINTS, mine, ignore=shutil.ignore_patterns("__pycache__"))
+    weights = (saved(mine / "model") / "model.safetensors").read_bytes()
+    (mine / "sha256.txt").write_text(hashlib.sha256(weights).hexdigest())
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", THIRD], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_edit_of_a_card_decodes_no_picture(page: Page, decoded: list[str]) -> None:
+    values = said(page, "picture")
+    handlers = Handlers(Service(torch.device("cpu")), page)
+    teaching = Teaching(page, handlers)
+    values[page.run] = adapted(page, values)
+    pictures_shown = len(decoded)
+    assert pictures_shown >= 15, "adapting reads every picture once"
+    notice = page.adapt.notice
+    assert teaching.edit(values, ENGLISH)[notice] == "", "nothing has changed"
+    first, *others = values[page.sides["picture"].cards]
+    fewer = {**values, page.sides["picture"].cards: [first | {"examples": first["examples"][1:]}, *others]}
+    assert "Something changed" in teaching.edit(fewer, ENGLISH)[notice]
+    assert "Something changed" in teaching.deal({**values, page.teach.shots: 1}, ENGLISH)[notice]
+    assert "Something changed" in handlers.mark_changes({**values, page.adapt.seed: 1}, ENGLISH)[notice]
+    assert len(decoded) == pictures_shown
+
+
+def test_sentences_are_compared_without_what_is_blank(page: Page) -> None:
+    values, cards = said(page, "text"), page.sides["text"].cards
+    values[page.run] = adapted(page, values)
+    handlers = Handlers(Service(torch.device("cpu")), page)
+    first, *others = values[cards]
+    blank = {**values, cards: [first | {"examples": f"  {first['examples']}\n\n \n"}, *others]}
+    assert handlers.mark_changes(blank, ENGLISH)[page.adapt.notice] == ""
+    stopped = {**values, page.run: values[page.run].stopped()}
+    assert "Something changed" in handlers.mark_changes(stopped, ENGLISH)[page.adapt.notice]
+
+
+def test_every_side_is_left_and_found_as_it_was(page: Page) -> None:
+    teaching = Teaching(page, Handlers(Service(torch.device("cpu")), page))
+    values = said(page, "text")
+    run = adapted(page, values)
+    turned = teaching.turn_page({**values, page.run: run, page.adapt.model: "mine", page.modality: "picture"}, ENGLISH)
+    assert turned[page.left]["text"] == Left("mine", run)
+    assert turned[page.run] is None and turned[page.shown] == "picture"
+    text, picture = page.sides.values()
+    assert {turned[part]["visible"] for part in text.parts} == {"hidden"}
+    assert {turned[part]["visible"] for part in picture.parts} == {True}
+    assert len(turned[picture.cards]["value"]) == 5, "nothing was there yet: a sample"
+    there = {**values, page.modality: "text", page.shown: "picture", page.left: turned[page.left], page.run: None}
+    back = teaching.turn_page(there, ENGLISH)
+    assert back[page.run] is run and back[page.adapt.model].value == "mine"
+    assert "value" not in back[text.cards], "the cards are where they were"
+
+
+def test_what_is_tried_is_read_by_its_side(page: Page) -> None:
+    text, picture = page.sides.values()
+    assert text.asked("  so \x00 what ") == "so what" and text.asked(" ") is None and picture.asked("") is None
+    drawing = Picture(4, 4, "L", np.arange(16, dtype=np.uint8).tobytes())
+    assert picture.asked(picture.written(drawing)) == drawing
+    assert "<img" in picture.example(drawing, "a") and "<" not in text.example("<b>", "a")
+    assert picture.undrawable(SimpleNamespace(grid=None)) and not picture.undrawable(SimpleNamespace(grid=(2, 2)))
+    maps = np.random.default_rng(0).random((1, 2, 6, 6)).astype(np.float32)
+    small = picture.small(maps, None, SimpleNamespace(grid=(2, 2), prefix=2))
+    assert small.shape == (1, 2, 2, 2) and text.small(maps, None, None).shape == maps.shape
