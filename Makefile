@@ -1,21 +1,32 @@
-# Two commands set everything up: `make run` serves the page, `make test` runs every check.
+# Two commands set everything up: `make run` serves the page, `make test` runs every check. `make quick` is for between two edits.
 PORT ?= 7860
 PYTHON ?= python3
 BIN := .venv/bin
+# The tests that are quick, in several processes with one thread each: threads that share so little work cost more than they bring.
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow and not browser"
 
-.PHONY: run test check browser benchmark checkpoints clean
+.PHONY: run test quick check browser benchmark checkpoints wheel clean
 
 run: .venv/run
 	PORT=$(PORT) $(BIN)/python app.py
 
+# What is quick in several processes at once, and then the rest alone, as it watches the clock, keeps all cores busy or starts processes.
 test: check browser
-	$(BIN)/python -m pytest
+	$(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "slow or browser"
+
+# What takes no browser, no new process and no long computing: under a minute on two cores.
+quick: .venv/dev
+	$(SIDE_BY_SIDE)
 
 check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude nothing --ignore DEP002,DEP004
+	$(BIN)/oxlint meta_demo
 
 # A browser for the page's tests: one that is there, else playwright's own, else the system's package where we may install it.
 browser: .venv/dev
@@ -41,9 +52,14 @@ checkpoints: .venv/dev
 	$(BIN)/pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt requirements-fonts.txt
+	$(BIN)/pip install --quiet -r requirements.txt -r requirements-dev.txt -r requirements-fonts.txt
 	@touch $@
 
+# What `pip install .` installs, as a file in dist/.
+wheel: .venv/dev
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build *.egg-info
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

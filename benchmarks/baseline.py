@@ -22,12 +22,12 @@ from benchmarks import report
 from benchmarks.checkpoints import samplers
 from benchmarks.curve import accuracies, compared
 from meta_demo.backbones.loading import BUNDLED, load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
-from meta_demo.data.sources import make_source
+from meta_demo.data.source import make_source
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.text.modality import Text
 
@@ -57,7 +57,7 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    backbone = load_backbone(BUNDLED, choose_device(), Cache.as_set(LEARNING))
     maml = checkpoint.SHIPPED / BUNDLED / "maml"
     learners = {
         "fine-tuning, plain": checkpoint.start(backbone, "finetune", None, {}, 0),

@@ -27,7 +27,7 @@ from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
@@ -71,7 +71,7 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    backbone = load_backbone(BUNDLED, choose_device(), Cache.as_set(LEARNING))
     known: dict[Any, list[float]] = {}
     names = (
         arguments.algorithms.split(",")

@@ -25,7 +25,7 @@ from benchmarks.intents import DATASETS, split_sources
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import BUNDLED, load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
@@ -59,7 +59,7 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    backbone = load_backbone(BUNDLED, choose_device(), Cache.as_set(LEARNING))
     names = _names(arguments.algorithms)
     rows = report.known_rows("curve", names)
     for name, where in product(names, DATASETS):

@@ -21,11 +21,12 @@ from tyro.conf import arg
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.sources import Source, load_source
+from meta_demo.data.source import Source
+from meta_demo.data.sources import load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate
 from meta_demo.modalities.picture.content import Picture
@@ -77,7 +78,7 @@ def main(arguments: Arguments) -> None:
         ("five alphabets", whole, Fixed(20, 1, 1), 400),
     ]
     plan += [(name.replace("_", " "), load_source(str(alphabets / name)), Fixed(20, 1, 1), 100) for name in ALPHABETS]
-    backbone = load_backbone(MODEL, choose_device(), Cache(2 << 30))
+    backbone = load_backbone(MODEL, choose_device(), Cache.as_set(LEARNING))
     algorithm = checkpoint.start(backbone, ALGORITHM, checkpoint.shipped(MODEL, ALGORITHM), {}, 0).requires_grad_(False)
     rows = []
     for name, source, shape, count in plan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from meta_demo.data.sources import Source, load_sources
+from meta_demo.data.source import Source
+from meta_demo.data.sources import load_sources
 
 DATASETS = {
     "BANKING77": "banking77",

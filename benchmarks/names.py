@@ -20,7 +20,7 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
 from meta_demo.backbones.loading import BUNDLED, load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.names import with_names
@@ -59,7 +59,7 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    backbone = load_backbone(BUNDLED, choose_device(), Cache.as_set(LEARNING))
     rows = []
     for where, (start, folder), shots in product(DATASETS, STARTS.items(), (1, 5)):
         algorithm = checkpoint.start(backbone, ALGORITHM, folder, {}, 0).requires_grad_(False)

@@ -28,12 +28,13 @@ from benchmarks.intents import DATASETS, split_sources
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import BUNDLED, load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.names import with_names
 from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.sources import Source, load_unlabelled
+from meta_demo.data.source import Source
+from meta_demo.data.sources import load_unlabelled
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate, paired
 from meta_demo.learning.plan import Plan, TaskPlan
@@ -104,7 +105,7 @@ def main(arguments: Arguments) -> None:
     file = report.RESULTS / "protocol.json"
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     folds: list[dict[str, Any]] = known["folds"] if known.get("recipe") == recipe else []
-    backbone = load_backbone(BUNDLED, choose_device(), Cache(4 << 30))
+    backbone = load_backbone(BUNDLED, choose_device(), Cache.as_set(LEARNING))
     for fold, name in product(map(int, arguments.folds.split(",")), DATASETS):
         if any((f["data set"], f["fold"]) == (name, fold) for f in folds):
             continue

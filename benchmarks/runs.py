@@ -24,11 +24,12 @@ from tyro.conf import Positional, arg
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.core.cache import Cache
+from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode, Example, make_episode
-from meta_demo.data.sources import Source, load_source
+from meta_demo.data.source import Source
+from meta_demo.data.sources import load_source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate
 from meta_demo.modalities.base import Content
@@ -87,7 +88,7 @@ def main(arguments: Arguments) -> None:
 
 def prototypes(tasks: Sequence[Episode], arguments: Arguments) -> list[float]:
     """The part of each run that a prototypical network is right about."""
-    backbone = load_backbone(arguments.model, choose_device(), Cache(2 << 30))
+    backbone = load_backbone(arguments.model, choose_device(), Cache.as_set(LEARNING))
     folder = checkpoint.resolve(arguments.checkpoint, arguments.model, "protonet")
     knobs = {} if arguments.views is None else {"views": arguments.views}
     algorithm = checkpoint.start(backbone, "protonet", folder, knobs, 0).requires_grad_(False)

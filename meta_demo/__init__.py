@@ -9,6 +9,6 @@ __version__ = "0.1.0"
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "1000"
 
-# Matrix products of MKL in which a row comes out the same to the last bit whatever is computed beside it and on however many threads,
-# at the same speed: on some processors two threads otherwise share the sums of some sizes. Read at its first product.
+# Matrix products of MKL give the same bits in every run, wherever in memory their numbers lie. A row's bits may still depend on the
+# rows beside it, which is why `backbones/backbone.py` decides on batches from what is asked for alone. Read at its first product.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")

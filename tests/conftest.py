@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import meta_demo  # noqa: F401  (before torch: it says how threads wait)
@@ -79,7 +79,11 @@ HYBRID = {"is_hybrid": True, "backbone_featmap_shape": [1, 16, 1, 1], "backbone_
 
 
 def tiny_backbone(
-    architecture: str = "bert", dtype: torch.dtype = torch.float64, seed: int = 0, **sizes: int
+    architecture: str = "bert",
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+    cache: Cache | None = None,
+    **sizes: int,
 ) -> Backbone:
     """A random encoder of three layers, unless `sizes` say otherwise, over the bundled tokenizer."""
     config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture] | sizes)
@@ -88,7 +92,7 @@ def tiny_backbone(
         model = AutoModel.from_config(config, attn_implementation="eager").to(dtype)
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
-    return Backbone(model, inputs, f"tiny-{architecture}", cache=Cache(1 << 26))
+    return Backbone(model, inputs, f"tiny-{architecture}", cache=cache or Cache(1 << 26))
 
 
 def make_task(
@@ -103,6 +107,29 @@ def make_task(
         return Examples(x, objective.encode(labels, torch.zeros(1, dtype=backbone.dtype)), objective)
 
     return Task(side(support), side(query))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what nobody need mark by hand: tests with a browser, a running page or a whole service, and those that start a process."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        code = getattr(getattr(item, "function", None), "__code__", None)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if {"page_url", "service"} & fixtures or (code and {"subprocess", "process"} & {*code.co_names}):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What is equal to the bit is so with two threads, which share the sums of a product on some processors: two there are."""
+    before = torch.get_num_threads()
+    if "bits" in item.name:
+        torch.set_num_threads(2)
+    try:
+        return (yield)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -64,28 +64,21 @@ def test_replaced_weights_count_and_the_model_keeps_its_own(tiny):
             own.copy_(original)
 
 
-def test_features_do_not_depend_on_neighbours_or_cache(minilm):
-    """To the last bit: alone, in any company and however much padding that means, from a lower boundary, or out of the cache."""
-    texts = [f"{'very ' * n}late parcel number {n}" for n in (*range(14), 29, 40)]
+def test_long_lists_go_in_batches_of_bounded_size(tiny_of, monkeypatch):
+    """However many inputs there are, no more than AT_ONCE tokens at a time; the groups hold each input once."""
+    backbone, widest = tiny_of(), []
+    original = backbone._replay.run
 
-    def hidden(features):
-        rows = {row.place: row.hidden for group in features.groups for row in group.rows()}
-        return [rows[place] for place in range(features.count)]
+    def watching(inputs, *rest):
+        widest.append(inputs["input_ids"].numel())
+        return original(inputs, *rest)
 
-    alone = load_backbone("minilm", torch.device("cpu"), Cache(0))
-    weights = {name: w * 1.01 for name, w in alone.model.named_parameters() if ".5." in name}
-    prefix = [hidden(alone.features([text], 4))[0] for text in texts]
-    whole = [hidden(alone.outputs([text], 4, weights, "run"))[0] for text in texts]
-    lower = load_backbone("minilm", torch.device("cpu"), Cache(1 << 28))
-    lower.features(texts[::2], 2)
-    for backbone in (minilm, lower):
-        for some in (texts, texts[:5], texts[9:], texts[::-3]):
-            places = [texts.index(text) for text in some]
-            for row, place in zip(hidden(backbone.features(some, 4)), places, strict=True):
-                assert torch.equal(row, prefix[place])
-            for row, place in zip(hidden(backbone.outputs(some, 4, weights, "run")), places, strict=True):
-                assert torch.equal(row, whole[place])
-    assert minilm.forward(minilm.features(texts, 4), {}).shape == (len(texts), 384)
+    monkeypatch.setattr("meta_demo.backbones.backbone.AT_ONCE", 60)
+    monkeypatch.setattr(backbone._replay, "run", watching)
+    texts = [f"parcel number {n} {'is late ' * (n % 5)}" for n in range(40)]
+    x = backbone.features(texts, 2)
+    assert max(widest) <= 60 and sorted(torch.cat([g.index for g in x.groups]).tolist()) == list(range(40))
+    torch.testing.assert_close(backbone.forward(x, {})[7], reference(backbone, texts[7]), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -103,7 +96,7 @@ def test_factors_added_up_are_the_same_model(architecture):
     assert not torch.allclose(z, backbone.forward(x, {}))
 
 
-def test_each_input_is_computed_once(tiny_of, monkeypatch):
+def test_each_batch_is_computed_once(tiny_of, monkeypatch):
     backbone = tiny_of()
     ran: list[int] = []
     original = backbone._replay.run
@@ -115,8 +108,10 @@ def test_each_input_is_computed_once(tiny_of, monkeypatch):
     monkeypatch.setattr(backbone._replay, "run", counting)
     backbone.features(TEXTS, 2)
     assert sum(ran) == 3  # "hello" stands there twice
-    backbone.features([*TEXTS, "new"], 2)
-    assert sum(ran) == 4
+    backbone.features(TEXTS[::-1], 2)
+    assert sum(ran) == 3  # the same inputs in another order
+    backbone.features(TEXTS, 3)
+    assert sum(ran) == 6  # the layer above
 
 
 def test_little_is_padding(minilm):

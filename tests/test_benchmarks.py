@@ -77,6 +77,7 @@ def test_the_tasks_are_as_they_are_called(shots: int, modality: str) -> None:
     assert examples.y.sum(0).tolist() == [shots] * N_WAY
 
 
+@pytest.mark.slow
 def test_every_algorithm_has_a_row(tiny_of: type) -> None:
     backbone = tiny_of(num_hidden_layers=4)
     rows = measure(backbone, 1)

@@ -17,7 +17,8 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.drawing.glyphs import glyph_source
 from meta_demo.data.episode import Example
 from meta_demo.data.sampler import Fixed, Variable
-from meta_demo.data.sources import Source, load_source, load_unlabelled, make_source
+from meta_demo.data.source import Source, make_source
+from meta_demo.data.sources import load_source, load_unlabelled
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.plan import Plan, TaskPlan
@@ -124,6 +125,7 @@ def run(folder: Path, *more: str | Path) -> int:
     return main(["train", "--algorithm", "protonet", "--output", str(folder), *small, *map(str, more)])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_clusters_and_the_same_bits(tmp_path: Path) -> None:
     texts = write(tmp_path / "sentences.txt", everything(load_source("builtin:sport")))
     flags = ("--source", "builtin:school", "--unlabelled", texts, "--steps", "3")
@@ -136,6 +138,7 @@ def test_a_resumed_run_has_the_same_clusters_and_the_same_bits(tmp_path: Path) -
     assert run(tmp_path / "cut", *flags, "--resume") == 2
 
 
+@pytest.mark.slow
 def test_sentences_without_labels_are_enough_where_there_is_something_to_validate_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.cache import ENTRY, Cache, footprint, size_of
 from meta_demo.core.config import Config, knob
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
@@ -155,24 +155,25 @@ def test_every_knob_of_training_accepts_its_default_and_its_ends(k: Any) -> None
 class CacheMachine(RuleBasedStateMachine):
     """Against a plain list of what was used, oldest first: the bound holds, and what fits of the newest is kept."""
 
-    LIMIT = 100
+    LIMIT = 20_000
 
     def __init__(self) -> None:
         super().__init__()
         self.cache = Cache(self.LIMIT)
         self.used: list[tuple[int, object, int]] = []
 
-    @rule(key=st.integers(0, 9), size=st.integers(0, LIMIT))
+    @rule(key=st.integers(0, 9), size=st.integers(0, LIMIT // 2))
     def put(self, key: int, size: int) -> None:
-        value = object()
-        self.cache.put(key, value, size)
+        value = bytes(size)
+        self.cache.put(key, value)
+        size = ENTRY + footprint((key, value))
         self.used = [item for item in self.used if item[0] != key] + [(key, value, size)]
         while sum(item[2] for item in self.used) > self.LIMIT:
             self.used.pop(0)
 
     @rule(key=st.integers(0, 9), size=st.integers(LIMIT + 1, 10 * LIMIT))
     def put_what_can_never_fit(self, key: int, size: int) -> None:
-        self.cache.put(key, object(), size)
+        self.cache.put(key, bytes(size))
         assert self.cache.get(key) is None
         self.used = [item for item in self.used if self.cache.get(item[0]) is item[1]]
 

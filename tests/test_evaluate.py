@@ -36,6 +36,7 @@ def build(name: str, **knobs):
     return cls(tiny_backbone(), cls.Config(**mine)).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_scores_are_what_adapting_and_predicting_give(name):
     algorithm = build(name)
@@ -90,6 +91,7 @@ def test_a_summary_has_its_interval_and_its_count():
     assert figures["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.8 + 0.7) / 4)
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_contract(tmp_path):
     out = tmp_path / "out.json"
     words = "evaluate builtin:sport --n-way 3,4 --k-shot 1 --n-query 2 --episodes 4 --algorithms protonet,anil"

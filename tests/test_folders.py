@@ -159,6 +159,7 @@ def test_what_is_not_safe_to_unpack(files: dict[Any, bytes], name: str, parts: l
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["given.zip"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_entries(tmp_path: Path) -> None:
     path = tmp_path / "many.zip"
     with zipfile.ZipFile(path, "w") as archive:

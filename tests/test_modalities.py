@@ -32,7 +32,8 @@ from meta_demo.data.names import with_names
 from meta_demo.data.reading.readers import read_episode, read_rows
 from meta_demo.data.reading.tasks import parse_episode
 from meta_demo.data.samples import load_sample
-from meta_demo.data.sources import BUILTIN, GLYPHS, built_in, load_source, make_source
+from meta_demo.data.source import make_source
+from meta_demo.data.sources import BUILTIN, GLYPHS, built_in, load_source
 from meta_demo.learning.tensors import to_task
 from meta_demo.modalities.base import MODALITIES, Modality, modality_of, register
 from meta_demo.modalities.picture.content import Picture

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import sysconfig
+import tomllib
+import venv
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,7 @@ import yaml
 from conftest import make_task
 from packaging.requirements import Requirement
 
+import meta_demo
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.cli import main
@@ -23,7 +29,11 @@ from meta_demo.cli import main
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-SOURCES = [ROOT / "app.py", *(ROOT / "meta_demo").rglob("*.py")]
+SOURCES = [*(ROOT / "meta_demo").rglob("*.py")]
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+RULES = re.findall(r"^(\w+):", MAKEFILE, flags=re.MULTILINE)
+REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 
 
@@ -58,11 +68,145 @@ def test_front_matter_is_what_a_space_reads() -> None:
     assert card["title"] and card["emoji"] and card["tags"]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "requirements-track.txt"])
 def test_what_is_required_is_what_is_installed(name: str) -> None:
     for requirement in requirements(name).values():
         assert requirement.specifier.contains(version(requirement.name)), requirement
         assert {s.operator for s in requirement.specifier} in ({"=="}, {">=", "<="}), f"{requirement} is not bounded"
+
+
+def test_what_is_required_is_written_down_once() -> None:
+    """pyproject reads the requirements files; each package stands in one of them."""
+    dynamic = PROJECT["tool"]["setuptools"]["dynamic"]
+    extras = {name: entry["file"] for name, entry in dynamic["optional-dependencies"].items()}
+    assert dynamic["dependencies"]["file"] == ["requirements.txt"]
+    assert extras.keys() == {"fonts", "track", "dev"} and {f for files in extras.values() for f in files} < {
+        *REQUIREMENTS
+    }
+    assert not {"dependencies", "optional-dependencies"} & PROJECT["project"].keys()
+    names = [name for file in REQUIREMENTS for name in requirements(file)]
+    assert len(names) == len(set(names))
+    assert {f for f in REQUIREMENTS if f in MAKEFILE} == {*REQUIREMENTS} - {"requirements-track.txt"}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a virtual environment with our wheel in it, built from what git would check out; what it needs is lent."""
+    folder = tmp_path_factory.mktemp("wheel")
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, files.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "--no-cache-dir", "--disable-pip-version-check"]
+    build = [
+        *pip,
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+        "--wheel-dir",
+        folder,
+        folder / "source",
+    ]
+    subprocess.run(build, check=True, capture_output=True)
+    venv.create(folder / "venv", with_pip=False)
+    inside = [*pip, "--python", folder / "venv" / "bin" / "python", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*inside, *folder.glob("*.whl")], check=True, capture_output=True)
+    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+    (packages / "lent.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "venv"
+
+
+@pytest.fixture
+def called(installed: Path, tmp_path: Path) -> Callable[..., str]:
+    """Runs an installed script, or a program, in an empty folder -> what it prints."""
+
+    def call(script: str, *arguments: str | Path) -> str:
+        command = [installed / "bin" / script, *arguments]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return call
+
+
+def test_only_one_module_looks_beside_the_package() -> None:
+    """Whatever else lies outside of it would be missed where it is installed: `places.place` finds it in the wheel."""
+    looks = {path: [int(up) for up in re.findall(r"parents\[(\d+)\]", path.read_text("utf-8"))] for path in SOURCES}
+    outside = [
+        path
+        for path, ups in looks.items()
+        if any(not path.parents[up].is_relative_to(ROOT / "meta_demo") for up in ups)
+    ]
+    assert any(looks.values()) and outside == []
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_file_of_the_package_and_what_is_shipped(installed: Path) -> None:
+    (package,) = installed.glob("lib/python*/site-packages/meta_demo")
+    tracked = subprocess.run(
+        ["git", "ls-files", "meta_demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    ours = [path for path in tracked.splitlines() if (ROOT / path).is_file()]
+    assert len(ours) > 100 and [path for path in ours if not (package.parent / path).is_file()] == []
+    for folder, kinds in {"checkpoints": {".json", ".safetensors"}, "benchmarks/results": {".json"}}.items():
+        shipped = [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.suffix in kinds]
+        assert shipped and [path for path in shipped if not (package / "shipped" / path).is_file()] == []
+
+
+@pytest.mark.slow
+def test_installed_it_works_from_any_folder(called: Callable[..., str], installed: Path, tmp_path: Path) -> None:
+    assert "glyph-vit" in called("meta-demo", "models")
+    assert str(installed) in called("meta-demo", "checkpoints")
+    task = ROOT / "meta_demo" / "data" / "samples" / "bank-requests.json"
+    called("meta-demo", "adapt", task, "--algorithms", "protonet,maml", "--json", "out.json")
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert {result["checkpoint"].startswith(str(installed)) for result in report["results"]} == {True}
+    assert "meta-demo adapt" in called("meta-demo", "adapt", "--help")
+
+
+@pytest.mark.slow
+def test_installed_the_page_has_its_looks_and_its_measured_tables(called: Callable[..., str], installed: Path) -> None:
+    program = (
+        "from meta_demo.serving.service import Service; from meta_demo.ui import benchmark_tab, page\n"
+        "page.build_app(Service()); arguments = page.launch_arguments()\n"
+        "print(page.__file__, len(benchmark_tab.read_tables()), len(arguments['css']))"
+    )
+    where, tables, css = called("python", "-c", program).split()
+    assert Path(where).is_relative_to(installed)
+    assert int(tables) == len([*(ROOT / "benchmarks" / "results").glob("*.json")]) and int(css) > 10_000
+
+
+def test_ci_tries_both_ends_of_what_we_promise() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    tried = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+    torch = requirements("requirements.txt")["torch"].specifier
+    ends = {f"{bound.version}.0" if bound.version.count(".") == 1 else bound.version for bound in torch}
+    assert {entry["torch"] for entry in tried} == ends
+    pythons = sorted({entry["python"] for entry in tried})
+    assert pythons[0] == PROJECT["project"]["requires-python"].removeprefix(">=") and pythons[-1] == "3.13"
+    for job in workflow["jobs"].values():
+        made = [step["run"].split()[1] for step in job["steps"] if step.get("run", "").startswith("make ")]
+        assert set(made) <= set(RULES)
+
+
+def test_commits_are_held_to_the_checks_of_make() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    (ours,) = (repository["hooks"] for repository in hooks if repository["repo"] == "local")
+    entries = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in ours}
+    check = MAKEFILE.split("\ncheck:")[1].split("\n\n")[0]
+    assert entries == set(re.findall(r"\$\(BIN\)/([\w-]+)", check))
+    assert meta_demo.__version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_links_and_pictures_lead_somewhere() -> None:
@@ -75,19 +219,20 @@ def test_files_and_targets_that_it_speaks_of_exist() -> None:
     paths = re.findall(r"`((?:meta_demo|tests|benchmarks|docs)/[\w./-]+)`", README)
     assert paths and [path for path in paths if not (ROOT / path).exists()] == []
     targets = re.findall(r"^(?:\$ )?make (\w+)", "\n".join(blocks("sh")), flags=re.MULTILINE)
-    rules = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    assert targets and set(targets) <= set(rules)
+    targets += re.findall(r"^make (\w+)", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert targets and set(targets) <= set(RULES)
 
 
 def test_every_environment_variable_that_is_read_is_explained() -> None:
     quoted = {path: set(re.findall(r"""["']([A-Z][A-Z_]+)["']""", path.read_text("utf-8"))) for path in SOURCES}
-    launched = quoted[ROOT / "app.py"]
+    launched = quoted[ROOT / "meta_demo" / "ui" / "serve.py"]
     read = {name for names in quoted.values() for name in names if name.startswith("META_DEMO_")}
     assert {"PORT", "SPACE_ID"} <= launched and "META_DEMO_DEVICE" in read
     assert {name for name in launched | read if f"`{name}`" not in README} == set()
     assert set(re.findall(r"`(META_DEMO_\w+)`", README)) == read
 
 
+@pytest.mark.slow
 def test_commands_run_as_they_stand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -124,6 +269,7 @@ def test_the_example_algorithm_works(tiny: Backbone) -> None:
     assert algorithm.predict(state, task.query.x).shape == task.query.y.shape
     algorithm.meta_loss(task).backward()
     assert all(w.grad is not None for w in algorithm.parameters())
+    assert "(`title`, `about`)" in README
 
 
 def test_the_example_client_works(page_url: str, capsys: pytest.CaptureFixture[str]) -> None:

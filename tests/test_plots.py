@@ -12,7 +12,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import wilson
 from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example
-from meta_demo.data.sources import Source
+from meta_demo.data.source import Source
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe

@@ -42,6 +42,7 @@ def test_snapshots_arrive_side_by_side(service):
         assert (s.support_score.count, s.query_score.count) == (6, 3)
 
 
+@pytest.mark.slow
 def test_equal_requests_equal_bits():
     first, second = (Service(torch.device("cpu")) for _ in range(2))
     assert figures(first.adapt_stream(REQUEST)) == figures(second.adapt_stream(REQUEST))
@@ -64,6 +65,7 @@ def test_a_forgetful_cache_changes_nothing(service):
         assert a.similarity.tobytes() == b.similarity.tobytes()
 
 
+@pytest.mark.slow
 def test_threads_neither_disturb_each_other_nor_the_weights():
     """Twelve adaptations of three kinds at once, and predictions beside them: every result is the lone one's, to the bit."""
     fresh = Service(torch.device("cpu"), cache_bytes=0)

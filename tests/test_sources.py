@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.sampler import TEST, TRAIN, Fixed, Sampler, Variable
+from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import (
-    Source,
     check_apart,
     hold_out,
     is_episodes,
     load_source,
     load_sources,
     load_split,
-    make_source,
     pack_names,
     read_episodes,
 )

@@ -71,6 +71,7 @@ def test_training_lowers_the_loss(tmp_path):
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "plan"), [("protonet", replace(PLAN, ema=0.5)), ("maml", PLAN), ("reptile", PLAN)])
 def test_a_resumed_run_ends_at_the_same_bits(name, plan, tmp_path):
     run(tmp_path / "whole", build(name), plan)
@@ -221,6 +222,7 @@ def test_numbers_that_are_no_longer_finite_stop_the_run(tmp_path, monkeypatch):
     checkpoint.load(tmp_path, tiny_backbone())
 
 
+@pytest.mark.slow
 def test_a_time_budget_ends_the_run_whole(tmp_path):
     _, seen = run(tmp_path, plan=replace(PLAN, steps=100000, minutes=0.02))
     assert 0 < seen[-1].step < 100000 and seen[-1].valid

@@ -14,7 +14,8 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
-from meta_demo.data.sources import BUILTIN, Source, make_source, pack_names
+from meta_demo.data.source import Source, make_source
+from meta_demo.data.sources import BUILTIN, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
 from meta_demo.modalities.base import Content
@@ -93,16 +94,16 @@ class Algorithm(nn.Module, ABC):
         """The model's parameters after adaptation: those of `tensors`, and the start's where `tensors` has none."""
         return {name: tensors.get(name, w) for name, w in self.body.items()}
 
-    def features(self, contents: Sequence[Content]) -> Features:
+    def features(self, contents: Sequence[Content], among: Corpus[Content] | None = None) -> Features:
         """What `adapt` and `predict` take: `contents` after the frozen prefix, or, where neither a task nor a meta-gradient
-        changes the body, after all of it."""
+        changes the body, after all of it; computed in the batches of `among`."""
         if self.adapts_body or (self.training and torch.is_grad_enabled()):
-            return self.backbone.features(contents, self.boundary)
+            return self.backbone.features(contents, self.boundary, among)
         version = sum(p._version for p in self.parameters())  # grows with every change in place
         if self._merged is None or self._merged[0] != version:
             with torch.no_grad():
                 self._merged = version, self.merged()
-        return self.backbone.outputs(contents, self.boundary, self._merged[1], (self._number, version))
+        return self.backbone.outputs(contents, self.boundary, self._merged[1], (self._number, version), among)
 
     def merged(self) -> dict[str, Tensor]:
         """The start as weights of the model that cost no more than its own."""

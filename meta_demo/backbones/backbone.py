@@ -7,10 +7,11 @@ nothing of tasks, classes or algorithms; what is special to text or pictures liv
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
-from functools import cached_property
-from itertools import groupby
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import count
 from typing import Any
 
 import torch
@@ -18,27 +19,59 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from meta_demo.backbones.replay import Replay
-from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.cache import Cache
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.features import Features, Group, partition
 from meta_demo.modalities.base import Content
-from meta_demo.modalities.inputs import Encoded, Inputs, Key
+from meta_demo.modalities.inputs import Encoded, Inputs
+
+AT_ONCE = (
+    8192  # tokens of a batch at the most: more of them gain no speed, and what layers compute on the way takes memory
+)
+TRIED = 16  # tokens, most of them padding, that a new model is tried on
+_NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Different inputs that are always computed together, shortest first; `key` is a hash of them."""
+
+    contents: tuple[Content, ...]
+    width: int
+    key: bytes
+
+
+class _Read(dict[Content, Encoded]):
+    """Inputs as the model reads them, each read once."""
+
+    def __init__(self, encode: Callable[[Content], Encoded]) -> None:
+        self._encode = encode
+
+    def __missing__(self, content: Content) -> Encoded:
+        self[content] = encoded = self._encode(content)
+        return encoded
 
 
 class Backbone:
-    """`features` computes the prefix, once per input; `forward` the rest. Thread-safe; its own weights never change."""
+    """`features` computes the prefix, once per batch; `forward` the rest. Thread-safe; its own weights never change.
+
+    An input's bits may depend on what shares its batch. So batches are decided on from what is asked for alone, never from what is
+    known already, and the cache keeps them whole: equal requests get equal bits.
+    """
 
     def __init__(self, model: nn.Module, inputs: Inputs, name: str, *, cache: Cache) -> None:
         self.model = model.eval().requires_grad_(False)
         self.inputs, self.name = inputs, name
         self._replay = Replay(self.model)
-        self._cache = cache
+        self._shelf = cache.shelf()
+        weakref.finalize(self, self._shelf.close)
+        self._number = next(_NUMBERS)  # in the layouts that a corpus remembers
         self._config: Any = model.config
         self._parameters = dict(self.model.named_parameters())
         example = next(iter(self._parameters.values()))
         self.device, self.dtype = example.device, example.dtype
-        self._fingerprint = (name, str(self.device), str(self.dtype), id(model))
         encoded = inputs.encode(inputs.example)
-        first, mask = self._batch([encoded], inputs.width(encoded.length))
+        first, mask = self._batch([encoded], max(TRIED, encoded.length) if inputs.pads else encoded.length)
         self._replay.probe(inputs.arguments(first, mask))
         # Local attention windows can leave a padded row nothing to look at: such models get exact widths.
         whole = self._run(first, mask, None, 0, self.n_layers, {})
@@ -81,52 +114,112 @@ class Backbone:
         return self.inputs.encode(content)
 
     @torch.no_grad()
-    def features(self, contents: Sequence[Content], boundary: int) -> Features:
-        """Hidden states after the first `boundary` layers, each input computed once, from the highest layer already cached."""
-        return self._prefix([self.encode(content) for content in contents], boundary)
+    def features(self, contents: Sequence[Content], boundary: int, among: Corpus[Content] | None = None) -> Features:
+        """Hidden states after the first `boundary` layers, from the highest layer of each batch that is already cached.
+
+        Batches are those of the corpus `among`; inputs that are no part of it, by default all, share batches with each other.
+        """
+        return self._gathered(contents, boundary, among, partial(self._prefix, boundary))
 
     @torch.no_grad()
     def outputs(
-        self, contents: Sequence[Content], boundary: int, weights: dict[str, Tensor], run: Hashable
+        self,
+        contents: Sequence[Content],
+        boundary: int,
+        weights: dict[str, Tensor],
+        run: Hashable,
+        among: Corpus[Content] | None = None,
     ) -> Features:
-        """Hidden states after all layers, those above `boundary` under `weights`; each input computed once per `run`."""
-        inputs = [self.encode(content) for content in contents]
-        hidden: dict[Key, Tensor] = {}
-        for key in {i.key: None for i in inputs}:
-            known = self._cache.get((self._fingerprint, run, key))
-            if known is not None:
-                hidden[key] = known
-        missing = [i for i in inputs if i.key not in hidden]
-        for g in self._prefix(missing, boundary).groups:
-            rows = self._run(g.first, g.mask, g.hidden, boundary, self.n_layers, weights)
-            for place, row in zip(g.index.tolist(), rows, strict=True):
-                key, length = missing[place].key, missing[place].length
-                hidden[key] = row[:length].clone()
-                self._cache.put((self._fingerprint, run, key), hidden[key], size_of(hidden[key]))
-        return self._grouped(inputs, hidden, self.n_layers)
+        """Hidden states after all layers, those above `boundary` under `weights`; each batch computed once per `run`."""
 
-    def _prefix(self, inputs: list[Encoded], boundary: int) -> Features:
-        if boundary == 0 or not inputs:
-            return self._grouped(inputs, {}, boundary)
-        hidden: dict[Key, Tensor] = {}
-        missing: dict[int, list[tuple[Encoded, Tensor | None]]] = defaultdict(list)
-        for encoded in {i.key: i for i in inputs}.values():
-            start, known = self._highest_cached(encoded.key, boundary)
-            if start == boundary and known is not None:
-                hidden[encoded.key] = known
-            else:
-                missing[start].append((encoded, known))
-        for start, rows in missing.items():
-            for width, places in self._batches([encoded for encoded, _ in rows]):
-                batch = [rows[i] for i in places]
-                known_rows = [known for _, known in batch if known is not None]
-                first, mask = self._batch([encoded for encoded, _ in batch], width)
-                result = self._run(first, mask, _padded(known_rows, width) if start else None, start, boundary, {})
-                for (encoded, _), row in zip(batch, result, strict=True):
-                    hidden[encoded.key] = row[: encoded.length].clone()
-                    kept = hidden[encoded.key]
-                    self._cache.put((self._fingerprint, encoded.key, boundary), kept, size_of(kept))
-        return self._grouped(inputs, hidden, boundary)
+        def whole(batch: _Batch, read: _Read) -> Tensor:
+            known: Tensor | None = self._shelf.get((run, batch.key))
+            if known is None:
+                hidden = self._prefix(boundary, batch, read)
+                first, mask = self._batch([read[content] for content in batch.contents], batch.width)
+                known = self._run(first, mask, hidden, boundary, self.n_layers, weights)
+                self._shelf.put((run, batch.key), known)
+            return known
+
+        return self._gathered(contents, self.n_layers, among, whole)
+
+    def _prefix(self, boundary: int, batch: _Batch, read: _Read) -> Tensor | None:
+        """[b, W, D] with padding as it was computed, so that whatever goes on from here ends as one run would; None at boundary 0."""
+        start, known = self._highest_cached(batch.key, boundary)
+        if start < boundary:
+            first, mask = self._batch([read[content] for content in batch.contents], batch.width)
+            known = self._run(first, mask, known, start, boundary, {})
+            self._shelf.put((boundary, batch.key), known)
+        return known
+
+    def _gathered(
+        self,
+        contents: Sequence[Content],
+        boundary: int,
+        among: Corpus[Content] | None,
+        compute: Callable[[_Batch, _Read], Tensor | None],
+    ) -> Features:
+        """The rows of `contents` out of the batches that they are in, in groups of their own."""
+        read = _Read(self.encode)
+        inputs = [read[content] for content in contents]
+        rows: list[Tensor] = []
+        if boundary:
+            places = self._places(contents, among, read)
+            batches = {batch.key: batch for batch, _ in places.values()}
+            asked = {places[content][0].key for content in contents}
+            hidden = {key: compute(batches[key], read) for key in batches if key in asked}
+            for content, encoded in zip(contents, inputs, strict=True):
+                batch, row = places[content]
+                whole = hidden[batch.key]
+                if whole is not None:
+                    rows.append(whole[row, : encoded.length])
+        order = sorted(range(len(inputs)), key=lambda i: inputs[i].length)
+        groups = []
+        for cut in self._cuts([inputs[i].length for i in order]):
+            index = order[cut]
+            width = inputs[index[-1]].length
+            first, mask = self._batch([inputs[i] for i in index], width)
+            padded = _padded([rows[i] for i in index], width) if boundary else None
+            groups.append(Group(torch.tensor(index, device=self.device), first, mask, padded))
+        return Features(tuple(groups), boundary, len(inputs))
+
+    def _places(
+        self, contents: Sequence[Content], among: Corpus[Content] | None, read: _Read
+    ) -> dict[Content, tuple[_Batch, int]]:
+        """The batch of each input, and its row in there; inputs that are the same to the model share a row."""
+        places: dict[Content, tuple[_Batch, int]] = {}
+        others = []
+        for content in dict.fromkeys(contents):
+            chunk = None if among is None else among.place(content)
+            if among is None or chunk is None:
+                others.append(content)
+            elif content not in places:
+                places |= among.remember((self._number, chunk), partial(self._laid_out, among.chunks[chunk], read))
+        return places | self._laid_out(others, read)
+
+    def _laid_out(self, contents: Sequence[Content], read: _Read) -> dict[Content, tuple[_Batch, int]]:
+        """Batches for inputs that are computed together: few batches, and little padding."""
+        different = {read[content].digest: content for content in contents}
+        order = sorted(different, key=lambda digest: (read[different[digest]].length, digest))
+        found: dict[bytes, tuple[_Batch, int]] = {}
+        lengths = [read[different[digest]].length for digest in order]
+        for cut in self._cuts(lengths):
+            members = order[cut]
+            key = hashlib.blake2b(b"".join(members), digest_size=16).digest()
+            batch = _Batch(tuple(different[digest] for digest in members), lengths[cut.stop - 1], key)
+            found |= {digest: (batch, row) for row, digest in enumerate(members)}
+        return {content: found[read[content].digest] for content in contents}
+
+    def _cuts(self, lengths: Sequence[int]) -> Iterator[slice]:
+        """Where to cut inputs of ascending lengths into batches; those of a model that pads none have one length each."""
+        if self.inputs.pads:
+            parts = partition(lengths)
+        else:
+            ends = [i for i in range(1, len(lengths) + 1) if i == len(lengths) or lengths[i] > lengths[i - 1]]
+            parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        for part in parts:
+            most = max(1, AT_ONCE // lengths[part.stop - 1])
+            yield from (slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most))
 
     def pack(self, features: Features) -> Features:
         """The same inputs in groups made for each other: each as wide as its longest input, and no more groups than pay.
@@ -163,9 +256,9 @@ class Backbone:
     ) -> Tensor:
         return self._replay.run(self.inputs.arguments(first, mask, start), hidden, start, stop, weights)
 
-    def _highest_cached(self, key: Key, boundary: int) -> tuple[int, Tensor | None]:
+    def _highest_cached(self, key: bytes, boundary: int) -> tuple[int, Tensor | None]:
         for layer in range(boundary, 0, -1):
-            known = self._cache.get((self._fingerprint, key, layer))
+            known = self._shelf.get((layer, key))
             if known is not None:
                 return layer, known
         return 0, None
@@ -176,22 +269,6 @@ class Backbone:
         if first.is_floating_point():
             first = first.to(self.dtype)
         return first.to(self.device), mask.to(self.device)
-
-    def _grouped(self, inputs: list[Encoded], hidden: dict[Key, Tensor], boundary: int) -> Features:
-        groups = []
-        for width, index in self._batches(inputs):
-            first, mask = self._batch([inputs[i] for i in index], width)
-            rows = _padded([hidden[inputs[i].key] for i in index], width) if boundary else None
-            groups.append(Group(torch.tensor(index, device=self.device), first, mask, rows))
-        return Features(tuple(groups), boundary, len(inputs))
-
-    def _batches(self, inputs: Sequence[Encoded]) -> list[tuple[int, list[int]]]:
-        """Which inputs go into one batch, and how wide it is: few batches, and little padding."""
-        width = [self.inputs.width(encoded.length) for encoded in inputs]
-        order = sorted(range(len(inputs)), key=lambda i: width[i])
-        if not self.inputs.pads:
-            return [(wide, list(same)) for wide, same in groupby(order, lambda i: width[i])]
-        return [(width[order[cut.stop - 1]], order[cut]) for cut in partition([width[i] for i in order])]
 
 
 def _padded(rows: Sequence[Tensor], width: int) -> Tensor:

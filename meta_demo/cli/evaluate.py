@@ -161,11 +161,11 @@ class Evaluate:
 
     def _backbone(self, processes: Any) -> Any:
         from meta_demo.backbones.loading import load_backbone
-        from meta_demo.core.cache import Cache
+        from meta_demo.core.cache import LEARNING, Cache
         from meta_demo.core.device import choose_device
 
         with quiet(bars=self.model not in DEFAULT.values() and sys.stderr.isatty()):
-            return load_backbone(str(self.model), processes.device or choose_device(), Cache(4 << 30))
+            return load_backbone(str(self.model), processes.device or choose_device(), Cache.as_set(LEARNING))
 
 
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -20,7 +21,8 @@ from meta_demo.cli.train import Train
 from meta_demo.core.errors import UserError
 from meta_demo.words import text
 
-PROG = "python -m meta_demo"
+# What the command was called as: the installed script, or the package.
+PROG = name if (name := Path(sys.argv[0]).stem) == "meta-demo" else "python -m meta_demo"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

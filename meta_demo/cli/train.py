@@ -82,7 +82,7 @@ class Train:
     def _prepare(self, task: TaskPlan, plan: Plan, processes: Any) -> Any:
         """The run that the flags spell."""
         from meta_demo.backbones.loading import load_backbone
-        from meta_demo.core.cache import Cache
+        from meta_demo.core.cache import LEARNING, Cache
         from meta_demo.core.device import choose_device
         from meta_demo.data.sources import load_unlabelled
         from meta_demo.learning.recipe import Recipe, prepare, split
@@ -93,7 +93,9 @@ class Train:
         def backbone() -> Any:
             scratch = plan.seed if self.from_scratch else None
             with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
-                return load_backbone(model, processes.device or choose_device(), Cache(4 << 30), scratch=scratch)
+                return load_backbone(
+                    model, processes.device or choose_device(), Cache.as_set(LEARNING), scratch=scratch
+                )
 
         recipe = Recipe(
             *split(train_on, valid_on, plan.seed),

@@ -9,16 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-# Of multiples of this, and from NARROWEST on, matrix products take one path whatever the width and the number of rows: an
-# input's outcome then does not depend, to the last bit, on what shares its batch, nor on what was cached (float32 on a CPU).
-STEP, NARROWEST = 4, 16
-
 GROUP_COST = 32  # tokens: about what the calls of one more group cost, measured with MiniLM on a CPU
-
-
-def width_for(length: int) -> int:
-    """The narrowest batch that an input of `length` tokens goes into."""
-    return max(NARROWEST, -(-length // STEP) * STEP)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example
-from meta_demo.data.sources import Source
+from meta_demo.data.source import Source
+from meta_demo.modalities.base import Content, length
 
 MIXES = ("uniform", "size", "temperature")
 TRAIN, VALID, TEST = 0, 1, 2  # streams: the same seed draws different tasks for each
@@ -126,6 +129,14 @@ class Sampler:
             if self.within == 1 and not self._groups(source):
                 largest = max(map(len, source.groups.values()))
                 raise UserError("few_in_group", source=source.name, count=largest)
+
+    @cached_property
+    def corpus(self) -> Corpus[Content]:
+        """Everything that tasks are drawn from, but for what is drawn by a program without end."""
+        kept = [source for source in self.sources if not source.program]
+        return Corpus(
+            (content for source in kept for contents in source.classes.values() for content in contents), length
+        )
 
     def weights(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The chance of each source."""

@@ -5,11 +5,9 @@ Here: from a name to a clean `Source`, and keeping the classes of a split. Not h
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,75 +19,14 @@ from meta_demo.core.strings import clean, shorten
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
-from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, modality_among, modality_of
+from meta_demo.data.source import Source, make_source
+from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
 from meta_demo.modalities.picture.modality import Pictures
 from meta_demo.modalities.text.modality import Text
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
 LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Classes with their examples, none twice; `dropped` counts those left out because another is the same.
-
-    The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
-    that need not be kept; it says all there is to know of them.
-    """
-
-    name: str
-    classes: Mapping[str, Sequence[Content]]
-    dropped: int = 0
-    program: str = ""
-
-    @cached_property
-    def sha256(self) -> str:
-        """Identity of the content, whatever the file is called."""
-        if self.program:
-            return hashlib.sha256(self.program.encode()).hexdigest()
-        said = {label: [modality_of(c).spelled(c) for c in contents] for label, contents in self.classes.items()}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def modality(self) -> str:
-        """The name of the one modality that all examples are of."""
-        return modality_among(next(iter(self.classes.values()), ())[:1]).name
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.classes.values()))
-
-    @cached_property
-    def groups(self) -> dict[str, list[str]]:
-        """The labels of each group."""
-        found: dict[str, list[str]] = {}
-        for label in self.classes:
-            found.setdefault(label.rpartition("/")[0], []).append(label)
-        return found
-
-    def only(self, labels: Sequence[str], split: str) -> Source:
-        """The classes listed in `split`; raises UserError when one of them is not here."""
-        for label in labels:
-            if label not in self.classes:
-                raise UserError("split_label", split=split, label=shorten(label), source=self.name)
-        return replace(self, classes={label: self.classes[label] for label in labels})
-
-
-def make_source(name: str, rows: Iterable[Example]) -> Source:
-    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes."""
-    classes: dict[str, dict[Hashable, Content]] = {}  # label -> identity -> content
-    count = 0
-    for row in rows:
-        count += 1
-        classes.setdefault(row.label or "", {}).setdefault(identity(row.content), row.content)
-    places: dict[Hashable, int] = {}
-    for texts in classes.values():
-        for key in texts:
-            places[key] = places.get(key, 0) + 1
-    clear = {label: tuple(t for key, t in texts.items() if places[key] == 1) for label, texts in classes.items()}
-    kept = {label: texts for label, texts in clear.items() if texts}
-    return Source(name, kept, count - sum(map(len, kept.values())))
 
 
 def pack_names() -> list[str]:

@@ -25,10 +25,11 @@ from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.errors import UserError
+from meta_demo.core.places import place
 
 FORMAT = 1
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-SHIPPED = Path(__file__).parents[2] / "checkpoints"
+SHIPPED = place("checkpoints")
 
 
 class Card(BaseModel):

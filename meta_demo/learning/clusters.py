@@ -11,7 +11,7 @@ from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example
 from meta_demo.data.sampler import Shape
-from meta_demo.data.sources import Source, make_source
+from meta_demo.data.source import Source, make_source
 from meta_demo.modalities.base import Content, identity, length
 
 CHUNK = 256  # examples that are embedded together

@@ -14,14 +14,16 @@ from typing import Any
 import torch
 
 from meta_demo.algorithms.base import Algorithm
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.intervals import mean_interval
+from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.tensors import to_task
-from meta_demo.modalities.base import length
+from meta_demo.modalities.base import Content, length
 
-CHUNK = 256  # texts that are embedded together
+CHUNK = 256  # inputs that are asked for together
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,27 @@ def follow(
 ) -> Iterator[list[Measured]]:
     """For each episode of this process's share, in order, a Measured after each of `steps`; after the last where it takes none of them.
 
-    Whatever the frozen part of the model computes, it computes once per input, in large batches.
+    Whatever the frozen part of the model computes, it computes once per input, and before the first episode: in batches of all
+    that is in `episodes`, so that scores do not depend on the number of processes.
     """
+    among = Corpus((content for episode in episodes for content in _contents(episode)), length)
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
-    texts = {row.content: None for episode in share for row in (*episode.support, *episode.query)}
-    ordered = sorted(texts, key=length)
+    ordered = sorted({content: None for episode in share for content in _contents(episode)}, key=length)
     for start in range(0, len(ordered), CHUNK):
-        algorithm.features(ordered[start : start + CHUNK])
+        algorithm.features(ordered[start : start + CHUNK], among)
     for episode in share:
-        yield _measured(algorithm, episode, steps)
+        yield _measured(algorithm, episode, steps, among)
+    give_back()
 
 
-def _measured(algorithm: Algorithm, episode: Episode, steps: Sequence[int]) -> list[Measured]:
+def _contents(episode: Episode) -> Iterator[Content]:
+    yield from (row.content for row in (*episode.support, *episode.query))
+    yield from episode.unlabelled
+
+
+def _measured(algorithm: Algorithm, episode: Episode, steps: Sequence[int], among: Corpus[Content]) -> list[Measured]:
     started = time.perf_counter()
-    task = to_task(algorithm, episode)
+    task = to_task(algorithm, episode, among)
     objective = task.query.objective
     states = list(algorithm.adapt(task.support, unlabelled=task.unlabelled))
     wanted = [step for step in steps if step < len(states)] or [len(states) - 1]

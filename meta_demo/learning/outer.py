@@ -145,7 +145,7 @@ class Run:
         """This process's share of the tasks of the step that comes."""
         first = self.step * self.plan.meta_batch
         indices = self.group.mine(range(first, first + self.plan.meta_batch))
-        batch = [to_task(self.algorithm, self.tasks.draw(index)) for index in indices]
+        batch = [to_task(self.algorithm, self.tasks.draw(index), self.tasks.corpus) for index in indices]
         if self.plan.distort and batch:
             rngs = [_rng(self.plan.seed, index) for index in indices]
             batch = self.algorithm.backbone.inputs.distorted(batch, self.plan.distort, rngs)

@@ -22,10 +22,12 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
+from meta_demo.core.memory import give_back
 from meta_demo.data.episode import Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler
-from meta_demo.data.sources import BUILTIN, Source, check_apart, hold_out, load_source, make_source, pack_names
+from meta_demo.data.source import Source, make_source
+from meta_demo.data.sources import BUILTIN, check_apart, hold_out, load_source, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.optimizers import find_muon
@@ -157,6 +159,7 @@ class Attempt:
             self.tasks = run.tasks
             yield from run.train()
         finally:
+            give_back()
             _SEAT.release()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ becomes tensors (`inputs.py`), which a modality makes for one model; nor any one
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,10 @@ class Modality(ABC, Generic[C]):
     def spelled(self, content: C) -> str:
         """What the SHA-256 of a source hashes of an input: all of it."""
         return str(content)
+
+    def digest(self, content: C) -> bytes:
+        """A hash of all there is to an input."""
+        return hashlib.blake2b(self.spelled(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def mark(self, content: C) -> bytes:
         """What a fingerprint hashes of an input, by which a class is recognised that was trained on."""
@@ -190,6 +195,11 @@ def is_blank(content: Content) -> bool:
 def length(content: Content) -> int:
     """How long an input is, beside others of its modality."""
     return modality_of(content).length(content)
+
+
+def digest(content: Content) -> bytes:
+    """A hash of all there is to an input: it stands for the input where keeping the input itself would take its memory."""
+    return modality_of(content).digest(content)
 
 
 def with_article(noun: Words) -> Words:

@@ -25,9 +25,10 @@ Key = Hashable  # what a batch is made of, such as token ids or the picture itse
 
 @dataclass(frozen=True)
 class Encoded:
-    """An input as its model reads it: its key, its length in tokens, and the number of tokens that did not fit."""
+    """An input as its model reads it: its key and a hash of that, its length in tokens, and the number of tokens that did not fit."""
 
     key: Key
+    digest: bytes
     length: int
     dropped: int = 0
 
@@ -44,10 +45,6 @@ class Inputs(ABC):
     @abstractmethod
     def encode(self, content: Hashable) -> Encoded:
         """Raises UserError when `content` is of another modality."""
-
-    @abstractmethod
-    def width(self, length: int) -> int:
-        """Of the narrowest batch that an input of `length` tokens goes into."""
 
     @abstractmethod
     def batch(self, keys: Sequence[Any], width: int) -> tuple[Tensor, Tensor]:

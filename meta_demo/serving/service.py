@@ -6,11 +6,14 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,28 +21,56 @@ from torch import Tensor
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.base import Algorithm, State
-from meta_demo.algorithms.registry import get_algorithm
+from meta_demo.algorithms.registry import REGISTRY, get_algorithm
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.loading import load_backbone
-from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.cache import SERVING, Cache, Shelf
 from meta_demo.core.config import MAX_SEED
-from meta_demo.core.device import choose_device, whole_setting
+from meta_demo.core.device import choose_device
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
+from meta_demo.core.memory import give_back
+from meta_demo.core.objective import Objective
+from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import Content
+from meta_demo.modalities.base import Content, digest, identity
+from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One algorithm on one support set, ready to run; `key` names what it computes."""
+    """One algorithm on one support set, ready to run; `key` names what it computes, `start` the algorithm, and `shelf` keeps both.
 
+    Made anew for each request, so that nothing is alive that is not counted.
+    """
+
+    shelf: Shelf
+    start: tuple[Any, ...]
     key: tuple[Any, ...]
     algorithm: Algorithm
     checkpoint: str
-    support: Examples
-    feature_seconds: float
+    episode: Episode
+
+    @property
+    def objective(self) -> Objective:
+        return self.episode.objective
+
+    @cached_property
+    def y(self) -> Tensor:
+        """The targets of the support set [S, O]."""
+        return self.objective.encode([row.label for row in self.episode.support], self.algorithm.like)
+
+    def unlabelled(self) -> Features | None:
+        """The inputs that nobody labelled, where there are any and the algorithm learns from them."""
+        contents = self.episode.unlabelled if self.algorithm.reads_unlabelled else ()
+        return self.algorithm.features(contents) if contents else None
+
+    def support(self) -> Examples:
+        """The support set as the algorithm takes it; what the algorithm has come to hold by then counts from now on."""
+        x = self.algorithm.features([row.content for row in self.episode.support])
+        self.shelf.put(self.start, (self.algorithm, self.checkpoint))
+        return Examples(x, self.y, self.objective)
 
 
 @dataclass(frozen=True)
@@ -48,6 +79,7 @@ class _Trajectory:
 
     states: tuple[State, ...]
     seconds: tuple[float, ...]
+    feature_seconds: float
     error: UserError | None
 
 
@@ -65,35 +97,22 @@ class Service:
 
     def __init__(self, device: torch.device | None = None, cache_bytes: int | None = None) -> None:
         self.device = device or choose_device()
-        megabytes = whole_setting("META_DEMO_CACHE_MB", 2000)
-        self.cache = Cache(megabytes << 20 if cache_bytes is None else cache_bytes)
-        self._backbones: dict[str, Backbone] = {}
-        self._loading: dict[str, Lock] = {}
-        self._lock = Lock()
+        self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
+        self._models = Models(self.device, self.cache)
 
     def backbone(self, name: str) -> Backbone:
         """The model called `name`, loaded on first use; the two used last are kept."""
-        with self._lock:
-            loading = self._loading.setdefault(name, Lock())
-        with loading:
-            with self._lock:
-                found = self._backbones.pop(name, None)
-            found = found or load_backbone(name, self.device, self.cache)
-            with self._lock:
-                self._backbones[name] = found
-                while len(self._backbones) > 2:
-                    del self._backbones[next(iter(self._backbones))]
-            return found
+        return self._models.get(name)[0]
 
     def is_loaded(self, name: str) -> bool:
-        with self._lock:
-            return name in self._backbones
+        return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: inputs that were cut."""
         backbone = self.backbone(request.model)
-        contents = [e.content for e in (*request.episode.support, *request.episode.query)]
-        return [note for content in contents if (note := truncation(backbone, content))]
+        episode = request.episode
+        contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
+        return [note for content in contents if (note := truncation(backbone, content))] + _about_unlabelled(request)
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -103,13 +122,16 @@ class Service:
         a snapshot that carries the error and the last good state's figures.
         """
         running = [self._snapshots(job, self._query(request, job)) for job in self._jobs(request)]
-        while running:
-            for stream in list(running):
-                snapshot = next(stream, None)
-                if snapshot is None:
-                    running.remove(stream)
-                else:
-                    yield snapshot
+        try:
+            while running:
+                for stream in list(running):
+                    snapshot = next(stream, None)
+                    if snapshot is None:
+                        running.remove(stream)
+                    else:
+                        yield snapshot
+        finally:
+            give_back()
 
     def report(self, request: Request) -> tuple[dict[str, Any], list[UserError]]:
         """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
@@ -127,7 +149,7 @@ class Service:
         for job in self._jobs(request):
             at, state = self._state(job, step)
             z = job.algorithm.embed(state.tensors, job.algorithm.features(contents))
-            shown = job.support.objective.shown(job.algorithm.answer(state, z))
+            shown = job.objective.shown(job.algorithm.answer(state, z))
             similarity = z @ self._support_embeddings(job, at, state).T
             predictions.append(Prediction(job.algorithm.name, at, _array(shown), _array(similarity)))
         return predictions
@@ -148,74 +170,104 @@ class Service:
         if not request.algorithms:
             raise UserError("algorithm_none")
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
-        backbone = self.backbone(request.model)
-        return [self._job(request, cls, backbone) for cls in classes]
+        backbone, shelf = self._models.get(request.model)
+        support = _digest(request.episode)
+        return [self._job(request, cls, backbone, shelf, support) for cls in classes]
 
-    def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone) -> _Job:
-        """A job, or the one made before for the same support set, algorithm, knobs and seed."""
+    def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> _Job:
+        """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
         knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
-        support = request.episode.support
-        key = (id(backbone), support, cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec)
-        known: _Job | None = self.cache.get(key)
-        if known:
-            return known
-        folder = checkpoint.resolve(spec, request.model, cls.name)
-        algorithm = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False).eval()
-        started = time.perf_counter()
-        x = algorithm.features([e.content for e in support])
-        seconds = time.perf_counter() - started
-        objective = request.episode.objective
-        y = objective.encode([e.label for e in support], algorithm.like)
-        job = _Job(key, algorithm, str(folder or NOT_TRAINED), Examples(x, y, objective), seconds)
-        self.cache.put(key, job, size_of(list(algorithm.parameters())))
-        return job
+        start = (cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
+        known: tuple[Algorithm, str] | None = shelf.get(start)
+        if known is None:
+            folder = checkpoint.resolve(spec, request.model, cls.name)
+            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False).eval()
+            known = made, str(folder or NOT_TRAINED)
+            shelf.put(start, known)
+        return _Job(shelf, start, (*start, support), *known, request.episode)
 
     def _query(self, request: Request, job: _Job) -> _Query:
         query = request.episode.query
         labelled = [i for i, example in enumerate(query) if example.label is not None]
-        y = job.support.objective.encode([query[i].label for i in labelled], job.algorithm.like)
+        y = job.objective.encode([query[i].label for i in labelled], job.algorithm.like)
         return _Query([e.content for e in query], labelled, y)
 
     def _snapshots(self, job: _Job, query: _Query) -> Iterator[Snapshot]:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
-        known: _Trajectory | None = self.cache.get((*job.key, "trajectory"))
+        known: _Trajectory | None = job.shelf.get((*job.key, "trajectory"))
         if known:
+            times = known.feature_seconds
             for step, state in enumerate(known.states):
-                yield _snapshot(job, query, state, step, known.seconds[step])
+                yield _snapshot(job, query, state, step, (times, known.seconds[step]))
             if known.error:
-                yield _snapshot(job, query, known.states[-1], len(known.states) - 1, known.seconds[-1], known.error)
+                last = len(known.states) - 1
+                yield _snapshot(job, query, known.states[last], last, (times, known.seconds[last]), known.error)
             return
         states: list[State] = []
         seconds: list[float] = []
-        for state, elapsed, error in _adapt(job):
+        support, times = _timed_support(job)
+        for state, elapsed, error in _adapt(job, support):
             if error is None:
                 states.append(state)
                 seconds.append(elapsed)
-            yield _snapshot(job, query, state, len(states) - 1, elapsed, error)
-        self._keep(job, _Trajectory(tuple(states), tuple(seconds), error))
-
-    def _keep(self, job: _Job, trajectory: _Trajectory) -> None:
-        size = size_of([state.tensors for state in trajectory.states])
-        self.cache.put((*job.key, "trajectory"), trajectory, size)
+            yield _snapshot(job, query, state, len(states) - 1, (times, elapsed), error)
+        job.shelf.put((*job.key, "trajectory"), _Trajectory(tuple(states), tuple(seconds), times, error))
 
     def _state(self, job: _Job, step: int | None) -> tuple[int, State]:
         """The state after `step` inner steps, at most the last; an adaptation that was dropped is repeated."""
-        known: _Trajectory | None = self.cache.get((*job.key, "trajectory"))
+        known: _Trajectory | None = job.shelf.get((*job.key, "trajectory"))
         if known is None:
-            run = list(_adapt(job))
+            support, times = _timed_support(job)
+            run = list(_adapt(job, support))
             good = [(state, elapsed) for state, elapsed, error in run if error is None]
-            known = _Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), run[-1][2])
-            self._keep(job, known)
+            known = _Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), times, run[-1][2])
+            job.shelf.put((*job.key, "trajectory"), known)
         at = min(len(known.states) - 1, len(known.states) if step is None else step)
         return at, known.states[at]
 
     def _support_embeddings(self, job: _Job, at: int, state: State) -> Tensor:
         key = (*job.key, "support", at)
-        known: Tensor | None = self.cache.get(key)
+        known: Tensor | None = job.shelf.get(key)
         if known is None:
-            known = job.algorithm.embed(state.tensors, job.support.x)
-            self.cache.put(key, known, size_of(known))
+            known = job.algorithm.embed(state.tensors, job.support().x)
+            job.shelf.put(key, known)
         return known
+
+
+def _about_unlabelled(request: Request) -> list[Note]:
+    """What is to be said of the examples that nobody labelled."""
+    episode, readers = request.episode, [name for name, cls in sorted(REGISTRY.items()) if cls.reads_unlabelled]
+    if not episode.unlabelled:
+        return []
+    if not set(readers) & set(request.algorithms):
+        return [Note("unlabelled_unused", (("count", len(episode.unlabelled)), ("known", ", ".join(readers))))]
+    asked = {identity(row.content) for row in episode.query}
+    both = sum(identity(content) in asked for content in episode.unlabelled)
+    return [Note("transductive", (("count", both),))] if both else []
+
+
+def _digest(episode: Episode) -> bytes:
+    """A hash of what is learned from: examples with their labels in order, and those without."""
+    said = hashlib.blake2b(digest_size=16)
+    for row in episode.support:
+        said.update(digest(row.content) + repr(row.label).encode())
+    for content in episode.unlabelled:
+        said.update(b"unlabelled" + digest(content))
+    return said.digest()
+
+
+def _stamp(spec: str) -> tuple[int, ...] | None:
+    """What changes when another checkpoint is written into the folder `spec`; None where `spec` is no folder of a checkpoint."""
+    with suppress(OSError, ValueError):
+        card = (Path(spec) / checkpoint.CARD).stat()
+        return card.st_ino, card.st_mtime_ns, card.st_size
+    return None
+
+
+def _timed_support(job: _Job) -> tuple[Examples, float]:
+    started = time.perf_counter()
+    support = job.support()
+    return support, time.perf_counter() - started
 
 
 def truncation(backbone: Backbone, content: Content) -> Note | None:
@@ -227,13 +279,13 @@ def truncation(backbone: Backbone, content: Content) -> Note | None:
     return Note("truncated", values)
 
 
-def _adapt(job: _Job) -> Iterator[tuple[State, float, UserError | None]]:
+def _adapt(job: _Job, support: Examples) -> Iterator[tuple[State, float, UserError | None]]:
     """States with the seconds computed so far; where numbers stop being finite, once more the last good state, with the error.
 
     Raises UserError when the start itself is not finite.
     """
     elapsed, good, step = 0.0, None, 0
-    stream = job.algorithm.adapt(job.support)
+    stream = job.algorithm.adapt(support, unlabelled=job.unlabelled())
     while True:
         started = time.perf_counter()
         state = next(stream, None)
@@ -262,11 +314,12 @@ def _support_outputs(state: State) -> Tensor:
 
 
 def _snapshot(
-    job: _Job, query: _Query, state: State, step: int, elapsed: float, error: UserError | None = None
+    job: _Job, query: _Query, state: State, step: int, times: tuple[float, float], error: UserError | None = None
 ) -> Snapshot:
-    algorithm, objective = job.algorithm, job.support.objective
+    """`times` are the seconds that the support set's features and the adaptation so far took."""
+    algorithm, objective = job.algorithm, job.objective
     started = time.perf_counter()
-    out = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.support.y[:0]
+    out = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.y[:0]
     predict_seconds = time.perf_counter() - started
     support_out, asked = _support_outputs(state), out[query.labelled]
     return Snapshot(
@@ -274,12 +327,12 @@ def _snapshot(
         checkpoint=job.checkpoint,
         step=step,
         steps=algorithm.steps,
-        support_loss=float(objective.loss(support_out, job.support.y)),
-        support_score=objective.score(support_out, job.support.y),
+        support_loss=float(objective.loss(support_out, job.y)),
+        support_score=objective.score(support_out, job.y),
         query_loss=float(objective.loss(asked, query.y)) if query.labelled else None,
         query_score=objective.score(asked, query.y) if query.labelled else None,
         outputs=_array(objective.shown(out)),
-        seconds={"features": job.feature_seconds, "adapt": elapsed, "predict": predict_seconds},
+        seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
         error=error,
     )
 

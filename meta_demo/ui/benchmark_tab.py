@@ -13,12 +13,13 @@ from pathlib import Path
 import gradio as gr
 from pydantic import BaseModel, ValidationError
 
+from meta_demo.core.places import place
 from meta_demo.ui import views
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.words import request_language
 from meta_demo.words import text
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+RESULTS = place("benchmarks/results")
 
 Said = str | dict[str, str]
 Value = str | int | float | None

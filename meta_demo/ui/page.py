@@ -1,4 +1,4 @@
-"""The page: layout and handlers wired together, and how it is launched. The only module that `app.py` needs."""
+"""The page: layout and handlers wired together, and how it is launched."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ import gradio as gr
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
 from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
-from meta_demo.data.sources import GLYPHS, Source, load_source, make_source, pack_names
+from meta_demo.data.source import Source, make_source
+from meta_demo.data.sources import GLYPHS, load_source, pack_names
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
 from meta_demo.modalities.base import Content

@@ -40,10 +40,8 @@ class PointInputs(Inputs):
     def encode(self, content: Content) -> Encoded:
         x = MODALITIES[self.modality].expect(content).x
         digits = f"{min(abs(x), 0.999):.3f}"[2:]
-        return Encoded((10 + (x < 0), *map(int, digits)), 4)
-
-    def width(self, length: int) -> int:
-        return length
+        ids = (10 + (x < 0), *map(int, digits))
+        return Encoded(ids, bytes(ids), 4)
 
     def batch(self, keys: Sequence[tuple[int, ...]], width: int) -> tuple[Tensor, Tensor]:
         return torch.tensor(keys), torch.ones(len(keys), width, dtype=torch.long)

@@ -14,6 +14,7 @@ from meta_demo.algorithms.base import State
 from meta_demo.algorithms.body import BodyAlgorithm, BodyConfig
 from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
 from meta_demo.modalities.base import Content
@@ -48,9 +49,11 @@ class MetricAlgorithm(BodyAlgorithm):
         """How many times an input is looked at."""
         return len(self._looks(self.backbone.inputs.example))
 
-    def features(self, contents: Sequence[Content]) -> Features:
+    def features(self, contents: Sequence[Content], among: Corpus[Content] | None = None) -> Features:
         """The looks at each of `contents`, one after the other."""
-        return super().features([look for content in contents for look in self._looks(content)])
+        if self.looks > 1 and among:
+            among = among.each(("looks", self.looks), self._looks)
+        return super().features([look for content in contents for look in self._looks(content)], among)
 
     def _looks(self, content: Content) -> list[Content]:
         return self.backbone.inputs.looks(content, 1 + self.config.views)

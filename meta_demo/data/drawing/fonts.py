@@ -23,7 +23,7 @@ from meta_demo.data.drawing.alphabets import hausdorff
 from meta_demo.data.drawing.centrelines import centre_lines
 from meta_demo.data.drawing.glyphs import Drawings
 from meta_demo.data.drawing.strokes import POINTS, Points, Rng, along, length
-from meta_demo.data.sources import Source
+from meta_demo.data.source import Source
 
 FONTS = (".ttf", ".otf", ".ttc")
 SIZE = 160  # pixels of an em, from which strokes are taken

@@ -13,7 +13,7 @@ import numpy as np
 
 from meta_demo.data.drawing.alphabets import letters
 from meta_demo.data.drawing.strokes import POINTS, Points, Rng, length, turn
-from meta_demo.data.sources import Source
+from meta_demo.data.source import Source
 from meta_demo.modalities.picture.content import Picture
 
 SIZE = 64  # pixels of a picture's side

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.cache import Cache
 from meta_demo.core.examples import Task
 from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.modalities.inputs import Encoded, Inputs, save_reader
@@ -44,22 +44,18 @@ class PictureInputs(Inputs):
         self.prefix = tokens - grid[0] * grid[1] if grid else 0
 
     def encode(self, content: Content) -> Encoded:
-        return Encoded(MODALITIES[self.modality].expect(content), self.tokens)
-
-    def width(self, length: int) -> int:
-        return length
+        picture = MODALITIES[self.modality].expect(content)
+        return Encoded(picture, picture.digest, self.tokens)
 
     def batch(self, keys: Sequence[Picture], width: int) -> tuple[Tensor, Tensor]:
-        plain = {picture.digest: picture for picture in keys}
-        made = {digest: self._plain(picture) for digest, picture in plain.items()}
-        pixels = torch.stack([made[picture.digest] for picture in keys])
+        pixels = torch.stack([self._plain(replace(picture, view=0)) for picture in keys])
         for view in sorted({picture.view for picture in keys} - {0}):
             rows = torch.tensor([picture.view == view for picture in keys])
             pixels[rows] = viewed(pixels[rows], view)
         return pixels, torch.ones(len(keys), width, dtype=torch.long)
 
     def _plain(self, picture: Picture) -> Tensor:
-        """What the processor makes of one picture, whatever its view -> [channels, height, width]."""
+        """What the processor makes of one picture -> [channels, height, width]."""
         key = (
             "pixels",
             self._processor,
@@ -69,7 +65,7 @@ class PictureInputs(Inputs):
         if known is None:
             image = framed(picture.image(), self._ink_fill) if self._ink_fill else picture.image()
             known = self.processor(images=[image.convert("RGB")], return_tensors="pt")["pixel_values"][0].clone()
-            self._cache.put(key, known, size_of(known) + sum(map(len, key)))
+            self._cache.put(key, known)
         return known
 
     def seen(self, picture: Picture) -> Picture:

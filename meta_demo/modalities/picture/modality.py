@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from meta_demo.core.cache import Cache
+from meta_demo.core.places import place
 from meta_demo.modalities.base import BLANK, Content, Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
@@ -16,11 +18,10 @@ from meta_demo.modalities.picture.inputs import PictureInputs
 from meta_demo.modalities.picture.reading import DATA_URL, SUFFIXES, read_data_url, read_picture
 from meta_demo.words import words
 
-_CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
 GLYPH_VIT = Model(
     "glyph-vit",
     "1.1 M",
-    lambda: _CHECKPOINTS / "glyph-vit" / "model",
+    lambda: place("checkpoints/glyph-vit/model"),
     sha256="3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
 )
 
@@ -65,7 +66,10 @@ class Pictures(Modality[Picture]):
 
     def spelled(self, content: Picture) -> str:
         """Its size, and the hash of its pixels."""
-        return f"{content.width} x {content.height} {content.mode} {content.pixels_sha256}"
+        return f"{content.width} x {content.height} {content.mode} {hashlib.sha256(content.pixels).hexdigest()}"
+
+    def digest(self, content: Picture) -> bytes:
+        return content.digest
 
     def mark(self, content: Picture) -> bytes:
         return f"{content.mode} {content.width} {content.height} ".encode() + content.pixels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from meta_demo.core.features import width_for
 from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.modalities.inputs import Encoded, Inputs, save_reader
 
@@ -29,13 +30,11 @@ class TextInputs(Inputs):
         """Token ids with the model's special tokens, cut to `max_tokens`."""
         text = MODALITIES[self.modality].expect(content)
         whole = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]
-        if len(whole) <= self.max_tokens:
-            return Encoded(tuple(whole), len(whole))
-        cut = self.tokenizer(text, truncation=True, max_length=self.max_tokens)["input_ids"]
-        return Encoded(tuple(cut), len(cut), len(whole) - len(cut))
-
-    def width(self, length: int) -> int:
-        return min(width_for(length), max(self.max_tokens, length)) if self.pads else length
+        kept = whole
+        if len(whole) > self.max_tokens:
+            kept = self.tokenizer(text, truncation=True, max_length=self.max_tokens)["input_ids"]
+        digest = hashlib.blake2b(array("q", kept).tobytes(), digest_size=16).digest()
+        return Encoded(tuple(kept), digest, len(kept), len(whole) - len(kept))
 
     def batch(self, keys: Sequence[tuple[int, ...]], width: int) -> tuple[Tensor, Tensor]:
         ids = [[*key, *[self.pad] * (width - len(key))] for key in keys]

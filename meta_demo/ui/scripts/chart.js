@@ -8,8 +8,8 @@ function library() {
   window.plotlyLoading ||= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = props.library;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = reject;
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", reject);
     document.head.append(script);
   });
   return window.plotlyLoading;

@@ -4,6 +4,26 @@
 const SIDE = 160;
 const NIB = 0.042; // of the pad's side
 
+// Draws `lines` in round strokes on all of `canvas`.
+function ink(canvas, lines) {
+  const context = canvas.getContext("2d");
+  const side = canvas.width;
+  context.lineWidth = NIB * side;
+  context.lineCap = context.lineJoin = "round";
+  for (const points of lines) {
+    context.beginPath();
+    const [x, y] = points[0];
+    context.moveTo(x * side, y * side);
+    for (let i = 1; i < points.length - 1; i++) {
+      const [a, b] = [points[i], points[i + 1]]; // through the middles, so that corners of the sampling are round
+      context.quadraticCurveTo(a[0] * side, a[1] * side, ((a[0] + b[0]) / 2) * side, ((a[1] + b[1]) / 2) * side);
+    }
+    const [endX, endY] = points[points.length - 1];
+    context.lineTo(endX * side + (points.length === 1 ? 0.01 : 0), endY * side);
+    context.stroke();
+  }
+}
+
 function drawingPad(words, changed) {
   const paper = make("canvas", "pad-paper", { width: 2 * SIDE, height: 2 * SIDE, tabIndex: 0, role: "img" });
   paper.setAttribute("aria-label", words.draw);
@@ -14,25 +34,6 @@ function drawingPad(words, changed) {
   let strokes = [];
   let lying = ""; // the URL of a picture on the pad
   let pen = null; // the stroke being drawn: a list of points within [0, 1]
-
-  function ink(canvas, lines) {
-    const context = canvas.getContext("2d");
-    const side = canvas.width;
-    context.lineWidth = NIB * side;
-    context.lineCap = context.lineJoin = "round";
-    for (const points of lines) {
-      context.beginPath();
-      const [x, y] = points[0];
-      context.moveTo(x * side, y * side);
-      for (let i = 1; i < points.length - 1; i++) {
-        const [a, b] = [points[i], points[i + 1]]; // through the middles, so that corners of the sampling are round
-        context.quadraticCurveTo(a[0] * side, a[1] * side, ((a[0] + b[0]) / 2) * side, ((a[1] + b[1]) / 2) * side);
-      }
-      const [endX, endY] = points[points.length - 1];
-      context.lineTo(endX * side + (points.length === 1 ? 0.01 : 0), endY * side);
-      context.stroke();
-    }
-  }
 
   function redraw() {
     paper.getContext("2d").clearRect(0, 0, paper.width, paper.height);

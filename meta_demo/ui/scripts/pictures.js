@@ -4,8 +4,8 @@
 const asUrl = (file) =>
   new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(reader.error));
     reader.readAsDataURL(file);
   });
 
@@ -71,7 +71,7 @@ async function openCamera(words, taken) {
   }
   const video = make("video", "", { srcObject: stream, autoplay: true, muted: true, playsInline: true });
   const count = make("span", "camera-count", { role: "status" });
-  let taken_ = 0;
+  let shots = 0;
   const shoot = () => {
     if (!video.videoWidth) return;
     const scale = CAMERA_SIDE / Math.max(video.videoWidth, video.videoHeight);
@@ -79,7 +79,7 @@ async function openCamera(words, taken) {
     const frame = make("canvas", "", size);
     frame.getContext("2d").drawImage(video, 0, 0, frame.width, frame.height);
     taken(frame.toDataURL("image/jpeg", 0.9));
-    count.textContent = String(++taken_);
+    count.textContent = String(++shots);
   };
   const close = () => dialog.close();
   const tools = make("div", "camera-tools", {}, button("camera-shoot", words.shoot, shoot), count, button("tool", words.close, close));
