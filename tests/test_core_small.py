@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from meta_demo.algorithms.base import REGISTRY
-from meta_demo.core.cache import Cache, size_of
+from meta_demo.core.cache import ENTRY, Cache, footprint, size_of
 from meta_demo.core.config import Config, knob
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
@@ -83,26 +83,31 @@ def test_every_algorithm_accepts_the_ends_of_its_own_knobs(name: str) -> None:
 class CacheMachine(RuleBasedStateMachine):
     """Against a plain list of what was used, oldest first: the bound holds, and what fits of the newest is kept."""
 
-    LIMIT = 100
+    LIMIT = 10_000
 
     def __init__(self) -> None:
         super().__init__()
         self.cache = Cache(self.LIMIT)
         self.used: list[tuple[int, object, int]] = []
 
-    @rule(key=st.integers(0, 9), size=st.integers(0, LIMIT))
-    def put(self, key: int, size: int) -> None:
-        value = object()
-        self.cache.put(key, value, size)
+    def kept(self, key: int, count: int) -> tuple[object, int]:
+        """A value of `count` bytes, and what it counts for."""
+        value = bytes(count)
+        return value, ENTRY + footprint((key, value))
+
+    @rule(key=st.integers(0, 9), count=st.integers(0, 4000))
+    def put(self, key: int, count: int) -> None:
+        value, size = self.kept(key, count)
+        self.cache.put(key, value)
         self.used = [item for item in self.used if item[0] != key] + [(key, value, size)]
         while sum(item[2] for item in self.used) > self.LIMIT:
             self.used.pop(0)
 
-    @rule(key=st.integers(0, 9), size=st.integers(LIMIT + 1, 10 * LIMIT))
-    def put_what_can_never_fit(self, key: int, size: int) -> None:
-        self.cache.put(key, object(), size)
+    @rule(key=st.integers(0, 9), count=st.integers(LIMIT, 10 * LIMIT))
+    def put_what_can_never_fit(self, key: int, count: int) -> None:
+        self.cache.put(key, bytes(count))
         assert self.cache.get(key) is None
-        self.used = [item for item in self.used if self.cache.get(item[0]) is item[1]]
+        self.used = [item for item in self.used if item[0] != key]
 
     @rule(key=st.integers(0, 9))
     def get(self, key: int) -> None:
