@@ -175,10 +175,10 @@ def test_a_start_is_loaded_once_for_all_support_sets_and_anew_where_it_was_repla
     other = replace(request, episode=replace(TEXTS, support=TEXTS.support[::-1]))
     starts = [service._jobs(r)[0].algorithm for r in (request, other)]
     assert starts[0] is starts[1]
-    before = list(service.adapt_stream(request))[-1].probabilities
+    before = list(service.adapt_stream(request))[-1].outputs
     shutil.rmtree(own)
     shutil.copytree(tmp_path / "second", own)
-    after = list(service.adapt_stream(request))[-1].probabilities
+    after = list(service.adapt_stream(request))[-1].outputs
     assert before.tobytes() != after.tobytes()
     assert len(loaded) == 1
 
