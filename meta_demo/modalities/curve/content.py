@@ -1,0 +1,15 @@
+"""A point of the horizontal axis: what a model of curves is asked for the value at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where on the axis."""
+
+    x: float
+
+    def __str__(self) -> str:
+        return f"x = {self.x:g}"
