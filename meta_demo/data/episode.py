@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.objective import Objective
 from meta_demo.core.strings import clean, shorten
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, is_blank, modality_among, modality_of
 from meta_demo.objectives.classes import Classes
+from meta_demo.objectives.numbers import Numbers
 
 MAX_CLASSES = 50
 MAX_NAME = 80  # characters
@@ -26,7 +28,7 @@ class Example:
     """One input, such as a sentence or a picture, and its class where that is known."""
 
     content: Content
-    label: str | None = None
+    label: Any = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Episode:
     @property
     def objective(self) -> Objective:
         """What a label of this task is."""
+        if isinstance(self.support[0].label, float):
+            return Numbers(*(MODALITIES[self.modality].units or (0.0, 1.0)))
         return Classes.of([row.label for row in self.support if row.label is not None])
 
     @property

@@ -42,12 +42,18 @@ class Shape(ABC):
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         """Some of `labels`, the classes of one task, each with its numbers of support and query examples."""
 
+    def whole(self, rng: np.random.Generator) -> tuple[int, int]:  # noqa: ARG002
+        """Support and query examples of a task that has no classes."""
+        return self.least
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether so many classes are enough for a task."""
         return len(labels) >= self.ways
 
     def check(self, source: Source) -> None:
         """Raises UserError when `source` has too few classes or texts, and says what would fit."""
+        if source.tasks:
+            return
         if not self.fits(list(source.classes)):
             raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=self.ways)
         k_shot, n_query = self.least
@@ -93,6 +99,9 @@ class Variable(Shape):
     def least(self) -> tuple[int, int]:
         return 1, 1
 
+    def whole(self, rng: np.random.Generator) -> tuple[int, int]:
+        return int(rng.integers(2, self.max_support + 1)), self.n_query
+
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         top = min(self.max_way, len(labels))
         n_way = int(rng.integers(min(5, top), top + 1))
@@ -127,7 +136,7 @@ class Sampler:
         for source in self.sources:
             self.shape.check(source)
             if self.within == 1 and not self._groups(source):
-                largest = max(map(len, source.groups.values()))
+                largest = max(map(len, source.groups.values()), default=0)
                 raise UserError("few_in_group", source=source.name, count=largest)
 
     @cached_property
@@ -148,6 +157,10 @@ class Sampler:
         """Task number `index`: no text in it twice."""
         rng = np.random.default_rng([self.seed, self.stream, index])
         source = self.sources[rng.choice(len(self.sources), p=self.weights())]
+        if source.tasks:
+            shots, queries = self.shape.whole(rng)
+            drawn = tuple(source.tasks(rng, shots + queries))
+            return Episode(drawn[:shots], drawn[shots:])
         support, query = [], []
         for label, shots, queries in self.shape.sizes(source, self._labels(source, rng), rng):
             texts = source.classes[label]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import shorten
@@ -14,18 +16,23 @@ from meta_demo.data.episode import Example
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
 
 
+Draw = Callable[[np.random.Generator, int], Sequence[Example]]  # so many examples of one new task
+
+
 @dataclass(frozen=True)
 class Source:
     """Classes with their examples, none twice; `dropped` counts those left out because another is the same.
 
     The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
-    that need not be kept; it says all there is to know of them.
+    that need not be kept; it says all there is to know of them. A source with `tasks` has no classes: each of its tasks is drawn whole,
+    and no two are the same.
     """
 
     name: str
     classes: Mapping[str, Sequence[Content]]
     dropped: int = 0
     program: str = ""
+    tasks: Draw | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -38,11 +45,14 @@ class Source:
     @property
     def modality(self) -> str:
         """The name of the one modality that all examples are of."""
+        if self.tasks:
+            return modality_of(self.tasks(np.random.default_rng(0), 1)[0].content).name
         return modality_among(next(iter(self.classes.values()), ())[:1]).name
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.classes.values()))
+        """The number of its examples, 1 where they have no end."""
+        return 1 if self.tasks else sum(map(len, self.classes.values()))
 
     @cached_property
     def groups(self) -> dict[str, list[str]]:

@@ -107,7 +107,7 @@ class GradientAlgorithm(BodyAlgorithm):
     def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
         self.log_scale = log_scale(backbone, config.scale)
-        self.shared = nn.Parameter(self.like.new_zeros(backbone.dim))
+        self.shared = nn.Parameter(backbone.head.clone())
 
     # --- what a method may do otherwise ---
 

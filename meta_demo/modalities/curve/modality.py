@@ -14,7 +14,21 @@ from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.inputs import CurveInputs
 from meta_demo.words import words
 
-CURVES = Model("curves", "72 k", lambda: place("checkpoints") / "curves" / "model", sha256="")
+CURVES = Model(
+    "curves",
+    "72 k",
+    lambda: place("checkpoints") / "curves" / "model",
+    sha256="e6bafc0fa404ab62404f9ff0a7d4488275d65c19c443ced6ae20ae7b58b5d5c8",
+    knobs={
+        "scope": "model",
+        "head": "shared",
+        "momentum": 0.0,
+        "inner_steps": 5,
+        "inner_lr": 0.005,
+        "head_lr": 0.3,
+        "finetune": {"momentum": 0.9, "inner_steps": 10, "inner_lr": 1e-3, "head_lr": 0.02, "weight_decay": 0.0},
+    },
+)
 
 
 @register
@@ -22,6 +36,7 @@ class Curves(Modality[Point]):
     """Numbers on an axis."""
 
     name, key, content, said, rank = "curve", "x", Point, float, 2
+    units = (0.0, 1.0)  # values are what they are: a wave's height would be lost in that of five points of it
     title, noun, nouns = words("curves", "曲线"), words("point", "点"), words("points", "点")
     models = (CURVES,)
     main_input = "pixel_values"
