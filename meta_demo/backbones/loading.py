@@ -19,7 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 from torch import nn
 
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.fresh import fresh_model
+from meta_demo.backbones.fresh import fresh_head, fresh_model
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
@@ -78,7 +78,7 @@ def load_backbone(
         if not Path(source).is_dir():
             validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
         model, inputs = _load(source, dtype, cache, scratch)
-        head = None if scratch is not None else head_of(source)
+        head = head_of(source) if scratch is None else fresh_head(model.config.hidden_size, scratch)
     except (OSError, ValueError, KeyError, ImportError) as error:
         if isinstance(error, UserError):
             raise

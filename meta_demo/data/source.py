@@ -15,7 +15,6 @@ from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
 
-
 Draw = Callable[[np.random.Generator, int], Sequence[Example]]  # so many examples of one new task
 
 

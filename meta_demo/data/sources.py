@@ -44,8 +44,8 @@ def built_in(modality: str) -> list[str]:
 
 
 def load_source(spec: str) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:sines` or another family of
-    curves, a table, a folder or zip
+    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:sines` or another
+    family of curves, a table, a folder or zip
     of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.

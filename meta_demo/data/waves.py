@@ -13,13 +13,13 @@ import numpy as np
 
 from meta_demo.data.episode import Example
 from meta_demo.data.source import Source
-from meta_demo.modalities.curve.content import Point
+from meta_demo.modalities.curve.content import RANGE, Point
 
 Rng = np.random.Generator
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Curve = Callable[[Array], Array]
 
-LOW, HIGH = -5.0, 5.0  # where points lie
+LOW, HIGH = RANGE
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, np.pi)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from meta_demo.core.cache import Cache
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.modalities.inputs import Inputs
 from meta_demo.words import Words, words
 
@@ -124,6 +124,10 @@ class Modality(ABC, Generic[C]):
     def size(self, content: C) -> int:  # noqa: ARG002
         """Bytes that an input counts for where reading many is bounded; 0 where the size of their file bounds them."""
         return 0
+
+    def notes(self, contents: Sequence[C]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of inputs like these before the answers."""
+        return []
 
     def length(self, content: C) -> int:  # noqa: ARG002
         """How long an input is: many are computed in this order, so that little is padding."""

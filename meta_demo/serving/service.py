@@ -32,7 +32,7 @@ from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Example
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import Content, digest
+from meta_demo.modalities.base import MODALITIES, Content, digest
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
@@ -99,10 +99,11 @@ class Service:
         return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
-        """What a visitor should know before the figures: inputs that were cut."""
+        """What a visitor should know before the figures: inputs that were cut, or that are unlike what the model knows."""
         backbone = self.backbone(request.model)
         contents = [e.content for e in (*request.episode.support, *request.episode.query)]
-        return [note for content in contents if (note := truncation(backbone, content))]
+        told = MODALITIES[request.episode.modality].notes(contents)
+        return [*told, *(note for content in contents if (note := truncation(backbone, content)))]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:

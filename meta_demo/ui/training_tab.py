@@ -161,6 +161,8 @@ class TrainingHandlers:
         """Built-in sources of the modality that the page now shows in place of the other's; a visitor's own files stay chosen."""
         tab, shown = self.tab, values[self.page.modality]
         built_in = {"text": pack_names(), "picture": [GLYPHS]}
+        if shown not in built_in:
+            return {}
         other = next(name for name in built_in if name != shown)
         chosen = values[tab.sources] or []
         if not set(chosen) <= set(built_in[other]):

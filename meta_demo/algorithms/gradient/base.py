@@ -91,6 +91,7 @@ class GradientAlgorithm(BodyAlgorithm):
     Config: ClassVar[type[knobs.Config]] = GradientConfig
     config: GradientConfig
     family = "gradient"
+    objectives = frozenset({"classes", "numbers"})
     adapts_body = True
     steps_knob = "inner_steps"
     second_order: ClassVar[bool] = False

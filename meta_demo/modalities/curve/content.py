@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RANGE = (-5.0, 5.0)  # where the points lie that the bundled model learned from
+
 
 @dataclass(frozen=True)
 class Point:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from meta_demo.core.cache import Cache
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.places import place
 from meta_demo.core.strings import shorten
 from meta_demo.modalities.base import Modality, Model, register
-from meta_demo.modalities.curve.content import Point
+from meta_demo.modalities.curve.content import RANGE, Point
 from meta_demo.modalities.curve.inputs import CurveInputs
 from meta_demo.words import words
 
@@ -18,7 +19,7 @@ CURVES = Model(
     "curves",
     "72 k",
     lambda: place("checkpoints") / "curves" / "model",
-    sha256="e6bafc0fa404ab62404f9ff0a7d4488275d65c19c443ced6ae20ae7b58b5d5c8",
+    sha256="8d13d1b1235b6e133bdd1d8fb5ce97aa3a2f3b4279fb35d0c326673b5b643de6",
     knobs={
         "scope": "model",
         "head": "shared",
@@ -50,6 +51,15 @@ class Curves(Modality[Point]):
         if not math.isfinite(x):
             raise UserError("no_point", where=where, said=shorten(str(said)))
         return Point(x)
+
+    def notes(self, contents: Sequence[Point]) -> list[Note]:
+        """Points outside the range that the bundled model has learned from, and those that look the same as another to it."""
+        low, high = RANGE
+        beyond = [point.x for point in contents if not low <= point.x <= high]
+        if not beyond:
+            return []
+        said = (("count", len(beyond)), ("x", f"{beyond[0]:g}"), ("low", f"{low:g}"), ("high", f"{high:g}"))
+        return [Note("outside_range", said)]
 
     def reads_with(self, config: Any, main_input: str) -> bool:
         return super().reads_with(config, main_input) and getattr(config, "reads", "") == self.name
