@@ -1,4 +1,4 @@
-"""`evaluate`: accuracy over many tasks, with its interval, and differences on the same tasks."""
+"""`evaluate`: accuracy, or squared error, over many tasks, with its interval, and differences on the same tasks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from meta_demo.cli.flags import (
     changed_knobs,
     check_number,
     check_seed,
+    chosen,
     quiet,
     split_names,
     whole_numbers,
     write_json,
 )
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.objective import Objective
 from meta_demo.words import text
 
 
@@ -36,10 +38,10 @@ class Evaluate:
     source: Positional[Annotated[str, arg(help=text("cli.evaluate.source"))]]
     classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.classes"))] = field(default_factory=list)
     model: Model = None
-    algorithms: Names = "maml,protonet,finetune"
+    algorithms: Names = None
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
     n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
-    k_shot: Annotated[str, arg(help=text("cli.evaluate.k_shot"))] = "1"
+    k_shot: Annotated[str | None, arg(metavar="NUMBERS", help=text("cli.evaluate.k_shot"))] = None
     n_query: Queries = 5
     episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
     steps: Annotated[str, arg(help=text("cli.evaluate.steps"))] = ""
@@ -60,11 +62,14 @@ class Evaluate:
         processes = Processes()
         results: list[dict[str, Any]] = []
         backbone = None
+        objective: type[Objective] | None = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
         for where, drawn, contents in self._tasks():
             episodes = [with_names(episode) for episode in drawn] if self.names else drawn
+            objective = _objective(episodes)
             self.model = self.model or DEFAULT[episodes[0].modality]
-            contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
+            named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
+            contestants = [(name, self._start(name, spec, contents)) for name, spec in named]
             backbone = backbone or self._backbone(processes)
             measured = [
                 self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
@@ -74,25 +79,21 @@ class Evaluate:
                 rows = [{**row, "error": 1 - row["accuracy"]} for row in rows]
             results += rows
             if processes.is_main:
-                _print(rows, where, len(episodes))
-        if processes.is_main:
+                _print(rows, where, len(episodes), objective)
+        if processes.is_main and objective:
             content = {
+                "objective": objective.name,
+                "notes": [note.message() for note in self._notes],
                 "model": self.model,
                 "source": self.source,
                 "within": self.within,
                 "names": self.names,
                 "seed": self.seed,
                 "results": results,
-                "pairs": _pairs(results),
+                "pairs": _pairs(results, objective),
             }
             write_json(self.json, content)
         return 0
-
-    def _contestants(self) -> list[tuple[str, str]]:
-        names = split_names(self.algorithms)
-        if not names:
-            raise UserError("algorithm_none")
-        return list(product(names, split_names(self.checkpoint)))
 
     def _tasks(self) -> Any:
         """(what they are, the episodes, everything they are drawn from) for every size asked for."""
@@ -101,15 +102,28 @@ class Evaluate:
 
         given = self._given()
         if given:
+            self._tell([note for e in given for note in e.notes])
             yield _size(given), given, [row.content for e in given for row in (*e.support, *e.query)]
             return
         sources = load_sources([self.source], self.classes)
+        self._tell([note for source in sources for note in source.notes])
         contents = [content for source in sources for those in source.classes.values() for content in those]
-        for n_way, k_shot in product(whole_numbers("--n-way", self.n_way), whole_numbers("--k-shot", self.k_shot)):
-            check_number("--n-way", n_way, 2)
-            sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST, within=float(self.within))
+        pooled = sources[0].objective.pooled
+        ways = [None] if pooled else whole_numbers("--n-way", self.n_way)
+        shots = whole_numbers("--k-shot", self.k_shot or (POOLED_SHOTS if pooled else "1"))
+        for n_way, k_shot in product(ways, shots):
+            if n_way is not None:
+                check_number("--n-way", n_way, 2)
+            shape = Fixed(n_way or 1, k_shot, self.n_query)
+            sampler = Sampler(sources, shape, self.seed, TEST, within=float(self.within))
             where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
             yield where, [sampler.draw(i) for i in range(self.episodes)], contents
+
+    def _tell(self, notes: Sequence[Note]) -> None:
+        """What a person should know of how the tasks were read, on stderr and kept for the JSON."""
+        self._notes = list(dict.fromkeys(notes))
+        for note in self._notes:
+            print(text("cli.note", message=note.message()), file=sys.stderr)
 
     def _given(self) -> list[Any]:
         """The tasks of an episodes file or of Omniglot's runs; none where they are to be drawn from a source."""
@@ -168,16 +182,28 @@ class Evaluate:
             return load_backbone(str(self.model), processes.device or choose_device(), Cache.as_set(LEARNING))
 
 
+def _objective(episodes: Sequence[Any]) -> type[Objective]:
+    """What a label of all `episodes` is; raises UserError where that differs."""
+    found = list(dict.fromkeys(type(episode.objective) for episode in episodes))
+    if len(found) > 1:
+        raise UserError("labels_differ", first=found[0].title, other=found[1].title)
+    return found[0]
+
+
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
-    """The ways, shots and queries that all classes of all `episodes` have; None where they differ."""
-    ways = {len(e.labels) for e in episodes}
-    shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
-    queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
-    sizes = {"n_way": ways, "k_shot": shots, "n_query": queries}
+    """The ways, shots and queries that all classes of all `episodes` have, or all tasks without classes; None where they differ."""
+    if not episodes[0].labels:
+        shots, queries = ({len(getattr(e, side)) for e in episodes} for side in ("support", "query"))
+        ways: set[int | None] = {None}
+    else:
+        ways = {len(e.labels) for e in episodes}
+        shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
+        queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
+    sizes: dict[str, set[Any]] = {"n_way": ways, "k_shot": shots, "n_query": queries}
     return {name: size.pop() if len(size) == 1 else None for name, size in sizes.items()}
 
 
-def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pairs(results: Sequence[dict[str, Any]], objective: type[Objective]) -> list[dict[str, Any]]:
     """Differences between contestants on the same episodes: each after its last inner step, and where both went on, step by step."""
     from meta_demo.learning.evaluate import paired
 
@@ -190,7 +216,9 @@ def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             and _size_of(a) == _size_of(b)
             and (a["step"] == b["step"] or at_end)
         ):
-            difference, ci95 = paired(a["accuracies"], b["accuracies"])
+            scores = zip(a[objective.per_task], b[objective.per_task], strict=True)
+            both = [pair for pair in scores if None not in pair]  # a task that diverged has no score
+            difference, ci95 = paired(*zip(*both, strict=True)) if both else (None, None)
             sides = {side: {key: row[key] for key in SIDE} for side, row in (("first", a), ("second", b))}
             size = {key: a[key] for key in ("n_way", "k_shot")}
             pairs.append({**sides, **size, "difference": difference, "ci95": ci95})
@@ -205,31 +233,26 @@ def _size_of(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[key] for key in ("n_way", "k_shot", "episodes"))
 
 
-def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) -> None:
-    title = (
-        text("cli.evaluate.title", **where, count=count)
-        if all(where.values())
-        else text("cli.evaluate.file", count=count)
-    )
-    columns = [name for name in CELLS if rows[0].keys() >= {name} and any(row[name] is not None for row in rows)]
+def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int, objective: type[Objective]) -> None:
+    title = "title" if all(where.values()) else "pooled" if where["k_shot"] and where["n_query"] else "file"
+    columns = [name for name in CELLS if any(row.get(name) is not None for row in rows)]
+    if not any(row.get("diverged") for row in rows):
+        columns = [name for name in columns if name != "diverged"]
     cells = [[text(f"cli.evaluate.column.{name}") for name in columns]]
     cells += [["" if row[name] is None else CELLS[name](row) for name in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    print(title)
+    print(text(f"cli.evaluate.{title}", **where, count=count))
     for line in cells:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for pair in _pairs(rows):
-        first, second = (_named(pair[side]) for side in ("first", "second"))
-        print(text("cli.evaluate.pair", first=first, second=second, **_in_points(pair)))
+    for pair in _pairs(rows, objective):
+        if pair["difference"] is not None:
+            first, second = (_named(pair[side]) for side in ("first", "second"))
+            print(text("cli.evaluate.pair", first=first, second=second, difference=objective.differs(pair)))
 
 
 def _named(side: dict[str, Any]) -> str:
     step = "" if side["step"] is None else text("cli.evaluate.step", step=side["step"])
     return f"{side['algorithm']} ({_start_of(side)}{step})"
-
-
-def _in_points(pair: dict[str, Any]) -> dict[str, float]:
-    return {key: pair[key] * 100 for key in ("difference", "ci95")}
 
 
 def _start_of(row: dict[str, Any]) -> str:
@@ -238,6 +261,7 @@ def _start_of(row: dict[str, Any]) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else row["checkpoint"]
 
 
+POOLED_SHOTS = "10"  # where a task's examples are all of one group
 SIDE = ("algorithm", "checkpoint", "step")
 CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is printed
     "algorithm": lambda row: row["algorithm"],
@@ -245,6 +269,10 @@ CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is pri
     "step": lambda row: f"{row['step']:>4}",
     "accuracy": lambda row: f"{row['accuracy']:.1%} ± {row['ci95']:.1%}",
     "error": lambda row: f"{row['error']:.1%}",
+    "mse": lambda row: f"{row['mse']:.4g} ± {row['ci95']:.2g}",
+    "r2": lambda row: f"{row['r2']:.3f} ± {row['r2_ci95']:.3f}",
+    "coverage": lambda row: f"{row['coverage']:.1%} ± {row['coverage_ci95']:.1%}",
+    "diverged": lambda row: f"{row['diverged']}",
     "calibration_error": lambda row: f"{row['calibration_error']:.3f}",
     "seconds_per_episode": lambda row: f"{row['seconds_per_episode']:.3f}",
 }

@@ -1,16 +1,18 @@
-"""What tasks are drawn from: classes with their examples. Where a source comes from is `sources.py`'s business."""
+"""What tasks are drawn from: groups of examples, such as classes. Where a source comes from is `sources.py`'s business."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.objective import Objective, objective_among
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
@@ -22,6 +24,8 @@ Draw = Callable[[np.random.Generator, int], Sequence[Example]]  # so many exampl
 class Source:
     """Classes with their examples, none twice; `dropped` counts those left out because another is the same.
 
+    Where examples have labels of their own, such as numbers, a class is a group of examples whose labels mean the same, and `values`
+    has them in the order of the examples: the tasks of such a source are drawn from one group each.
     The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
     that need not be kept; it says all there is to know of them. A source with `tasks` has no classes: each of its tasks is drawn whole,
     and no two are the same.
@@ -32,20 +36,43 @@ class Source:
     dropped: int = 0
     program: str = ""
     tasks: Draw | None = None
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()  # what a person should know of how it was read
 
     @cached_property
     def sha256(self) -> str:
         """Identity of the content, whatever the file is called."""
         if self.program:
             return hashlib.sha256(self.program.encode()).hexdigest()
-        said = {label: [modality_of(c).spelled(c) for c in contents] for label, contents in self.classes.items()}
+        said: dict[str, list[Any]] = {}
+        for label, contents in self.classes.items():
+            said[label] = [modality_of(c).spelled(c) for c in contents]
+            if self.values:
+                said[label] = list(zip(said[label], self.values[label], strict=True))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _any(self) -> Example:
+        """An example of one of its `tasks`."""
+        assert self.tasks
+        return self.tasks(np.random.default_rng(0), 1)[0]
+
+    @property
+    def objective(self) -> type[Objective]:
+        """What a label of its tasks is."""
+        if self.tasks:
+            return objective_among([self._any.label])
+        return objective_among([self.label(name, 0) for name in self.classes][:1])
+
+    def label(self, name: str, place: int) -> Any:
+        """The label of an example of the class `name`."""
+        return self.values[name][place] if self.values else name
 
     @property
     def modality(self) -> str:
         """The name of the one modality that all examples are of."""
         if self.tasks:
-            return modality_of(self.tasks(np.random.default_rng(0), 1)[0].content).name
+            return modality_of(self._any.content).name
         return modality_among(next(iter(self.classes.values()), ())[:1]).name
 
     @property
@@ -66,20 +93,34 @@ class Source:
         for label in labels:
             if label not in self.classes:
                 raise UserError("split_label", split=split, label=shorten(label), source=self.name)
-        return replace(self, classes={label: self.classes[label] for label in labels})
+        values = {label: self.values[label] for label in labels if self.values}
+        return replace(self, classes={label: self.classes[label] for label in labels}, values=values)
+
+    def rows(self, places: Mapping[str, Sequence[int]]) -> Source:
+        """Of each class, the examples at some `places`."""
+        classes = {name: [self.classes[name][i] for i in some] for name, some in places.items()}
+        return replace(
+            self,
+            classes=classes,
+            values={n: [self.values[n][i] for i in some] for n, some in places.items() if self.values},
+        )
 
 
-def make_source(name: str, rows: Iterable[Example]) -> Source:
-    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes."""
-    classes: dict[str, dict[Hashable, Content]] = {}  # label -> identity -> content
-    count = 0
+def make_source(name: str, rows: Iterable[Example], notes: Sequence[Note] = ()) -> Source:
+    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes or values.
+
+    Rows whose labels make a group by themselves, such as numbers, are one, called like the source.
+    """
+    groups: dict[str, dict[Hashable, Example]] = {}  # label -> identity -> example
+    places: dict[Hashable, set[Any]] = {}  # identity -> the labels under which it stands
+    rows = list(rows)
+    pooled = objective_among([row.label for row in rows]).pooled
     for row in rows:
-        count += 1
-        classes.setdefault(row.label or "", {}).setdefault(identity(row.content), row.content)
-    places: dict[Hashable, int] = {}
-    for texts in classes.values():
-        for key in texts:
-            places[key] = places.get(key, 0) + 1
-    clear = {label: tuple(t for key, t in texts.items() if places[key] == 1) for label, texts in classes.items()}
-    kept = {label: texts for label, texts in clear.items() if texts}
-    return Source(name, kept, count - sum(map(len, kept.values())))
+        key = identity(row.content)
+        groups.setdefault(name if pooled else row.label or "", {}).setdefault(key, row)
+        places.setdefault(key, set()).add(row.label)
+    clear = {label: [row for key, row in some.items() if len(places[key]) == 1] for label, some in groups.items()}
+    kept = {label: tuple(some) for label, some in clear.items() if some}
+    classes = {label: tuple(row.content for row in some) for label, some in kept.items()}
+    values = {label: tuple(row.label for row in some) for label, some in kept.items() if pooled}
+    return Source(name, classes, len(rows) - sum(map(len, classes.values())), values=values, notes=tuple(notes))

@@ -17,7 +17,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
 from meta_demo.core.strings import clean, shorten
 from meta_demo.data.episode import Episode, Example
-from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
+from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.waves import FAMILIES, wave_source
@@ -28,6 +28,7 @@ from meta_demo.modalities.text.modality import Text
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
+HELD_ROWS = 20  # examples of a group that are held out where a fifth of it would be fewer
 LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 
 
@@ -67,7 +68,7 @@ def load_source(spec: str) -> Source:
         return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    return make_source(name, read_rows(path, LIMITS, beside(path.parent)))
+    return make_source(name, *read_source(path, LIMITS, beside(path.parent)))
 
 
 def load_unlabelled(specs: Sequence[str]) -> list[Content]:
@@ -120,9 +121,10 @@ def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Sourc
 
 
 def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
-    """A fifth of each source's classes, at least two, for validation, and the rest; a source of whole tasks for both.
+    """A fifth of each source's classes, at least two, for validation, and the rest; raises UserError where too few are left.
 
-    Raises UserError where too few are left.
+    Where examples have values of their own and there are too few groups of them, some of each group's examples. A source that draws
+    whole tasks is for both.
     """
     train, valid = [], []
     for source in sources:
@@ -131,13 +133,28 @@ def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[S
             valid.append(source)
             continue
         labels = sorted(source.classes)
-        order = [labels[i] for i in np.random.default_rng(seed).permutation(len(labels))]
         count = max(2, len(labels) // 5)
-        if len(labels) < count + 2:
+        if len(labels) >= count + 2:
+            order = [labels[i] for i in np.random.default_rng(seed).permutation(len(labels))]
+            held, kept = source.only(sorted(order[:count]), "valid"), source.only(sorted(order[count:]), "train")
+        elif source.values:
+            held, kept = _hold_out_rows(source, seed)
+        else:
             raise UserError("hold_out", source=source.name, count=len(labels))
-        valid.append(source.only(sorted(order[:count]), "valid"))
-        train.append(source.only(sorted(order[count:]), "train"))
+        valid.append(held)
+        train.append(kept)
     return train, valid
+
+
+def _hold_out_rows(source: Source, seed: int) -> tuple[Source, Source]:
+    """A fifth of each group's examples, of small groups up to half, and the rest."""
+    rng = np.random.default_rng(seed)
+    held, kept = {}, {}
+    for name in sorted(source.classes):
+        order = rng.permutation(len(source.classes[name])).tolist()
+        count = max(len(order) // 5, min(len(order) // 2, HELD_ROWS))
+        held[name], kept[name] = sorted(order[:count]), sorted(order[count:])
+    return source.rows(held), source.rows(kept)
 
 
 def check_apart(train: Sequence[Source], held_out: Sequence[Source]) -> None:

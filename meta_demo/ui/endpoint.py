@@ -12,7 +12,7 @@ from meta_demo.backbones.loading import DEFAULT
 from meta_demo.core.config import MAX_SEED
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.tasks import as_json, parse_episode
-from meta_demo.serving.requests import DEFAULT_ALGORITHMS, Request
+from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 from meta_demo.ui.guard import sentence
 
@@ -23,25 +23,26 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
     def adapt(
         task: dict[str, Any],
         model: str | None = None,
-        algorithms: list[str] = list(DEFAULT_ALGORITHMS),  # noqa: B006  (Gradio shows it as the default; never changed)
+        algorithms: list[str] | None = None,
         seed: int = 0,
     ) -> dict[str, Any]:
         """Adapt algorithms to a task.
 
         Parameters:
             task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}; a picture is
-                {"image": "data:image/png;base64,..."} in place of text
+                {"image": "data:image/png;base64,..."} in place of text, and a number {"value": 3.5} in place of label
             model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
-            algorithms: names of algorithms
+            algorithms: names of algorithms; without any, a few that can learn such labels
             seed: equal seeds give equal results
         Returns:
-            {"model", "device", "labels", "results"}
+            {"model", "device", "objective", "labels", "notes", "results"}
         """
         try:
             episode = parse_episode(task)
             call = _checked(model=model, algorithms=algorithms, seed=seed)
             chosen = call.model or DEFAULT[episode.modality]
-            request = Request(episode, chosen, tuple(call.algorithms), call.seed)
+            names = episode.objective.algorithms if call.algorithms is None else tuple(call.algorithms)
+            request = Request(episode, chosen, names, call.seed)
             report, _ = service.report(request)
         except Exception as error:
             raise gr.Error(sentence(error, "en"), print_exception=False) from error
@@ -55,7 +56,7 @@ class _Call(BaseModel):
 
     model_config = ConfigDict(strict=True)
     model: str | None
-    algorithms: list[str]
+    algorithms: list[str] | None
     seed: int
 
 

@@ -69,7 +69,10 @@ def launch_arguments() -> dict[str, Any]:
         }
         for m in SUGGESTED
     }
-    composed = views.composed([side.name for side in discover()], [sheet.name for sheet in sheets()]) | training_knobs.composed()
+    composed = (
+        views.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
+        | training_knobs.composed()
+    )
     return {
         "theme": theme.MetaTheme(),
         "css": theme.style(),

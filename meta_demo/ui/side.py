@@ -115,7 +115,7 @@ class Side(ABC, Generic[C]):
         return []
 
     @abstractmethod
-    def asked(self, value: Any) -> C | None:
+    def content_of(self, value: Any) -> C | None:
         """What is to be recognised, of the value of `tried`; None when there is nothing."""
 
     @abstractmethod

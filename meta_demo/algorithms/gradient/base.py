@@ -21,10 +21,10 @@ from meta_demo.algorithms.gradient.fast import (
     Fast,
     Step,
     body_of,
+    connected,
     descended,
     detached,
     leaves,
-    views,
     zero,
     zeros,
 )
@@ -35,7 +35,7 @@ from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
-from meta_demo.core.heads import linear, shared_head
+from meta_demo.core.heads import linear
 from meta_demo.words import words
 
 
@@ -75,8 +75,8 @@ class GradientConfig(ScaleConfig, BodyConfig):
         "prototypes",
         words("Head starts from", "分类头的起点"),
         words(
-            "prototypes: the class means; shared: one learned vector for every class",
-            "prototypes：类别均值；shared：所有类别共用一个学习到的向量",
+            "prototypes: the class means, for numbers their mean; shared: one learned vector for every class, or on top of that mean",
+            "prototypes：类别均值（数值则为其均值）；shared：所有类别共用、或加在该均值之上的一个学习到的向量",
         ),
         choices=("prototypes", "shared"),
     )
@@ -115,7 +115,7 @@ class GradientAlgorithm(BodyAlgorithm):
     def start(self, support: Examples, z: Tensor) -> Fast:
         """What a task begins with beside the meta-learned body: its head, made from the support set's embeddings z [S, D]."""
         if self.config.head == "shared":
-            return shared_head(self.shared, support.objective.width)
+            return support.objective.shared_head(self.shared, support.y)
         return support.objective.head(z, support.y, self.log_scale.exp())
 
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor:  # noqa: ARG002
@@ -178,7 +178,7 @@ class GradientAlgorithm(BodyAlgorithm):
             with torch.set_grad_enabled(graph):
                 fast, slots = self.update(step, fast, grads, slots)
             if at:
-                at = (views if exact else leaves)(body_of(fast))
+                at = (connected if exact else leaves)(body_of(fast))
                 z = z if graph and index == self.steps - 1 else self.look(at, support, graph=True)
         yield State(fast) if graph else State(detached(fast), self.answer(State(fast), z).detach())
 
@@ -197,7 +197,7 @@ class GradientAlgorithm(BodyAlgorithm):
             own = self.start(support, z if graph else z.detach())
         fast = {**(at if graph else detached(at)), **own}
         if body_of(own):  # the task begins elsewhere in the Transformer too
-            at = (views if graph else leaves)(body_of(fast))
+            at = (connected if graph else leaves)(body_of(fast))
             z = self.look(at, support, graph=graph)
         return fast, at, z
 
@@ -216,7 +216,10 @@ class GradientAlgorithm(BodyAlgorithm):
         which z was made from. `exact` keeps the gradient differentiable, `retain` what z was made from.
         """
         with torch.enable_grad():
-            inputs, (seen,) = (views if exact else leaves)(fast), (views if exact else leaves)({"z": z}).values()
+            inputs, (seen,) = (
+                (connected if exact else leaves)(fast),
+                (connected if exact else leaves)({"z": z}).values(),
+            )
             out = self.answer(State(inputs), seen if at else z)
             loss = self.inner_loss(step, inputs, out, support)
         *by, by_z = grad(loss, [*inputs.values(), seen], create_graph=exact, allow_unused=True)

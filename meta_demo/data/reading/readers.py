@@ -1,5 +1,5 @@
-"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text or another modality's key, and label), the .json task file,
-class folders.
+"""Files of examples: tables (.csv .tsv .jsonl .xlsx, columns text or another modality's key, and label or another objective's), the
+.json task file, class folders.
 
 Here: from a path to rows or an `Episode`, or a `UserError` of one sentence that says how to mend the file.
 Not here: what makes a good episode (`episode.py`), sampling tasks from many rows.
@@ -19,8 +19,9 @@ from typing import Any
 
 import openpyxl
 
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.files import MAX_FILE, MB, UPLOAD, Limits, read_bytes, read_json, read_text
+from meta_demo.core.objective import OBJECTIVES, Cell
 from meta_demo.core.strings import clean, shorten
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.reading.folders import ZIP, modality_in, open_tree, read_class_folders, within
@@ -44,24 +45,33 @@ def read_rows(path: Path, limits: Limits = UPLOAD, files: Beside | None = None) 
 
     `files` reads what a table names that comes alone; without it a table may name none.
     """
-    return [row for row in _rows(path, limits, files) if row.content != BLANK]
+    return read_source(path, limits, files)[0]
+
+
+def read_source(
+    path: Path, limits: Limits = UPLOAD, files: Beside | None = None
+) -> tuple[list[Example], Sequence[Note]]:
+    """What `read_rows` reads, and what a person should know of how it was read."""
+    rows, notes = _rows(path, limits, files)
+    return [row for row in rows if row.content != BLANK], notes
 
 
 def read_unlabelled(path: Path, limits: Limits = UPLOAD, files: Beside | None = None) -> list[Content]:
     """What stands in a table's column text, or image and the like, or in the lines of a text file; nobody looks at labels."""
-    rows = _table(read_bytes(path, UNLABELLED, limits.bytes), path.name, limits, files, labelled=False)
-    return [row.content for row in rows]
+    return _unlabelled(read_bytes(path, UNLABELLED, limits.bytes), path.name, limits, files)
 
 
 def read_episode(path: Path, files: Beside | None = None) -> Episode:
-    """The episode in a task file (.json), or one with what `read_rows` reads as its support set.
+    """The episode in a task file (.json), or one with what `read_rows` reads as its support set; rows without a label are queries.
 
     `files` reads what a task file or table names; see `parse_episode`.
     """
     if lone := modality_in(path):
         raise UserError("lone_picture", file=path.name, noun=lone.noun, nouns=lone.nouns)
     if path.suffix.lower() in TABLES or _is_tree(path):
-        return make_episode(_rows(path, UPLOAD, files))
+        rows, notes = _rows(path, UPLOAD, files, whole=False)
+        learned, asked = ([row for row in rows if (row.label is None) == unknown] for unknown in (False, True))
+        return make_episode(learned, asked, notes=notes)
     text = read_text(read_bytes(path, EPISODE_FILES), path.name)
     return parse_episode(read_json(text, path.name), files)
 
@@ -77,15 +87,18 @@ def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
                 raise UserError("episode_line", file=path.name, line=number, problem=error) from error
 
 
-def _rows(path: Path, limits: Limits, files: Beside | None) -> list[Example]:
-    """Every row that is not wholly blank. A text may be blank where there is a label."""
+def _rows(
+    path: Path, limits: Limits, files: Beside | None, *, whole: bool = True
+) -> tuple[list[Example], Sequence[Note]]:
+    """Every row that is not wholly blank, and what is to be said of how they were read. A text may be blank where there is a label;
+    a label may, unless all rows are to be `whole`."""
     if not _is_tree(path):
-        return _table(read_bytes(path, (*TABLES, ZIP), limits.bytes), path.name, limits, files)
+        return _table(read_bytes(path, (*TABLES, ZIP), limits.bytes), path.name, limits, files, whole)
     tree = open_tree(path, limits)
     tables = [file for file in tree.files if file.suffix.lower() in TABLES]
     if len(tables) == 1 and _names_files(data := tree.read(tables[0]), tables[0].name):
-        return _table(data, tables[0].name, limits, within(tree, tables[0].parent))
-    return read_class_folders(tree, limits)
+        return _table(data, tables[0].name, limits, within(tree, tables[0].parent), whole)
+    return read_class_folders(tree, limits), ()
 
 
 def _is_tree(path: Path) -> bool:
@@ -103,30 +116,70 @@ def _records(data: bytes, file: str) -> Records:
     return _lines(data, file) if suffix == LINES else TABLES[suffix](data, file)
 
 
-def _table(data: bytes, file: str, limits: Limits, files: Beside | None, labelled: bool = True) -> list[Example]:
-    """The rows of a table; files that it names are read once all rows are in order. Unless `labelled`, all labels are ""."""
+def _table(
+    data: bytes, file: str, limits: Limits, files: Beside | None, whole: bool
+) -> tuple[list[Example], Sequence[Note]]:
+    """The rows of a table; files that it names are read once all rows are in order."""
+    found: list[tuple[int, dict[str, str]]] = []  # row number, and what it says by the key of a modality
+    labels: dict[int, tuple[str, Any]] = {}  # row number -> the key of an objective, and the label as it stands there
+    for number, cells, said in _said_rows(data, file, limits):
+        given = [o.key for o in OBJECTIVES.values() if _cell(cells.get(o.key), file, number)]
+        if not any(o.key in cells for o in OBJECTIVES.values()):
+            raise _no_column(next(iter(OBJECTIVES.values())).key, cells, file, number)
+        if len(given) > 1:
+            first, other = (with_article(words(key)) for key in given[:2])
+            raise UserError("row_both", file=file, row=number, first=first, other=other)
+        if whole and said and not given:
+            raise UserError("row_no_label", file=file, row=number, text=shorten(next(iter(said.values()))))
+        if given:
+            labels[number] = given[0], cells[given[0]]
+        if said or given:
+            found.append((number, said))
+        if len(found) > limits.rows:
+            raise UserError("too_many_rows", file=file, limit=limits.rows)
+    if not any(said for _, said in found):
+        raise UserError("no_rows", file=file)
+    read, notes = _labels(labels, file)
+    contents = (_content(said, file, number, files) for number, said in found)
+    rows = zip(bounded(contents, limits), found, strict=True)
+    return [Example(content, read.get(number)) for content, (number, _) in rows], notes
+
+
+def _labels(labels: dict[int, tuple[str, Any]], file: str) -> tuple[dict[int, Any], list[Note]]:
+    """The labels of a table by row, each column read as a whole by its objective, and what is to be said of that."""
+    found: dict[int, Any] = {}
+    notes: list[Note] = []
+    for objective in OBJECTIVES.values():
+        cells = [Cell(said, file, number) for number, (key, said) in labels.items() if key == objective.key]
+        read, more = objective.read(cells)
+        found |= {cell.row: label for cell, label in zip(cells, read, strict=True)}
+        notes += more
+    return found, notes
+
+
+def _unlabelled(data: bytes, file: str, limits: Limits, files: Beside | None) -> list[Content]:
+    """The inputs in a table, whatever else stands in it."""
+    found = [(number, said) for number, _, said in _said_rows(data, file, limits) if said]
+    if not found:
+        raise UserError("no_rows", file=file)
+    return list(bounded((_content(said, file, number, files) for number, said in found), limits))
+
+
+def _said_rows(data: bytes, file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any], dict[str, str]]]:
+    """Of each row its number, its cells by column, and what it says by the key of a modality, of which it has one at most."""
     keys = [kind.key for kind in MODALITIES.values()]
-    found: list[tuple[int, str, dict[str, str]]] = []  # row number, label, and what it says by the key of a modality
+    count = 0
     for number, cells in _records(data, file):
         if not set(keys) & set(cells):
             raise _no_column(keys[0], cells, file, number)
-        if labelled and "label" not in cells:
-            raise _no_column("label", cells, file, number)
         said = {key: cell for key in keys if (cell := _cell(cells.get(key), file, number))}
-        label = _cell(cells["label"], file, number) if labelled else ""
         if len(said) > 1:
             first, other = (with_article(words(key)) for key in list(said)[:2])
             raise UserError("row_both", file=file, row=number, first=first, other=other)
-        if labelled and said and not label:
-            raise UserError("row_no_label", file=file, row=number, text=shorten(next(iter(said.values()))))
-        if said or label:
-            found.append((number, label, said))
-        if len(found) > limits.rows:
+        count += bool(said)
+        if count > limits.rows:
             raise UserError("too_many_rows", file=file, limit=limits.rows)
-    if not any(said for _, _, said in found):
-        raise UserError("no_rows", file=file)
-    contents = (_content(said, file, number, files) for number, _, said in found)
-    return [Example(c, clean(label)) for c, (_, label, _) in zip(bounded(contents, limits), found, strict=True)]
+        yield number, cells, said
 
 
 def _content(said: dict[str, str], file: str, row: int, files: Beside | None) -> Content:
@@ -143,10 +196,9 @@ def _content(said: dict[str, str], file: str, row: int, files: Beside | None) ->
 
 def _no_column(column: str, cells: dict[str, Any], file: str, row: int) -> UserError:
     first, *others = (kind.key for kind in MODALITIES.values())
-    found = shorten(", ".join(cells), 200)
-    return UserError(
-        "no_column", file=file, row=row, column=column, found=found, first=first, others="”, “".join(others)
-    )
+    label, *labels = (objective.key for objective in OBJECTIVES.values())
+    values = {"first": first, "others": "”, “".join(others), "label": label, "labels": "”, “".join(labels)}
+    return UserError("no_column", file=file, row=row, column=column, found=shorten(", ".join(cells), 200), **values)
 
 
 def _cell(value: Any, file: str, row: int) -> str:

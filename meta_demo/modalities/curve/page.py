@@ -36,7 +36,21 @@ MOST = 100  # points that a visitor may set
 BOTH = {"trained": "auto", "plain": "none"}  # start -> what a request says of it
 FIRST, OPENING, POINTS = ("maml", "finetune"), 7, 5  # algorithms that are drawn at first, the sample, and its points
 _WORDS = (
-    *("paper", "point", "keys", "samples", "count", "clear", "steps", "step", "play", "stop", "table", "algorithm", "trained"),
+    *(
+        "paper",
+        "point",
+        "keys",
+        "samples",
+        "count",
+        "clear",
+        "steps",
+        "step",
+        "play",
+        "stop",
+        "table",
+        "algorithm",
+        "trained",
+    ),
     *("plain", "legend", "look", "look_about", "seer", "at", "place", "before", "after", "lost"),
 )
 
@@ -96,7 +110,9 @@ class CurvesSheet(Sheet):
         grid = [float(x) for x in np.linspace(*span(episode), FINE)]
         names = [name for name in able() if name in asked["algorithms"]]
         found = [curve for start in BOTH for curve in self._from(start, episode, grid, names)]
-        notes = [note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])]
+        notes = [
+            note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])
+        ]
         return {"grid": grid, "curves": found, "notes": notes}
 
     def _from(self, start: str, episode: Episode, grid: list[float], names: Sequence[str]) -> Iterator[Answer]:
@@ -193,7 +209,10 @@ def _twin(name: str, names: Sequence[str]) -> str:
 
     def does(other: str) -> tuple[Any, ...]:
         cls = REGISTRY[other]
-        acts = (getattr(cls, act, None) for act in ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer"))
+        acts = (
+            getattr(cls, act, None)
+            for act in ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer")
+        )
         known = [k.name for k in cls.Config.knobs()]
         knobs = {**{k.name: k.default for k in cls.Config.knobs()}, **checkpoint.suited(CURVES.name, other, known)}
         return (*acts, cls.adapts_body, tuple(sorted(knobs.items())))

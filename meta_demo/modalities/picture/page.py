@@ -83,7 +83,7 @@ class PictureSide(Side[Picture]):
     def chosen(self) -> list[Callable[..., Any]]:
         return [self.overlay.select]
 
-    def asked(self, value: Any) -> Picture | None:
+    def content_of(self, value: Any) -> Picture | None:
         return read_data_url(value, "") if value else None
 
     def example(self, content: Picture, name: str) -> Html:
