@@ -87,3 +87,16 @@ def test_no_more_go_together_than_there_is_room_for(backbone, monkeypatch):
     losses = list(algorithm.meta_losses(some))
     assert len(losses) == 3
     torch.testing.assert_close(sum(losses), sum(map(algorithm.meta_loss, some)), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+def test_traces_together_equal_one_after_the_other(backbone, name):
+    algorithm = made(backbone, name, scope="model", head="shared", inner_steps=3).requires_grad_(False)
+    some = tasks(algorithm, 3, 3)
+    assert algorithm.at_once > 1
+    for found, task in zip(algorithm.traces(some, [0, 2, 9]), some, strict=True):
+        expected = algorithm.trace(task, [0, 2, 9])
+        assert list(found.outputs) == list(expected.outputs) == [0, 2]
+        for step, out in expected.outputs.items():
+            torch.testing.assert_close(found.outputs[step], out, rtol=1e-9, atol=1e-11)
+        torch.testing.assert_close(found.spread, expected.spread, rtol=1e-9, atol=1e-11)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 
-from meta_demo.algorithms.base import State
+from meta_demo.algorithms.base import State, Trace
 from meta_demo.algorithms.body import BodyAlgorithm, BodyConfig, ScaleConfig, log_scale
 from meta_demo.algorithms.gradient.fast import (
     HEAD,
@@ -28,7 +28,7 @@ from meta_demo.algorithms.gradient.fast import (
     zero,
     zeros,
 )
-from meta_demo.algorithms.gradient.together import losses, room
+from meta_demo.algorithms.gradient.together import losses, most, room, traces
 from meta_demo.algorithms.gradient.walk_back import walk_back
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
@@ -164,6 +164,16 @@ class GradientAlgorithm(BodyAlgorithm):
         for first in range(0, len(tasks), many):
             some = tasks[first : first + many]
             yield losses(self, some).sum() if len(some) > 1 else self.meta_loss(some[0])
+
+    @property
+    def at_once(self) -> int:
+        return most(self)
+
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+        """All at once where the model is small and they are of one shape, else one after the other."""
+        if len(tasks) > 1 and room(self, tasks) >= len(tasks):
+            return traces(self, tasks, steps)
+        return super().traces(tasks, steps)
 
     # --- the loop ---
 

@@ -14,15 +14,17 @@ import torch
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
-from meta_demo.algorithms.base import State
+from meta_demo.algorithms.base import State, Trace, taken
 from meta_demo.algorithms.gradient.fast import Fast, Step, body_of, detached
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.replay import many_weights
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features, Group
+from meta_demo.core.objective import Objective
 
 ROOM = 16 << 20  # bytes of fast weights that are held at once
-TOKENS = 32768  # that go through the Transformer at once, over all inner steps: all of them are kept for the gradient
+USUAL, MANY = 64, 32  # inputs of a usual task, and tasks that are evaluated at once
+TOKENS = 65536  # that go through the Transformer at once, over all inner steps: all of them are kept for the gradient
 
 
 class Learner(Protocol):
@@ -42,6 +44,8 @@ class Learner(Protocol):
     def init_slots(self, fast: Fast) -> Fast: ...
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor: ...
     def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]: ...
+    def predict(self, state: State, x: Features) -> Tensor: ...
+    def spread(self, start: State, objective: Objective, y: Tensor) -> Tensor | None: ...
     def embed(self, tensors: Fast, x: Features) -> Tensor: ...
     def answer(self, state: State, z: Tensor) -> Tensor: ...
 
@@ -55,6 +59,35 @@ def room(algorithm: Learner, tasks: Sequence[Task]) -> int:
     return max(1, min(len(tasks), ROOM // max(1, weights), TOKENS // (tokens * max(1, algorithm.steps))))
 
 
+def most(algorithm: Learner) -> int:
+    """How many tasks of usual size would go together."""
+    inputs = algorithm.backbone.inputs
+    weights = sum(w.nbytes for w in algorithm.body.values())
+    tokens = USUAL * inputs.encode(inputs.example).length
+    return 1 if inputs.pads else max(1, min(MANY, ROOM // max(1, weights), TOKENS // tokens))
+
+
+def traces(algorithm: Learner, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+    """How tasks go that `room` lets go together."""
+    wanted = taken(steps, algorithm.steps + 1)
+
+    def one(support: _Side, query: _Side) -> tuple[Tensor, Tensor]:
+        task = replace(tasks[0], support=_with(tasks[0].support, support), query=_with(tasks[0].query, query))
+        states = [State(fast) for fast in _descent(algorithm, task.support)]
+        start = algorithm.answer(states[0], algorithm.embed(states[0].tensors, task.support.x))
+        return torch.stack([algorithm.predict(states[step], task.query.x) for step in wanted]), start
+
+    with many_weights(), torch.no_grad():
+        outputs, starts = vmap(one)(*_stacked(tasks))
+    return [
+        Trace(
+            dict(zip(wanted, out, strict=True)),
+            algorithm.spread(State({}, start), task.support.objective, task.support.y),
+        )
+        for task, out, start in zip(tasks, outputs, starts, strict=True)
+    ]
+
+
 def losses(algorithm: Learner, tasks: Sequence[Task]) -> Tensor:
     """The meta-losses of tasks that `room` lets go together [tasks], differentiable with respect to the meta-parameters."""
     first = tasks[0]
@@ -64,9 +97,8 @@ def losses(algorithm: Learner, tasks: Sequence[Task]) -> Tensor:
         *_, last = _descent(algorithm, algorithm.seen(task))
         return algorithm.outer_loss(last, task)
 
-    sides = [[_tensors(side) for side in pair] for pair in zip(*((t.support, t.query) for t in tasks), strict=True)]
     with many_weights():
-        found: Tensor = vmap(one)(*(tuple(map(torch.stack, zip(*side, strict=True))) for side in sides))
+        found: Tensor = vmap(one)(*_stacked(tasks))
     return found
 
 
@@ -101,6 +133,14 @@ def _shape(task: Task) -> tuple[object, ...] | None:
         return (id(task),)
     shapes = [tuple(tuple(t.shape) for t in _tensors(side)) for side in sides]
     return tuple(shapes)
+
+
+def _stacked(tasks: Sequence[Task]) -> tuple[_Side, _Side]:
+    """Support and query of all tasks, each tensor with one more dimension in front."""
+    support, query = (
+        [_tensors(side) for side in sides] for sides in zip(*((t.support, t.query) for t in tasks), strict=True)
+    )
+    return tuple(map(torch.stack, zip(*support, strict=True))), tuple(map(torch.stack, zip(*query, strict=True)))
 
 
 def _tensors(side: Examples) -> _Side:
