@@ -14,7 +14,7 @@ train() {
   shift
   local resume=()
   [ -f "$OUT/$name/training.safetensors" ] && resume=(--resume)
-  "$PYTHON" -m meta_demo train --source builtin:sines --k-shot 10 --n-query 10 --meta-batch 25 --lr 3e-3 --weight-decay 0 --clip 10 \
+  "$PYTHON" -m meta_demo train --source builtin:sines --k-shot 7 --n-query 10 --meta-batch 25 --lr 3e-3 --weight-decay 0 --clip 10 \
     --valid-every 300 --valid-episodes 100 --save-every 100 --output "$OUT/$name" "$@" "${resume[@]}"
 }
 
@@ -37,8 +37,8 @@ start() {
 }
 
 # One inner step while training, more of them afterwards, as in the paper.
-maml() { start maml --maml.inner-steps 1 --steps 1200; }
-fomaml() { start fomaml --fomaml.inner-steps 1 --steps 1200; }
+maml() { start maml --maml.inner-steps 1 --steps 1500; }
+fomaml() { start fomaml --fomaml.inner-steps 1 --steps 1500; }
 anil() { start anil --anil.inner-steps 1 --steps 1200; }
 reptile() { start reptile --reptile.inner-steps 5 --steps 600; }
 finetune() { start finetune --finetune.inner-steps 5 --steps 600; }

@@ -38,10 +38,9 @@ def pack_names() -> list[str]:
 
 
 def built_in(modality: str) -> list[str]:
-    """The built-in sources whose examples are of one modality, as `load_source` calls them."""
-    packs = [f"{BUILTIN}:{name}" for name in pack_names()]
+    """What the page offers to train on for one modality: packs by their names, or what `load_source` calls a source without end."""
     waves = [f"{BUILTIN}:{name}" for name in FAMILIES]
-    return {Text.name: packs, Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
+    return {Text.name: pack_names(), Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
 
 
 def load_source(spec: str) -> Source:

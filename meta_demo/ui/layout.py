@@ -149,9 +149,14 @@ def lay_out() -> Page:
     return Page(message, tabs, modality, sides, bench, laid, teach, adapt, attempt, look, *states)
 
 
+def placed(sheet: bool, shown: bool) -> list[str]:
+    """The style of a sheet, or of what all sides share: what is not shown stays in the page, and what it holds is drawn."""
+    return ["sheet"] * sheet + ["away"] * (not shown)
+
+
 def _sheet(sheet: Sheet) -> gr.Column:
     """A sheet, which nobody sees yet."""
-    with gr.Column(elem_classes="sheet", elem_id=f"sheet-{sheet.name}", visible="hidden") as place:
+    with gr.Column(elem_classes=placed(sheet=True, shown=False), elem_id=f"sheet-{sheet.name}") as place:
         gr.HTML(label(f"html.sheet.{sheet.name}"), elem_classes="heading")
         sheet.lay_out()
     return place

@@ -16,9 +16,8 @@ from meta_demo.ui import views
 from meta_demo.ui.cards import Cards, cards_from, dealt, first_query
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import FIRST_SHOTS, Page
+from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
 from meta_demo.ui.session import Left
-from meta_demo.ui.side import visible
 from meta_demo.ui.words import request_language
 
 
@@ -100,9 +99,9 @@ class Teaching:
     def _placed(self, name: str) -> Updates:
         """The sheet called `name`, or what all sides share, in its place."""
         page = self.page
-        places = {page.bench: visible(name not in page.sheets)}
-        places |= {place: visible(name == sheet) for sheet, (_, place) in page.sheets.items()}
-        return {place: gr.update(visible=shown) for place, shown in places.items()}
+        shown = {page.bench: name not in page.sheets}
+        shown |= {place: name == sheet for sheet, (_, place) in page.sheets.items()}
+        return {place: gr.update(elem_classes=placed(place is not page.bench, here)) for place, here in shown.items()}
 
     def _turned(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""

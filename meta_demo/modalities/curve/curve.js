@@ -66,7 +66,8 @@ function drawCurves() {
   const xs = state.fitted ? state.fitted.grid : [];
   const style = (curve) => `stroke:${curve.colour}`;
   layers.lines.replaceChildren(...curves().map((curve) => svg("path", { d: path(xs, curve.values[at(curve)]), class: curve.start, style: style(curve) })));
-  const known = curves().filter((curve) => curve.start === "trained" && curve.low && curve.low[at(curve)]);
+  const [banded, from] = seer.value.split(" ");
+  const known = curves().filter((c) => band.checked && c.algorithm === banded && c.start === from && c.low[at(c)]);
   layers.bands.replaceChildren(...known.map((curve) => {
     const back = xs.map((x, i) => `L${across(x).toFixed(1)} ${down(curve.low[at(curve)][i]).toFixed(1)}`).reverse().join("");
     return svg("path", { d: `${path(xs, curve.high[at(curve)])}${back}Z`, style: `fill:${curve.colour}` });
@@ -253,13 +254,15 @@ function far(curve) {
   return mean < 1e4 ? mean.toPrecision(2) : mean.toExponential(1);
 }
 
-// --- attention over the tokens of x
+// --- whose interval is shown, and attention over the tokens of x
 
 const seer = make("select", "", { id: "curves-seer" });
 seer.append(...props.algorithms.flatMap((a) => ["trained", "plain"].map((start) => make("option", "", { value: `${a.name} ${start}`, textContent: `${a.title[lang]}, ${words[start]}` }))));
 seer.value = `${props.first[0]} trained`;
 const where = make("input", "", { type: "number", step: 0.5, value: 0, id: "curves-x" });
 const depth = make("select", "", { id: "curves-layer" });
+const band = make("input", "", { type: "checkbox", checked: true, id: "curves-band" });
+band.addEventListener("change", drawCurves);
 const maps = make("div", "curves-maps", {});
 let looking = 0;
 async function look() {
@@ -269,9 +272,10 @@ async function look() {
   const found = await server.attend({ points: state.points, algorithm, start, x: where.valueAsNumber, step: state.step, lang });
   if (turn !== looking) return;
   if (found.problem) return void maps.replaceChildren(make("p", "empty", { textContent: found.problem }));
-  const options = found.places.map((title, i) => make("option", "", { value: i, textContent: title, selected: i === Number(depth.value || found.places.length - 1) }));
+  const chosen = Number(depth.value || found.first);
+  const options = found.places.map((title, i) => make("option", "", { value: i, textContent: title, selected: i === chosen }));
   depth.replaceChildren(...options);
-  maps.replaceChildren(...["before", "after"].map((when) => map(words[when], found.tokens, found[when][Number(depth.value)])));
+  maps.replaceChildren(...["before", "after"].map((when) => map(words[when], found.tokens, found[when][chosen])));
 }
 function map(title, tokens, matrix) {
   const head = make("tr", "", {}, make("td", ""), ...tokens.map((token) => make("th", "", { scope: "col", textContent: token })));
@@ -283,6 +287,7 @@ function map(title, tokens, matrix) {
   return make("table", "curves-map", {}, make("caption", "", { textContent: title }), head, ...body);
 }
 for (const field of [seer, where, depth]) field.addEventListener("change", look);
+seer.addEventListener("change", drawCurves);
 
 const field = (text, ...controls) => make("label", "curves-field", { htmlFor: controls[0].id }, make("span", "", { textContent: text }), ...controls);
 root.append(
@@ -290,7 +295,7 @@ root.append(
   make("div", "curves-stage", {}, make("div", "curves-left", {}, paper, make("p", "hint", { id: "curves-keys", textContent: words.keys }), note),
     make("div", "curves-right", {}, make("div", "curves-bar", {}, field(words.steps, slider, stepped), play), table, make("p", "hint", { textContent: words.legend }))),
   make("section", "curves-look", {}, make("h3", "", { textContent: words.look }), make("p", "hint", { textContent: words.look_about }),
-    make("div", "curves-bar", {}, field(words.seer, seer), field(words.at, where), field(words.place, depth)), maps),
+    make("div", "curves-bar", {}, field(words.seer, seer), field(words.band, band), field(words.at, where), field(words.place, depth)), maps),
 );
 paper.setAttribute("viewBox", "-500 -300 1000 600");
 Object.assign(state, props.opening);

@@ -51,7 +51,7 @@ _WORDS = (
         "algorithm",
         "trained",
     ),
-    *("plain", "legend", "look", "look_about", "seer", "at", "place", "before", "after", "lost"),
+    *("plain", "legend", "look", "look_about", "seer", "band", "at", "place", "before", "after", "lost"),
 )
 
 Answer = dict[str, Any]
@@ -153,6 +153,7 @@ class CurvesSheet(Sheet):
         return {
             "tokens": self.service.backbone(CURVES.name).inputs.names(),  # type: ignore[attr-defined]
             "places": [_place(layer, head, lang) for layer, head in places],
+            "first": (layers - 1) * (heads + 1),
             "before": reduced[0],
             "after": reduced[1],
         }
