@@ -120,13 +120,14 @@ def test_a_table_with_two_inputs_in_a_row_or_none(tmp_path: Path) -> None:
         read_rows(path)
     assert "同时有 text 和 image：" in caught.value.message("zh")
     path.write_text("words,label\na,c\n")
-    with pytest.raises(UserError, match=r"no column “text”.* name the columns “text” \(or “image”\) and “label”"):
+    with pytest.raises(UserError, match=r"no column “text”.* name the columns “text” \(or “image”, “x”\) and “label”"):
         read_rows(path)
 
 
 def test_built_in_sources_are_of_the_modality_that_they_are_listed_under() -> None:
-    assert GLYPHS in built_in("picture") and f"{BUILTIN}:school" in built_in("text") and built_in("points") == []
-    assert all(load_source(names[0]).modality == kind for kind in ("text", "picture") if (names := built_in(kind)))
+    assert GLYPHS in built_in("picture") and "school" in built_in("text") and built_in("points") == []
+    named = {"text": f"{BUILTIN}:{built_in('text')[0]}"} | {kind: built_in(kind)[0] for kind in ("picture", "curve")}
+    assert all(load_source(name).modality == kind for kind, name in named.items())
 
 
 # --- pixels
@@ -250,7 +251,7 @@ def test_its_tasks_are_read(points: Modality[Any], tmp_path: Path) -> None:
     [
         ({"at": "0.5", "label": "a"}, 'support[0].at is "0.5" and should be a number'),
         ({"at": None, "label": "a"}, "support[0].at is null and should be a number"),
-        ({"at": float("nan"), "label": "a"}, "support[0].at is NaN and should be a number"),
+        ({"at": float("nan"), "label": "a"}, "support[0].at is NaN and should be a finite number"),
         ({"at": 1, "text": "one", "label": "a"}, "support[0] has both “text” and “at”"),
     ],
 )

@@ -196,7 +196,7 @@ const clear = button("curves-clear", words.clear, () => {
   Object.assign(state, { points: [], fitted: null });
   changed();
 });
-const slider = make("input", "", { type: "range", min: 0, max: 5, step: 1, value: 1, id: "curves-step" });
+const slider = make("input", "", { type: "range", min: 0, max: 10, step: 1, value: 1, id: "curves-step" });
 const stepped = make("output", "", { htmlFor: "curves-step" });
 function turn(step) {
   state.step = step;

@@ -32,6 +32,7 @@ from meta_demo.ui.sheet import Sheet, register
 from meta_demo.words import LANGUAGES, catalogue, text
 
 FINE = 81  # points of a drawn curve
+STEPS = 10  # of every algorithm that takes any
 MOST = 100  # points that a visitor may set
 BOTH = {"trained": "auto", "plain": "none"}  # start -> what a request says of it
 FIRST, OPENING, POINTS = ("maml", "finetune"), 7, 5  # algorithms that are drawn at first, the sample, and its points
@@ -123,7 +124,9 @@ class CurvesSheet(Sheet):
             return
         points = [row.content for row in episode.support]
         query = tuple(Example(content) for content in (*(Point(x) for x in grid), *points))
-        request = Request(Episode(episode.support, query), CURVES.name, asked, checkpoint=BOTH[start])
+        request = Request(
+            Episode(episode.support, query), CURVES.name, asked, knobs=_longer(asked), checkpoint=BOTH[start]
+        )
         history: dict[str, list[Snapshot]] = {name: [] for name in asked}
         for snapshot in self.service.adapt_stream(request):
             history[snapshot.algorithm].append(snapshot)
@@ -145,7 +148,7 @@ class CurvesSheet(Sheet):
         x = asked["x"]
         if not isinstance(x, int | float) or not math.isfinite(x):
             raise UserError("no_point", where="x", said=x)
-        request = Request(episode, CURVES.name, (name,), checkpoint=BOTH[asked["start"]])
+        request = Request(episode, CURVES.name, (name,), knobs=_longer([name]), checkpoint=BOTH[asked["start"]])
         both = self.service.attention(request, name, Point(float(x)), int(asked["step"]))
         layers, heads = both[0].shape[:2]
         places = [(layer, head) for layer in range(layers) for head in (None, *range(heads))]
@@ -202,6 +205,11 @@ def _answered(asked: Answer, answer: Callable[[Answer], Answer]) -> Answer:
 
 def _lang(asked: Answer) -> str:
     return asked["lang"] if asked.get("lang") in LANGUAGES else LANGUAGES[0]
+
+
+def _longer(names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """As many steps as the slider has, however many a start was learned with."""
+    return {name: {knob: STEPS} for name in names if (knob := REGISTRY[name].steps_knob)}
 
 
 def _twin(name: str, names: Sequence[str]) -> str:
