@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,12 +19,12 @@ from huggingface_hub.utils import validate_repo_id
 from torch import nn
 
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.fresh import fresh_model
+from meta_demo.backbones.fresh import fresh_head, fresh_model
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
 from meta_demo.modalities.base import MODALITIES, Model
-from meta_demo.modalities.inputs import Inputs
+from meta_demo.modalities.inputs import Inputs, head_of
 
 _LOG = logging.getLogger(__name__)
 _IMPORTING = Lock()
@@ -49,6 +50,12 @@ SUGGESTED = tuple(
 )
 
 
+def suited(model: str, algorithm: str, known: Collection[str]) -> dict[str, Any]:
+    """The knobs among `known` that suit a model where an algorithm's own defaults do not."""
+    found = next((m for kind in MODALITIES.values() for m in kind.models if m.name == model), None)
+    return {name: value for name, value in found.suited(algorithm).items() if name in known} if found else {}
+
+
 def load_backbone(
     name: str, device: torch.device, cache: Cache, dtype: torch.dtype = torch.float32, *, scratch: int | None = None
 ) -> Backbone:
@@ -71,12 +78,14 @@ def load_backbone(
         if not Path(source).is_dir():
             validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
         model, inputs = _load(source, dtype, cache, scratch)
+        config: Any = model.config
+        head = head_of(source) if scratch is None else fresh_head(config.hidden_size, scratch)
     except (OSError, ValueError, KeyError, ImportError) as error:
         if isinstance(error, UserError):
             raise
         _LOG.warning("loading %s failed: %s", name, error)
         raise UserError("model_unavailable", model=name, bundled=BUNDLED) from error
-    return Backbone(model.to(device), inputs, name, cache=cache)
+    return Backbone(model.to(device), inputs, name, cache=cache, head=head)
 
 
 def _import_transformers() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import chain
 from queue import Empty, LifoQueue
 from threading import Lock
@@ -24,6 +25,17 @@ from torch.nn.functional import linear
 from meta_demo.core.errors import UserError
 
 LORA_A, LORA_B = "lora_a", "lora_b"
+_MANY = ContextVar("many", default=False)
+
+
+@contextmanager
+def many_weights() -> Iterator[None]:
+    """While this lasts the model may run under `vmap` over its weights, and gradients through it are right."""
+    before = _MANY.set(True)
+    try:
+        yield
+    finally:
+        _MANY.reset(before)
 
 
 class _Reached(Exception):
@@ -40,9 +52,24 @@ class _Linear(nn.Linear):
         factors: list[Tensor] = [getattr(self, name) for name in (LORA_A, LORA_B) if hasattr(self, name)]
         if not factors:
             return super().forward(input)
+        if _MANY.get():
+            a, b = factors
+            return super().forward(input) + 2 * (input @ a.T) @ b.T
         rows = input.reshape(-1, self.in_features)
         output: Tensor = _LowRank.apply(rows, self.weight, self.bias, *factors)  # type: ignore[no-untyped-call]
         return output.view(*input.shape[:-1], self.out_features)
+
+
+class _Norm(nn.LayerNorm):
+    """A layer norm spelled out under `vmap`, where torch's own has wrong second derivatives once its weights differ (torch 2.13)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not _MANY.get() or len(self.normalized_shape) > 1:
+            return super().forward(input)
+        centred = input - input.mean(-1, keepdim=True)
+        output = centred * (centred.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        output = output * self.weight if self.weight is not None else output
+        return output + self.bias if self.bias is not None else output
 
 
 class _LowRank(torch.autograd.Function):
@@ -65,6 +92,9 @@ class _LowRank(torch.autograd.Function):
         by_low = 2 * (grad @ b)  # [T, r]
         by_x = (grad @ weight).addmm_(by_low, a) if ctx.needs_input_grad[0] else None
         return by_x, None, None, by_low.T @ x, grad.T @ (2 * low)
+
+
+_OURS: dict[type[nn.Module], type[nn.Module]] = {nn.Linear: _Linear, nn.LayerNorm: _Norm}
 
 
 class _StandIn(nn.Module):
@@ -170,8 +200,7 @@ class Replay:
         shared = {id(tensor): tensor for tensor in chain(self.model.parameters(), self.model.buffers())}
         shell = copy.deepcopy(self.model, shared)
         for module in shell.modules():
-            if type(module) is nn.Linear:
-                module.__class__ = _Linear
+            module.__class__ = _OURS.get(type(module), type(module))
         layers = _layers(shell, self.path)
         for i in range(start):
             layers[i] = _StandIn(layers[i], self.arity, stop=False)

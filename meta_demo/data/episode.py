@@ -48,7 +48,8 @@ class Episode:
     def objective(self) -> Objective:
         """What a label of this task is."""
         labels = [row.label for row in self.support if row.label is not None]
-        return objective_among(labels).of(labels)
+        units = MODALITIES[self.modality].units
+        return objective_among(labels).of(labels) if units is None else objective_among(labels).measured(labels, units)
 
     @property
     def modality(self) -> str:

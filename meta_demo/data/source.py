@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import Objective, objective_among
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
+
+Draw = Callable[[np.random.Generator, int], Sequence[Example]]  # so many examples of one new task
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,15 @@ class Source:
     Where examples have labels of their own, such as numbers, a class is a group of examples whose labels mean the same, and `values`
     has them in the order of the examples: the tasks of such a source are drawn from one group each.
     The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
-    that need not be kept; it says all there is to know of them.
+    that need not be kept; it says all there is to know of them. A source with `tasks` has no classes: each of its tasks is drawn whole,
+    and no two are the same.
     """
 
     name: str
     classes: Mapping[str, Sequence[Content]]
     dropped: int = 0
     program: str = ""
+    tasks: Draw | None = None
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()  # what a person should know of how it was read
 
@@ -45,9 +51,17 @@ class Source:
                 said[label] = list(zip(said[label], self.values[label], strict=True))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    @cached_property
+    def _any(self) -> Example:
+        """An example of one of its `tasks`."""
+        assert self.tasks
+        return self.tasks(np.random.default_rng(0), 1)[0]
+
     @property
     def objective(self) -> type[Objective]:
         """What a label of its tasks is."""
+        if self.tasks:
+            return objective_among([self._any.label])
         return objective_among([self.label(name, 0) for name in self.classes][:1])
 
     def label(self, name: str, place: int) -> Any:
@@ -57,11 +71,14 @@ class Source:
     @property
     def modality(self) -> str:
         """The name of the one modality that all examples are of."""
+        if self.tasks:
+            return modality_of(self._any.content).name
         return modality_among(next(iter(self.classes.values()), ())[:1]).name
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.classes.values()))
+        """The number of its examples, 1 where they have no end."""
+        return 1 if self.tasks else sum(map(len, self.classes.values()))
 
     @cached_property
     def groups(self) -> dict[str, list[str]]:

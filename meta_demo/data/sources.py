@@ -20,7 +20,9 @@ from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
 from meta_demo.data.source import Source, make_source
+from meta_demo.data.waves import FAMILIES, wave_source
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
+from meta_demo.modalities.curve.modality import Curves
 from meta_demo.modalities.picture.modality import Pictures
 from meta_demo.modalities.text.modality import Text
 
@@ -37,11 +39,13 @@ def pack_names() -> list[str]:
 
 def built_in(modality: str) -> list[str]:
     """What the page offers to train on for one modality: packs by their names, or what `load_source` calls a source without end."""
-    return {Text.name: pack_names(), Pictures.name: [GLYPHS]}.get(modality, [])
+    waves = [f"{BUILTIN}:{name}" for name in FAMILIES]
+    return {Text.name: pack_names(), Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
 
 
 def load_source(spec: str) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, a table, a folder or zip
+    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:sines` or another
+    family of curves, a table, a folder or zip
     of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
@@ -51,8 +55,10 @@ def load_source(spec: str) -> Source:
         return make_source(spec, (row for name in chosen for row in _pack(name)))
     if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
         return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
+    if spec.removeprefix(f"{BUILTIN}:") in FAMILIES:
+        return wave_source(spec.removeprefix(f"{BUILTIN}:"), spec)
     if spec.startswith(f"{BUILTIN}:"):
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", *FAMILIES]))
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     if spec.startswith(FONTS):
@@ -83,7 +89,7 @@ def _glyphs(seed: str, spec: str) -> Source:
     from meta_demo.data.drawing.glyphs import glyph_source
 
     if not seed.isdecimal():
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", *FAMILIES]))
     return replace(glyph_source(int(seed)), name=spec)
 
 
@@ -116,10 +122,15 @@ def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Sourc
 def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
     """A fifth of each source's classes, at least two, for validation, and the rest; raises UserError where too few are left.
 
-    Where examples have values of their own and there are too few groups of them, some of each group's examples.
+    Where examples have values of their own and there are too few groups of them, some of each group's examples. A source that draws
+    whole tasks is for both.
     """
     train, valid = [], []
     for source in sources:
+        if source.tasks:  # no task of the one is a task of the other
+            train.append(source)
+            valid.append(source)
+            continue
         labels = sorted(source.classes)
         count = max(2, len(labels) // 5)
         if len(labels) >= count + 2:

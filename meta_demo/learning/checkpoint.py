@@ -23,9 +23,11 @@ from torch import Tensor
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import suited
 from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.errors import UserError
 from meta_demo.core.places import place
+from meta_demo.modalities.inputs import save_head
 
 FORMAT = 1
 WEIGHTS, CARD = "weights.safetensors", "card.json"
@@ -84,7 +86,7 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def export(algorithm: Algorithm, folder: Path) -> None:
-    """Write the start as a model folder of Hugging Face's, its way of reading inputs and of pooling beside it.
+    """Write the start as a model folder of Hugging Face's, its way of reading inputs and of pooling beside it, and a shared head.
 
     Raises UserError unless the whole model is the algorithm's own, or when the folder cannot be written.
     """
@@ -96,6 +98,8 @@ def export(algorithm: Algorithm, folder: Path) -> None:
     try:
         model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
         algorithm.backbone.inputs.save(folder)
+        if getattr(algorithm.config, "head", "") == "shared":
+            save_head(algorithm.lasting["shared"], folder)
     except OSError as error:
         raise UserError("checkpoint_write", folder=folder, reason=error.strerror or error) from error
 
@@ -183,4 +187,7 @@ def resolve(spec: str, model: str, algorithm: str) -> Path | None:
 def start(backbone: Backbone, name: str, folder: Path | None, knobs: dict[str, Any], seed: int) -> Algorithm:
     """Algorithm `name` from the checkpoint in `folder`, or from plain pretrained weights where there is none."""
     cls = get_algorithm(name)
-    return load(folder, backbone, knobs) if folder else cls(backbone, cls.Config.from_dict(knobs), seed)
+    if folder:
+        return load(folder, backbone, knobs)
+    fitting = suited(backbone.name, name, [k.name for k in cls.Config.knobs()])
+    return cls(backbone, cls.Config.from_dict({**fitting, **knobs}), seed)

@@ -67,7 +67,7 @@ class Recipe:
     @property
     def valid_ways(self) -> int:
         """Classes in a validation task."""
-        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on))
+        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on if not s.tasks))
 
 
 def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from meta_demo.core.cache import Cache
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.modalities.inputs import Inputs
 from meta_demo.words import Words, words
 
@@ -25,16 +25,26 @@ C = TypeVar("C", bound=Content)
 
 @dataclass(frozen=True)
 class Model:
-    """A model that the page offers. `folder` finds a bundled one, whose weights have the hash `sha256`."""
+    """A model that the page offers. `folder` finds a bundled one, whose weights have the hash `sha256`.
+
+    `knobs` are those that suit it where an algorithm's own defaults do not: knob -> value, the same for every algorithm that has
+    the knob, or algorithm -> knob -> value.
+    """
 
     name: str
     parameters: str
     folder: Callable[[], Path] | None = None
     sha256: str = ""
+    knobs: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def bundled(self) -> bool:
         return self.folder is not None
+
+    def suited(self, algorithm: str) -> dict[str, Any]:
+        """The knobs that suit it of one algorithm; some may be knobs that the algorithm has not."""
+        common = {name: value for name, value in self.knobs.items() if not isinstance(value, Mapping)}
+        return {**common, **self.knobs.get(algorithm, {})}
 
 
 class Modality(ABC, Generic[C]):
@@ -46,6 +56,10 @@ class Modality(ABC, Generic[C]):
     said: ClassVar[Any] = str  # the JSON type of what stands under `key`: str, float, list[float]
     rank: ClassVar[int] = (
         100  # lower ones are listed first; where several could read a model or a column, the highest does
+    )
+
+    units: ClassVar[tuple[float, float] | None] = (
+        None  # mean and scale that numbers beside its inputs are standardised by; None: those of a task's support set
     )
 
     title: ClassVar[Words]  # what models are for: text, pictures
@@ -110,6 +124,10 @@ class Modality(ABC, Generic[C]):
     def size(self, content: C) -> int:  # noqa: ARG002
         """Bytes that an input counts for where reading many is bounded; 0 where the size of their file bounds them."""
         return 0
+
+    def notes(self, contents: Sequence[C]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of inputs like these before the answers."""
+        return []
 
     def length(self, content: C) -> int:  # noqa: ARG002
         """How long an input is: many are computed in this order, so that little is padding."""

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from meta_demo.core.examples import Task
 
 POOLING = "1_Pooling/config.json"  # sentence-transformers' side file
+HEAD = "2_Dense"  # its folder of a linear layer on top
 POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
 Key = Hashable  # what a batch is made of, such as token ids or the picture itself: equal keys are equal inputs
 
@@ -83,6 +85,23 @@ def pooling_of(source: str) -> str | None:
     """What a sentence-transformers side file says of pooling, cls or mean; None when there is none."""
     said = side_file(source, POOLING)
     return ("cls" if said.get("pooling_mode_cls_token") else "mean") if said else None
+
+
+def save_head(vector: Tensor, folder: Path) -> None:
+    """Write the vector that makes one number of an embedding, as sentence-transformers keeps a linear layer."""
+    place = folder / HEAD
+    place.mkdir(exist_ok=True)
+    identity = "torch.nn.modules.linear.Identity"
+    said = {"in_features": len(vector), "out_features": 1, "bias": False, "activation_function": identity}
+    (place / "config.json").write_text(json.dumps(said, indent=1) + "\n")
+    save_file({"linear.weight": vector.detach().cpu()[None].contiguous()}, place / "model.safetensors")
+
+
+def head_of(source: str) -> Tensor | None:
+    """The vector [D] that `save_head` wrote into a folder; None where there is none, or a layer of several outputs."""
+    file = Path(source) / HEAD / "model.safetensors"
+    weight = load_file(file).get("linear.weight") if file.is_file() else None
+    return weight[0] if weight is not None and len(weight) == 1 else None
 
 
 def side_file(source: str, name: str) -> dict[str, Any]:

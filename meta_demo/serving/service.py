@@ -33,7 +33,7 @@ from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import Content, digest, identity
+from meta_demo.modalities.base import MODALITIES, Content, digest, identity
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
@@ -118,13 +118,14 @@ class Service:
         return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
-        """What a visitor should know before the figures: how the input was read, inputs that were cut, how answers are made."""
+        """What a visitor should know before the figures: how the input was read, inputs that were cut or are unlike what the model
+        knows, how answers are made."""
         backbone = self.backbone(request.model)
         episode = request.episode
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
         cut = [note for content in contents if (note := truncation(backbone, content))]
         about = [*_about_unlabelled(request), *episode.objective.notes(len(episode.support))]
-        return [*episode.notes, *cut, *about]
+        return [*episode.notes, *MODALITIES[episode.modality].notes(contents), *cut, *about]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
