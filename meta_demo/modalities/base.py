@@ -147,9 +147,16 @@ class Modality(ABC, Generic[C]):
         """Whether a model of that configuration and main input is one of this modality."""
         return main_input == self.main_input
 
+    def loaded_as(self, config: Any) -> Any:  # noqa: ARG002
+        """The class of transformers that loads a model of that configuration, where it is not the one transformers itself would take."""
+        return None
+
     @abstractmethod
     def inputs(self, source: str, model: Any, cache: Cache) -> Inputs:
-        """How `model`, loaded from the folder or Hub id `source`, reads its inputs."""
+        """How `model`, loaded from the folder or Hub id `source`, reads its inputs.
+
+        Where the file lacks some of its weights, `model.unread` has their names.
+        """
 
 
 MODALITIES: dict[str, Modality[Any]] = {}  # by name, in the order in which they are listed

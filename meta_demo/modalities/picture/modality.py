@@ -10,14 +10,18 @@ from typing import Any
 import torch
 
 from meta_demo.core.cache import Cache
+from meta_demo.core.errors import UserError
 from meta_demo.core.places import place
 from meta_demo.modalities.base import BLANK, Content, Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.inputs import PictureInputs
 from meta_demo.modalities.picture.reading import DATA_URL, SUFFIXES, read_data_url, read_picture
+from meta_demo.modalities.sentence import beside
 from meta_demo.words import words
 
+# vision halves -> the class of transformers that has the projection too
+PROJECTED = {"clip_vision_model": "CLIPVisionModelWithProjection", "metaclip_2_vision_model": "MetaClip2VisionModelWithProjection"}
 _CHECKPOINTS = place("checkpoints")
 GLYPH_VIT = Model(
     "glyph-vit",
@@ -85,14 +89,25 @@ class Pictures(Modality[Picture]):
         from transformers import AutoImageProcessor  # noqa: F401
 
     def config(self, config: Any) -> Any:
-        """Of CLIP and its like, the half that looks at pictures."""
-        return getattr(config, "vision_config", config)
+        """Of CLIP and its like, the half that looks at pictures, with its projection."""
+        half = getattr(config, "vision_config", None)
+        if half is None:
+            return config
+        if half.model_type in PROJECTED:
+            half.architectures, half.projection_dim = [PROJECTED[half.model_type]], config.projection_dim
+        elif hasattr(config, "projection_dim"):
+            raise UserError("model_module", model=config.name_or_path, module=f"{config.model_type} projection")
+        return half
+
+    def loaded_as(self, config: Any) -> Any:
+        import transformers
+
+        name = (config.architectures or [""])[0]
+        return getattr(transformers, name) if name in PROJECTED.values() else None
 
     def inputs(self, source: str, model: Any, cache: Cache) -> PictureInputs:
         """By the processor kept in `source`, and one look at what comes out."""
-        from transformers import AutoImageProcessor
-
-        processor = AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
+        processor = _processor(source)
         pixels = processor(images=[PictureInputs.example.image().convert("RGB")], return_tensors="pt")["pixel_values"]
         parameter = next(model.parameters())
         with torch.no_grad():
@@ -102,8 +117,43 @@ class Pictures(Modality[Picture]):
         if grid and grid[0] * grid[1] > tokens:  # the model joins patches on its way
             grid = None
         has_cls = grid is not None and tokens > grid[0] * grid[1]
-        pooling = pooling_of(source) or ("cls" if has_cls else "mean")
-        return PictureInputs(processor, tokens=tokens, grid=grid, pooling=pooling, cache=cache)
+        said = pooling_of(source)
+        pooling, heads = (said, ()) if said else _as_published(model, has_cls)
+        return PictureInputs(processor, tokens=tokens, grid=grid, pooling=pooling, cache=cache, heads=heads)
+
+
+def _processor(source: str) -> Any:
+    """The processor that lies beside a model; raises UserError when there is none."""
+    from transformers import AutoImageProcessor
+
+    try:
+        return AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
+    except Exception as error:  # its file can be broken in any way
+        if beside(source, "preprocessor_config.json") or beside(source, "processor_config.json"):
+            raise
+        raise UserError("model_no_processor", model=source) from error
+
+
+def _as_published(model: Any, has_cls: bool) -> tuple[str, tuple[str, ...]]:
+    """How the papers of an architecture make one vector of a picture: the pooling, and the model's own modules behind it.
+
+    CLIP: CLS, a norm, a projection. SigLIP: attention of its own. BEiT and Data2Vec: the mean over patches, and a norm where they were
+    tuned. Hiera: the mean, and a norm. Else CLS where there is one, or the mean.
+    """
+    config, unread = model.config, getattr(model, "unread", frozenset())
+    kind = config.model_type
+    if hasattr(model, "visual_projection"):
+        return "cls", ("vision_model.post_layernorm", "visual_projection")
+    if hasattr(model, "post_layernorm") and kind in PROJECTED:
+        return "cls", ("post_layernorm",)
+    if kind == "siglip_vision_model" and model.use_head:
+        return "all", ("head",)
+    if kind == "hiera":
+        return ("all", ("pooler",)) if "pooler.layernorm.weight" not in unread else ("mean", ())
+    if getattr(config, "use_mean_pooling", False):
+        normed = "pooler.layernorm.weight" in dict(model.named_parameters()).keys() - unread
+        return "mean", ("pooler.layernorm",) if normed else ()
+    return ("cls" if has_cls else "mean"), ()
 
 
 def _in_cell(cell: Any) -> Content:

