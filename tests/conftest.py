@@ -6,10 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+
+os.environ.setdefault("META_DEMO_CACHE", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
 
 import meta_demo  # noqa: F401  (before torch: it says how threads wait)
 
@@ -93,6 +96,22 @@ def tiny_backbone(
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
     return Backbone(model, inputs, f"tiny-{architecture}", cache=cache or Cache(1 << 26))
+
+
+def saved_model(folder: Path, architecture: str, **sizes: object) -> Path:
+    """`folder` with a tiny random model of transformers and what reads its inputs, as the Hub would give it."""
+    config = AutoConfig.for_model(architecture, **sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModel.from_config(config)
+        for parameter in model.parameters():  # norms and biases too, which begin as if they were not there
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    model.save_pretrained(folder)
+    if model.main_input_name == "pixel_values":
+        ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    else:
+        AutoTokenizer.from_pretrained(bundled_folder()).save_pretrained(folder)
+    return folder
 
 
 def make_task(

@@ -142,4 +142,4 @@ def is_causal(model: Any, ids: Tensor) -> bool:
             (gradient,) = torch.autograd.grad(told.sum(), seen[0])
     finally:
         hook.remove()
-    return not bool(gradient[0, 1:].any())
+    return not bool(gradient.reshape(ids.shape[1], -1)[1:].any())  # some have the tokens first, then the batch
