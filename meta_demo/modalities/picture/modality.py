@@ -22,11 +22,10 @@ from meta_demo.words import words
 
 # vision halves -> the class of transformers that has the projection too
 PROJECTED = {"clip_vision_model": "CLIPVisionModelWithProjection", "metaclip_2_vision_model": "MetaClip2VisionModelWithProjection"}
-_CHECKPOINTS = place("checkpoints")
 GLYPH_VIT = Model(
     "glyph-vit",
     "1.1 M",
-    lambda: _CHECKPOINTS / "glyph-vit" / "model",
+    lambda: place("checkpoints/glyph-vit/model"),
     sha256="3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
 )
 
