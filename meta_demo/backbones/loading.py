@@ -26,6 +26,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.modalities.base import MODALITIES, Model
 from meta_demo.modalities.inputs import Inputs
 from meta_demo.modalities.sentence import CONFIG, read_sentence
+from meta_demo.words import Words
 
 _LOG = logging.getLogger(__name__)
 _IMPORTING = Lock()
@@ -39,13 +40,21 @@ class ModelInfo:
     parameters: str
     modality: str
     bundled: bool
+    megabytes: int
+    licence: str
+    languages: Words
+    good: Words
 
 
 DEFAULT = {kind.name: kind.models[0].name for kind in MODALITIES.values() if kind.models}  # by modality
 BUNDLED = next(iter(DEFAULT.values()))  # what is used where nobody says for what
 SUGGESTED = tuple(
     sorted(
-        (ModelInfo(m.name, m.parameters, kind.name, m.bundled) for kind in MODALITIES.values() for m in kind.models),
+        (
+            ModelInfo(m.name, m.parameters, kind.name, m.bundled, m.megabytes, m.licence, m.languages, m.good)
+            for kind in MODALITIES.values()
+            for m in kind.models
+        ),
         key=lambda info: not info.bundled,
     )
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -104,7 +104,7 @@ class _Trial:
         if not self._close(again.output, alone[0].output):
             raise UserError("model_random", model=self.name)
         pads = self.inputs.pads and self._pads(alone)
-        inner = tuple(b for b in range(1, self.n) if self._can_be_cut(b, alone, pads))
+        inner = tuple(self._cuts(alone, pads))
         maps, heads = self._maps(alone[-1])
         self.replay.forget()
         return Verdict((0, *inner, self.n), pads, maps, heads)
@@ -133,33 +133,40 @@ class _Trial:
             return False
         return all(self._close(row[: a.length], a.output[0]) for row, a in zip(together, alone, strict=True))
 
-    def _can_be_cut(self, boundary: int, alone: Sequence[_Alone], pads: bool) -> bool:
-        """Whether what follows `boundary` makes the model's own output of what comes before it, in other company as well."""
-        try:
-            rows = self._rows(boundary, alone, pads)
-            width = max(a.length for a in alone)
-            batches = [list(range(len(alone)))] if pads else [[i] for i in range(len(alone))]
-            for batch in batches:
-                wide = width if pads else alone[batch[0]].length
-                hidden = torch.stack([_widened(rows[i], wide) for i in batch])
-                arguments = self._arguments([alone[i].key for i in batch], wide, boundary)
-                out = self.replay.run(arguments, hidden, boundary, self.n, {})
-                for row, i in zip(out, batch, strict=True):
-                    if not self._close(row[: alone[i].length], alone[i].output[0]):
-                        return False
-        except Exception:  # whatever the architecture raises where a layer is not what it expects
-            return False
-        return True
+    def _cuts(self, alone: Sequence[_Alone], pads: bool) -> Iterator[int]:
+        """The numbers of layers after which the model can be cut: what follows makes its own output of what comes before, and that
+        of inputs in other company as well. What comes before goes on from the highest cut that held, as it does in use."""
+        batches = [list(alone)] if pads else [[a] for a in alone]
+        wide = [max(TRIED, *(a.length for a in batch)) if pads else batch[0].length for batch in batches]
+        start, before = 0, [None for _ in batches]  # hidden states of each batch at `start`
+        for boundary in range(1, self.n):
+            try:
+                found = [
+                    self._hidden(batch, width, start, hidden, boundary)
+                    for batch, width, hidden in zip(batches, wide, before, strict=True)
+                ]
+                held = all(self._goes_on(batch, hidden, boundary) for batch, hidden in zip(batches, found, strict=True))
+            except Exception:  # whatever the architecture raises where a layer is not what it expects
+                held = False
+            if held:
+                start, before = boundary, found
+                yield boundary
 
-    def _rows(self, boundary: int, alone: Sequence[_Alone], pads: bool) -> list[Tensor]:
-        """Hidden states [L, D] at `boundary`, of all inputs together in a wider batch where the model pads."""
-        if not pads:
-            return [self.replay.run(a.arguments, None, 0, boundary, {})[0] for a in alone]
-        width = max(TRIED, *(a.length for a in alone))
-        hidden = self.replay.run(self._arguments([a.key for a in alone], width), None, 0, boundary, {})
-        if hidden.shape[:2] != (len(alone), width):
-            raise ValueError(f"hidden states of {tuple(hidden.shape)}")
-        return [row[: a.length] for row, a in zip(hidden, alone, strict=True)]
+    def _hidden(self, batch: Sequence[_Alone], width: int, start: int, hidden: Tensor | None, stop: int) -> Tensor:
+        out = self.replay.run(self._arguments([a.key for a in batch], width, start), hidden, start, stop, {})
+        if out.shape[:2] != (len(batch), width):
+            raise ValueError(f"hidden states of {tuple(out.shape)}")
+        return out
+
+    def _goes_on(self, batch: Sequence[_Alone], hidden: Tensor, boundary: int) -> bool:
+        """Whether the rest of the model makes the own output of each input out of `hidden`, without the padding it was made with."""
+        width = max(a.length for a in batch)
+        narrow = hidden[:, :width].clone()
+        for row, a in zip(narrow, batch, strict=True):
+            row[a.length :] = 0
+        arguments = self._arguments([a.key for a in batch], width, boundary)
+        out = self.replay.run(arguments, narrow, boundary, self.n, {})
+        return all(self._close(row[: a.length], a.output[0]) for row, a in zip(out, batch, strict=True))
 
     def _maps(self, alone: _Alone) -> tuple[int, int]:
         """How many maps [1, heads, L, L] of attention there are, and the most heads in one; 0 where they are not that."""
@@ -175,8 +182,3 @@ class _Trial:
 
     def _close(self, found: Tensor, own: Tensor) -> bool:
         return bool(((found - own).abs() <= self.tolerance * own.abs().max().clamp(min=1e-6)).all())
-
-
-def _widened(row: Tensor, width: int) -> Tensor:
-    """Hidden states [L, D] -> [width, D], zero behind the last token."""
-    return torch.cat([row, row.new_zeros(width - len(row), row.shape[-1])])

@@ -59,6 +59,7 @@ class Evaluate:
         check_number("--n-query", self.n_query, 1)
         processes = Processes()
         results: list[dict[str, Any]] = []
+        notes: dict[str, None] = {}  # in order, each once
         backbone = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
         for where, drawn, contents in self._tasks():
@@ -66,6 +67,7 @@ class Evaluate:
             self.model = self.model or DEFAULT[episodes[0].modality]
             contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
             backbone = backbone or self._backbone(processes)
+            notes |= dict.fromkeys(_notes(backbone, episodes))
             measured = [
                 self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
             ]
@@ -76,12 +78,15 @@ class Evaluate:
             if processes.is_main:
                 _print(rows, where, len(episodes))
         if processes.is_main:
+            for note in notes:
+                print(text("cli.note", message=note), file=sys.stderr)
             content = {
                 "model": self.model,
                 "source": self.source,
                 "within": self.within,
                 "names": self.names,
                 "seed": self.seed,
+                "notes": list(notes),
                 "results": results,
                 "pairs": _pairs(results),
             }
@@ -166,6 +171,14 @@ class Evaluate:
 
         with quiet(bars=self.model not in DEFAULT.values() and sys.stderr.isatty()):
             return load_backbone(str(self.model), processes.device or choose_device(), Cache.as_set(LEARNING))
+
+
+def _notes(backbone: Any, episodes: Sequence[Any]) -> list[str]:
+    """What a person should know of the inputs in the tasks, as sentences."""
+    from meta_demo.backbones.notes import reading_notes
+
+    rows = (row for episode in episodes for row in (*episode.support, *episode.query))
+    return [note.message() for note in reading_notes(backbone, (row.content for row in rows))]
 
 
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -23,18 +23,32 @@ BLANK: Content = ""  # what stands where nothing is said at all
 C = TypeVar("C", bound=Content)
 
 
+ANY = ("ANY",)  # scripts of a model that reads all of them
+
+
 @dataclass(frozen=True)
 class Model:
-    """A model that the page offers. `folder` finds a bundled one, whose weights have the hash `sha256`."""
+    """A model that the page offers. `folder` finds one that needs no network, whose weights have the hash `sha256`.
+
+    `megabytes` are of its download, `scripts` the writing systems that it has tokens for, as Unicode calls them.
+    """
 
     name: str
     parameters: str
     folder: Callable[[], Path] | None = None
     sha256: str = ""
+    megabytes: int = 0
+    licence: str = "Apache-2.0"
+    languages: Words = field(default_factory=lambda: words("-"))
+    good: Words = field(default_factory=lambda: words("-"))
+    scripts: tuple[str, ...] = ("LATIN",)
 
     @property
     def bundled(self) -> bool:
         return self.folder is not None
+
+    def reads(self, script: str) -> bool:
+        return self.scripts == ANY or script in self.scripts
 
 
 class Modality(ABC, Generic[C]):

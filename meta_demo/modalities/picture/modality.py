@@ -17,16 +17,33 @@ from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.inputs import PictureInputs
 from meta_demo.modalities.picture.reading import DATA_URL, SUFFIXES, read_data_url, read_picture
-from meta_demo.modalities.sentence import beside
+from meta_demo.modalities.sentence import beside, side_file
 from meta_demo.words import words
 
 # vision halves -> the class of transformers that has the projection too
 PROJECTED = {"clip_vision_model": "CLIPVisionModelWithProjection", "metaclip_2_vision_model": "MetaClip2VisionModelWithProjection"}
+_NONE = words("-")
 GLYPH_VIT = Model(
     "glyph-vit",
     "1.1 M",
     lambda: place("checkpoints/glyph-vit/model"),
     sha256="3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
+    megabytes=4,
+    languages=_NONE,
+    good=words("drawings and letters", "手绘图形与字母"),
+)
+OFFERED = (
+    Model("facebook/dinov2-small", "22 M", megabytes=88, good=words("photographs of any kind", "各类照片")),
+    Model("google/vit-base-patch16-224-in21k", "86 M", megabytes=346, good=words("photographs of things and animals", "物体与动物照片")),
+    Model("facebook/deit-tiny-patch16-224", "5.7 M", megabytes=23, good=words("photographs, and quick", "照片，速度快")),
+    Model(
+        "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+        "88 M",
+        megabytes=605,
+        licence="MIT",
+        good=words("pictures of any kind: photographs, drawings, screens", "各类图片：照片、绘画、截图"),
+    ),
+    Model("google/siglip-base-patch16-224", "93 M", megabytes=813, good=words("pictures of any kind", "各类图片")),
 )
 
 
@@ -37,13 +54,7 @@ class Pictures(Modality[Picture]):
     name, key, content, rank = "picture", "image", Picture, 1
     title, noun, nouns = words("pictures", "图片"), words("picture", "图片"), words("pictures", "图片")
     reads = words("looks at", "读取")
-    models = (
-        GLYPH_VIT,
-        Model("facebook/dinov2-small", "22 M"),
-        Model("WinKawaks/vit-small-patch16-224", "22 M"),
-        Model("facebook/deit-tiny-patch16-224", "5.7 M"),
-        Model("openai/clip-vit-base-patch32", "87 M"),
-    )
+    models = (GLYPH_VIT, *OFFERED)
     main_input = "pixel_values"
     suffixes = SUFFIXES
     hub_columns = ("image", "img")
@@ -127,10 +138,25 @@ def _processor(source: str) -> Any:
 
     try:
         return AutoImageProcessor.from_pretrained(source, backend="pil", trust_remote_code=False)
+    except ImportError:
+        return _plain_processor(source)
     except Exception as error:  # its file can be broken in any way
         if beside(source, "preprocessor_config.json") or beside(source, "processor_config.json"):
             raise
         raise UserError("model_no_processor", model=source) from error
+
+
+def _plain_processor(source: str) -> Any:
+    """ViT's processor with the settings of one that needs torchvision (DINOv3's), where it does no more than that one: it resizes,
+    rescales and normalises. Raises UserError where it does."""
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    said = side_file(source, "preprocessor_config.json")
+    steps = {k: v for k, v in said.items() if k.startswith("do_") and v}
+    if steps.keys() - {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"} or set(said.get("size") or {}) != {"height", "width"}:
+        raise UserError("model_needs", model=source, package="torchvision")
+    named = ("size", "resample", "rescale_factor", "image_mean", "image_std", "do_resize", "do_rescale", "do_normalize")
+    return ViTImageProcessorPil(**{name: said[name] for name in named if name in said})
 
 
 def _as_published(model: Any, has_cls: bool) -> tuple[str, tuple[str, ...]]:

@@ -78,10 +78,11 @@ class TextSide(Side[str]):
 
     def draw(self, shown: look.Map, content: str, inputs: Any) -> Drawn:
         """The sentence with its tokens coloured, and the map of tokens by tokens."""
-        tokens = attention.tokenize(inputs.tokenizer, content, len(shown.matrix))
+        read = inputs.shows(content)
+        tokens = attention.tokenize(inputs.tokenizer, read, len(shown.matrix))
         names = look.token_names(tokens, shown.lang)
         shares = attention.received(shown.matrix, shown.choice.row)
         how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
         figure = plots.heatmap(shown.matrix, names, look.heading(shown), **how)
-        coloured = look.sentence(content, tokens, shares, shown.choice.row, **how)
+        coloured = look.sentence(read, tokens, shares, shown.choice.row, **how)
         return names, shares, {self.sentence: coloured, self.heatmap: figure_json(figure)}
