@@ -21,6 +21,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
+from benchmarks import models
+from benchmarks.models import HYBRID, SMALL
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
@@ -30,15 +32,6 @@ from meta_demo.modalities.text.modality import bundled_folder
 from meta_demo.objectives.classes import Classes
 from meta_demo.serving.service import Service
 
-SMALL = {
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 24,
-    "max_position_embeddings": 64,
-    "vocab_size": 30522,
-    "pad_token_id": 0,
-}
 ARCHITECTURES = {
     "bert": SMALL,
     "roberta": SMALL,
@@ -64,6 +57,7 @@ ARCHITECTURES = {
     },
     "xlm-roberta": SMALL,
 }
+__all__ = ["HYBRID", "SMALL"]  # tests take them from here
 SUPPORT = [
     ("my card was charged twice", 0),
     ("why is there a second payment", 0),
@@ -73,12 +67,6 @@ SUPPORT = [
     ("I forgot my password", 2),
 ]
 QUERY = [("I paid two times", 0), ("still waiting for the package", 1), ("cannot log in any more", 2)]
-
-# What makes a `dpt` configuration a Transformer over a tiny residual network that reads the pixels (Dosovitskiy et al. 2021).
-TRUNK = {"model_type": "bit", "embedding_size": 8, "hidden_sizes": [8, 16, 16], "depths": [1, 1, 1], "num_groups": 4}
-TRUNK |= {"layer_type": "bottleneck", "global_padding": "same", "output_stride": 8, "embedding_dynamic_padding": True}
-TRUNK |= {"out_features": ["stage1", "stage2", "stage3"]}
-HYBRID = {"is_hybrid": True, "backbone_featmap_shape": [1, 16, 1, 1], "backbone_config": TRUNK, "num_hidden_layers": 4}
 
 
 def tiny_backbone(
@@ -100,18 +88,7 @@ def tiny_backbone(
 
 def saved_model(folder: Path, architecture: str, **sizes: object) -> Path:
     """`folder` with a tiny random model of transformers and what reads its inputs, as the Hub would give it."""
-    config = AutoConfig.for_model(architecture, **sizes)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModel.from_config(config)
-        for parameter in model.parameters():  # norms and biases too, which begin as if they were not there
-            parameter.data += 0.1 * torch.randn_like(parameter)
-    model.save_pretrained(folder)
-    if model.main_input_name == "pixel_values":
-        ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    else:
-        AutoTokenizer.from_pretrained(bundled_folder()).save_pretrained(folder)
-    return folder
+    return models.saved_model(folder, architecture, sizes)
 
 
 def make_task(

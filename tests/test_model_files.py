@@ -48,7 +48,9 @@ def test_a_pooler_that_the_file_lacks_is_no_part_of_the_model(folder, tmp_path):
     rewritten(folder, lambda name: None if name.startswith("pooler") else name)
     one, two = load(folder), load(folder)
     assert one.hash == two.hash
-    assert not any("pooler" in name for name in one.parameters) and "pooler.dense.weight" in dict(one.model.named_parameters())
+    assert not any("pooler" in name for name in one.parameters) and "pooler.dense.weight" in dict(
+        one.model.named_parameters()
+    )
     cls = get_algorithm("protonet")
     checkpoint.save(cls(one, cls.Config.from_dict({"scope": "model"}), 0), tmp_path / "start")
     again = checkpoint.load(tmp_path / "start", two)
@@ -137,7 +139,10 @@ def damage(kind: str):
         elif kind == "header":
             weights.write_bytes(struct.pack("<Q", 10**15) + data[8:])
         elif kind == "shard":
-            index = {"metadata": {}, "weight_map": {"embeddings.word_embeddings.weight": "model-00002-of-00002.safetensors"}}
+            index = {
+                "metadata": {},
+                "weight_map": {"embeddings.word_embeddings.weight": "model-00002-of-00002.safetensors"},
+            }
             (folder / "model.safetensors.index.json").write_text(json.dumps(index))
         elif kind == "processor code":
             changed(folder, model_type="secret", auto_map={"AutoConfig": "code.Config", "AutoModel": "code.Model"})
@@ -191,8 +196,8 @@ def test_what_is_wrong_is_said_in_one_sentence(folder, kind, said):
 
 
 def test_what_the_hub_says_is_passed_on():
-    from huggingface_hub import errors
     from httpx import Request, Response
+    from huggingface_hub import errors
 
     response = Response(403, request=Request("GET", "https://huggingface.co/a/b"))
     cases = {
@@ -214,14 +219,23 @@ def test_what_the_hub_says_is_passed_on():
 def test_a_model_that_hides_a_random_part_of_its_input(tmp_path):
     sizes = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
     decoder = {"decoder_hidden_size": 16, "decoder_num_hidden_layers": 1, "decoder_num_attention_heads": 2}
-    folder = saved_model(tmp_path, "vit_mae", **sizes, **decoder, decoder_intermediate_size=24, image_size=32, patch_size=8)
+    folder = saved_model(
+        tmp_path, "vit_mae", **sizes, **decoder, decoder_intermediate_size=24, image_size=32, patch_size=8
+    )
     with pytest.raises(UserError, match="another answer each time"):
         load(folder)
 
 
 @pytest.mark.parametrize("architecture", ["xlm", "flaubert"])
 def test_layers_in_pieces_are_no_layers(tmp_path, architecture):
-    sizes = {"emb_dim": 16, "n_layers": 3, "n_heads": 2, "vocab_size": 30522, "n_words": 30522, "max_position_embeddings": 64}
+    sizes = {
+        "emb_dim": 16,
+        "n_layers": 3,
+        "n_heads": 2,
+        "vocab_size": 30522,
+        "n_words": 30522,
+        "max_position_embeddings": 64,
+    }
     with pytest.raises(UserError, match="no one list of Transformer layers"):
         load(saved_model(tmp_path, architecture, **sizes))
 

@@ -87,7 +87,11 @@ def test_any_boundary_equals_the_whole_model(backbone, architecture):
     pixels, _ = backbone.inputs.batch(PICTURES, backbone.inputs.tokens)
     with torch.no_grad():
         whole = backbone.model(pixel_values=pixels.double())
-    published = architecture in ("beit", "clip_vision_model", "siglip_vision_model")  # with a norm or attention of its own
+    published = architecture in (
+        "beit",
+        "clip_vision_model",
+        "siglip_vision_model",
+    )  # with a norm or attention of its own
     own = whole.pooler_output if published else whole.last_hidden_state[:, 0]
     expected = torch.nn.functional.normalize(own, dim=-1)
     assert backbone.inputs.prefix == ARCHITECTURES[architecture][1]

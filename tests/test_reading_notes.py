@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, saved_model
+from conftest import saved_model
 
 from meta_demo.backbones.loading import SUGGESTED, load_backbone
 from meta_demo.backbones.notes import reading_notes
@@ -25,7 +25,7 @@ def said(backbone, contents, lang="en"):
 
 
 def test_nothing_is_said_of_what_is_read(minilm):
-    assert said(minilm, [*PLAIN, "Hello", "hello", "🎉 party", "naïve"]) == []
+    assert said(minilm, [*PLAIN, "Hello", "hello", "naïve"]) == []
 
 
 def test_a_script_without_tokens_names_a_model_that_has_them(minilm):
@@ -72,7 +72,9 @@ def test_a_model_that_spells_bytes_knows_everything(tmp_path):
     """No token of such a one is unknown, whatever the script."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    folder = saved_model(tmp_path, "gpt2", n_embd=16, n_layer=2, n_head=2, n_positions=64, vocab_size=300, eos_token_id=0)
+    folder = saved_model(
+        tmp_path, "gpt2", n_embd=16, n_layer=2, n_head=2, n_positions=64, vocab_size=300, eos_token_id=0
+    )
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     spelled = Tokenizer(models.BPE({c: i for i, c in enumerate(letters)}, []))
     spelled.pre_tokenizer, spelled.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()

@@ -4,54 +4,56 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import HYBRID, SMALL, saved_model
+from conftest import saved_model
 from torch.nn.functional import normalize
 
+from benchmarks.models import SIZES
 from meta_demo.algorithms.metric.protonet import PrototypesConfig, PrototypicalNetwork
 from meta_demo.backbones.linear import LORA_B
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.backbones.scopes import SCOPES, Reach
 from meta_demo.backbones.scopes.lora import merged
 from meta_demo.core.cache import Cache
+from meta_demo.core.errors import UserError
 from meta_demo.modalities.picture.content import Picture
 
-V = 30522
-GPT = {"n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 64, "vocab_size": V, "bos_token_id": 0, "eos_token_id": 0}
-DECODER = {**SMALL, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": V}
-SEEN = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
-SEEN |= {"image_size": 32, "patch_size": 8}
-T5 = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 3, "num_heads": 2, "vocab_size": V, "num_decoder_layers": 1}
-BART = {"d_model": 16, "encoder_layers": 3, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
-BART |= {"encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "vocab_size": V, "max_position_embeddings": 64, "pad_token_id": 0}
-# architecture -> its sizes, and what it cannot do: numbers of layers it can be cut after, whether it pads, its maps
-TEXTS = {
-    "bert": (SMALL, (0, 1, 2, 3), True, 3),
-    "modernbert": ({**SMALL, "global_attn_every_n_layers": 2, "local_attention": 8, "cls_token_id": 1, "sep_token_id": 1,
-                    "bos_token_id": 1, "eos_token_id": 1}, (0, 1, 2, 3), False, 3),
-    "deberta-v2": ({**SMALL, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False},
-                   (0, 1, 2, 3), True, 3),
-    "albert": ({**SMALL, "embedding_size": 8}, (0, 1), True, 3),
-    "gpt2": (GPT, (0, 1, 2, 3), True, 3),
-    "llama": (DECODER, (0, 1, 2, 3), True, 3),
-    "qwen3": (DECODER, (0, 1, 2, 3), True, 3),
-    "gemma": (DECODER, (0, 1, 2, 3), True, 3),
-    "t5": (T5, (0, 3), True, 3),
-    "bart": (BART, (0, 1, 2, 3), True, 3),
-    "fnet": (SMALL, (0, 1, 2, 3), False, 0),
-    "convbert": ({**SMALL, "embedding_size": 16, "head_ratio": 1}, (0, 1, 2, 3), False, 3),
-    "xlnet": ({"d_model": 16, "n_layer": 3, "n_head": 2, "d_inner": 24, "vocab_size": V}, (0, 3), True, 3),
+# what an architecture cannot do: the numbers of layers it can be cut after, whether it pads, how many maps of attention it shows
+WHOLE = ((0, 1, 2, 3), True, 3)
+TEXTS = dict.fromkeys(
+    (
+        "bert",
+        "roberta",
+        "mpnet",
+        "electra",
+        "distilbert",
+        "deberta-v2",
+        "gpt2",
+        "llama",
+        "qwen3",
+        "gemma",
+        "bart",
+        "umt5",
+    ),
+    WHOLE,
+)
+TEXTS |= {
+    "modernbert": (
+        (0, 1, 2, 3),
+        False,
+        3,
+    ),  # in float64 alone, where a window of nothing but padding has no finite share
+    "albert": ((0, 1), True, 3),
+    "t5": ((0, 3), True, 3),
+    "fnet": ((0, 1, 2, 3), False, 0),
+    "convbert": ((0, 1, 2, 3), False, 3),
+    "xlnet": ((0, 3), True, 3),
 }
-PICTURES = {
-    "vit": (SEEN, (0, 1, 2, 3), 3),
-    "dinov2": (SEEN, (0, 1, 2, 3), 3),
-    "dinov3_vit": (SEEN, (0, 1, 2, 3), 3),
-    "siglip_vision_model": (SEEN, (0, 1, 2, 3), 3),
-    "clip_vision_model": (SEEN, (0, 1, 2, 3), 3),
-    "beit": (SEEN, (0, 1, 2, 3), 3),
-    "yolos": ({**SEEN, "image_size": [32, 32], "num_detection_tokens": 2}, (0, 1, 2, 3), 3),
-    "dpt": ({**SEEN, **HYBRID}, (0, 1, 2, 3, 4), 4),
-    "swin": ({"image_size": 32, "patch_size": 4, "embed_dim": 8, "depths": [1, 3], "num_heads": [1, 2], "window_size": 4}, (0, 1, 2), 0),
-}
+PICTURES = dict.fromkeys(
+    ("vit", "deit", "dinov2", "dinov3_vit", "siglip_vision_model", "clip_vision_model", "beit", "yolos"), WHOLE
+)
+PICTURES |= {"dpt": ((0, 1, 2, 3, 4), False, 4), "swin": ((0, 1, 2), False, 0), "hiera": ((0, 3), False, 0)}
+UNBIASED = ("t5", "umt5", "llama", "qwen3", "gemma", "modernbert")
+CAUSAL = ("gpt2", "llama", "qwen3", "gemma")
 SENTENCES = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length"]
 SHOWN = [Picture(40, 40, "RGB", bytes((i * 7 + n * n) % 256 for i in range(4800)), f"{n}") for n in (1, 2, 3)]
 ALL = {**TEXTS, **PICTURES}
@@ -64,7 +66,7 @@ def loaded(tmp_path_factory):
 
     def load(architecture):
         if architecture not in known:
-            folder = saved_model(tmp_path_factory.mktemp(architecture), architecture, **ALL[architecture][0])
+            folder = saved_model(tmp_path_factory.mktemp(architecture), architecture, **SIZES[architecture])
             dtype = torch.float32 if architecture == "xlnet" else torch.float64  # its positions are of float32
             known[architecture] = load_backbone(str(folder), torch.device("cpu"), Cache(1 << 24), dtype)
         return known[architecture]
@@ -80,14 +82,16 @@ def contents(architecture):
 def test_every_cut_and_every_scope_begin_as_the_model_that_it_is(architecture, loaded):
     """Two paths there are, features that are adapted on and outputs that are not, and they give the same embeddings."""
     backbone, shown = loaded(architecture), contents(architecture)
-    assert backbone.boundaries == ALL[architecture][1]
+    assert backbone.boundaries == ALL[architecture][0]
     expected = torch.cat([backbone.forward(backbone.features([c], 0), {}) for c in shown])
     for boundary in range(backbone.n_layers + 1):
         z = backbone.forward(backbone.features(shown, boundary), {})
         torch.testing.assert_close(z, expected, rtol=1e-5, atol=1e-6)
     for scope in SCOPES:
-        if scope == "bias" and architecture in ("t5", "llama", "qwen3", "gemma", "modernbert"):
-            continue  # these have no bias
+        if scope == "bias" and architecture in UNBIASED:
+            with pytest.raises(UserError, match="holds no weight"):
+                PrototypicalNetwork(backbone, PrototypesConfig(scope=scope, last_n=2))
+            continue
         algorithm = PrototypicalNetwork(backbone, PrototypesConfig(scope=scope, last_n=2, lora_rank=2))
         z = algorithm.embed({}, algorithm.features(shown))
         torch.testing.assert_close(z.detach(), expected, rtol=1e-5, atol=1e-6)
@@ -97,17 +101,19 @@ def test_every_cut_and_every_scope_begin_as_the_model_that_it_is(architecture, l
 def test_texts_are_pooled_from_the_models_own_forward(architecture, loaded):
     """With all arguments it takes, token types too; the last token where none sees what follows, else the mean."""
     backbone = loaded(architecture)
-    causal = architecture in ("gpt2", "llama", "qwen3", "gemma")
+    causal = architecture in CAUSAL
     assert backbone.inputs.said.modes == (("lasttoken",) if causal else ("mean",))
     for text in SENTENCES:
         encoded = backbone.inputs.tokenizer(text, return_tensors="pt")
         takes = backbone.model.forward.__code__.co_varnames
         with torch.no_grad():
-            hidden = backbone.model(**{k: v for k, v in encoded.items() if k in takes or k != "token_type_ids"}).last_hidden_state
+            hidden = backbone.model(
+                **{k: v for k, v in encoded.items() if k in takes or k != "token_type_ids"}
+            ).last_hidden_state
         own = hidden[0, -1] if causal else hidden[0].mean(0)
         found = backbone.forward(backbone.features([text], 0), {})[0]
         torch.testing.assert_close(found, normalize(own, dim=0), rtol=1e-5, atol=1e-6)
-    assert backbone.inputs.pads is TEXTS[architecture][2]
+    assert backbone.inputs.pads is TEXTS[architecture][1]
 
 
 @pytest.mark.parametrize("architecture", ALL)

@@ -18,7 +18,9 @@ from meta_demo.core.errors import UserError
 from meta_demo.modalities.pooling import MODES
 
 TEXTS = ["Hello", "a somewhat longer Sentence about late parcels", "and one of a middling length", "HELLO " * 40]
-OLD = dict(zip(MODES, ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")))
+OLD = dict(
+    zip(MODES, ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"))
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,9 @@ def made(plain: Path, folder: Path, *behind: torch.nn.Module, modes="mean", prom
 
 def check(folder: Path) -> None:
     """The library's embeddings, at unit length, and ours."""
-    expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS, normalize_embeddings=True, convert_to_tensor=True)
+    expected = SentenceTransformer(str(folder), device="cpu").encode(
+        TEXTS, normalize_embeddings=True, convert_to_tensor=True
+    )
     backbone = ours(folder)
     assert backbone.dim == expected.shape[1]
     for boundary in (0, 2, 3):
@@ -49,7 +53,9 @@ def ours(folder: Path):
     return load_backbone(str(folder), torch.device("cpu"), Cache(1 << 22))
 
 
-@pytest.mark.parametrize("modes", [*MODES, ("cls", "mean"), ("mean", "max", "lasttoken"), ("weightedmean", "cls")], ids=str)
+@pytest.mark.parametrize(
+    "modes", [*MODES, ("cls", "mean"), ("mean", "max", "lasttoken"), ("weightedmean", "cls")], ids=str
+)
 def test_every_way_of_pooling(plain, tmp_path, modes):
     check(made(plain, tmp_path / "new", modes=modes))
 
@@ -108,11 +114,22 @@ def test_prompts_stand_before_every_text(plain, tmp_path, include):
     backbone = ours(folder)
     assert (backbone.inputs.prompt, backbone.inputs.shows("hello")) == ("query: ", "query: hello")
     backbone.inputs.use_prompt("passage")
-    expected = SentenceTransformer(str(folder), device="cpu").encode(TEXTS, prompt_name="passage", normalize_embeddings=True)
+    expected = SentenceTransformer(str(folder), device="cpu").encode(
+        TEXTS, prompt_name="passage", normalize_embeddings=True
+    )
     found = backbone.forward(backbone.features(TEXTS, 0), {})
     torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-5)
-    with pytest.raises(UserError, match="passage, query"):
+    with pytest.raises(UserError, match="passage, query, none"):
         backbone.inputs.use_prompt("question")
+
+
+def test_a_prompt_can_stand_behind_the_models_name(plain, tmp_path):
+    """On the command line, in the API and in the page alike."""
+    folder = made(plain, tmp_path / "prompt", prompt="query")
+    prompts = {name: ours(Path(f"{folder}{name}")).inputs.prompt for name in ("", "#query", "#passage", "#none")}
+    assert prompts == {"": "query: ", "#query": "query: ", "#passage": "passage: ", "#none": ""}
+    with pytest.raises(UserError, match="no prompt “question”"):
+        ours(Path(f"{folder}#question"))
 
 
 def test_what_is_saved_says_the_same_again(plain, tmp_path):

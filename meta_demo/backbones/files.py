@@ -117,10 +117,16 @@ def why(error: BaseException, name: str, bundled: str) -> UserError:
         return UserError("model_needs", model=name, package=needed[1] or needed[2])
     if any(isinstance(e, hub.RepositoryNotFoundError) for e in chain) or "not a valid model identifier" in said:
         return UserError("model_unknown", model=name, bundled=bundled)
-    offline = any(isinstance(e, hub.LocalEntryNotFoundError | hub.OfflineModeIsEnabled | hub.HfHubHTTPError) for e in chain)
+    offline = any(
+        isinstance(e, hub.LocalEntryNotFoundError | hub.OfflineModeIsEnabled | hub.HfHubHTTPError) for e in chain
+    )
     if offline or isinstance(error, OSError):
         return UserError("model_unavailable", model=name, bundled=bundled)
-    return UserError("model_broken", model=name, reason=f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else '-'}")
+    return UserError(
+        "model_broken",
+        model=name,
+        reason=f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else '-'}",
+    )
 
 
 def _first_name(said: str) -> str:

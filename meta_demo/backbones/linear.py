@@ -15,7 +15,9 @@ LORA_A, LORA_B = "lora_a", "lora_b"
 
 def linear_shape(module: nn.Module) -> tuple[int, int] | None:
     """(out, in) of a module that is a linear map of its last dimension; None for any other, and for one whose weight others use."""
-    if isinstance(module, NonDynamicallyQuantizableLinear):  # `nn.MultiheadAttention` reads its weight and never calls it
+    if isinstance(
+        module, NonDynamicallyQuantizableLinear
+    ):  # `nn.MultiheadAttention` reads its weight and never calls it
         return None
     if isinstance(module, nn.Linear):
         return module.out_features, module.in_features

@@ -24,7 +24,7 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
 from meta_demo.modalities.base import MODALITIES, Model
-from meta_demo.modalities.inputs import Inputs
+from meta_demo.modalities.inputs import NO_PROMPT, Inputs
 from meta_demo.modalities.sentence import CONFIG, read_sentence
 from meta_demo.words import Words
 
@@ -65,6 +65,7 @@ def load_backbone(
 ) -> Backbone:
     """The backbone called `name`: `minilm`, `glyph-vit`, a folder with a config.json, or a Hub id.
 
+    Behind a # may stand which of the model's prompts is read before every text, or none: `e5-small#passage`.
     With `scratch` its weights are random, by that seed, and only its configuration and its reading of inputs are `name`'s.
 
     Raises UserError, and nothing else, when it cannot be had, is no encoder of text or pictures, is too large
@@ -73,18 +74,27 @@ def load_backbone(
     """
     no_conversion()
     _import_transformers()
-    bundled = next((m for kind in MODALITIES.values() for m in kind.models if m.name == name and m.folder), None)
+    asked, prompt = _spelt(name)
+    bundled = next((m for kind in MODALITIES.values() for m in kind.models if m.name == asked and m.folder), None)
     try:
-        source = str(bundled.folder()) if bundled and bundled.folder else name
+        source = str(bundled.folder()) if bundled and bundled.folder else asked
         if bundled:
             _check_bundled(bundled, Path(source) / WEIGHTS)
-        model, inputs = _load(source, name, dtype, cache, scratch)
+        model, inputs = _load(source, asked, dtype, cache, scratch)
+        if prompt is not None:
+            inputs.use_prompt("" if prompt == NO_PROMPT and prompt not in inputs.prompts else prompt)
         return Backbone(model.to(device), inputs, name, cache=cache)
     except UserError:
         raise
     except Exception as error:  # whatever transformers, a tokenizer or a file that somebody made up raises
         _LOG.warning("loading %s failed: %s", name, error)
         raise why(error, name, BUNDLED) from error
+
+
+def _spelt(name: str) -> tuple[str, str | None]:
+    """A model's name, and the name of the prompt that stands behind a #, if one does."""
+    before, found, after = name.rpartition("#")
+    return (before, after) if found and not Path(name).is_dir() else (name, None)
 
 
 def _import_transformers() -> None:

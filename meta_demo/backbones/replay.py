@@ -17,7 +17,6 @@ from queue import Empty, LifoQueue
 from threading import Lock
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 

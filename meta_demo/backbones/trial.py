@@ -125,8 +125,12 @@ class _Trial:
         """Whether inputs beside longer ones come out as they do alone: not where a layer mixes neighbours, padding among them."""
         width = max(TRIED, *(a.length for a in alone))
         config: Any = self.replay.model.config
-        windows = [getattr(config, name, None) or 0 for name in ("local_attention", "sliding_window", "attention_window")]
-        width += min(max(w if isinstance(w, int) else max(w) for w in windows), WIDEST)  # padding that sees nothing but padding
+        windows = [
+            getattr(config, name, None) or 0 for name in ("local_attention", "sliding_window", "attention_window")
+        ]
+        width += min(
+            max(w if isinstance(w, int) else max(w) for w in windows), WIDEST
+        )  # padding that sees nothing but padding
         try:
             together = self.replay.model(**self._arguments([a.key for a in alone], width)).last_hidden_state
         except Exception:  # whatever the architecture raises

@@ -20,6 +20,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Task
 from meta_demo.modalities.sentence import POOLING, read_sentence
 
+NO_PROMPT = "none"
 POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
 Key = Hashable  # what a batch is made of, such as token ids or the picture itself: equal keys are equal inputs
 
@@ -70,6 +71,18 @@ class Inputs(ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Put beside a model's weights what reads its inputs, and how to pool."""
+
+    prompt: str = ""  # what is read before every text
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What can be read before every text, by name."""
+        return {}
+
+    def use_prompt(self, name: str) -> None:
+        """Read the prompt of that name before every text, none where it is empty; raises UserError when there is no such prompt."""
+        if name and name not in self.prompts:
+            raise UserError("prompt_unknown", name=name, known=", ".join([*self.prompts, NO_PROMPT]))
 
     def finished_by(self, behind: Any) -> Inputs:  # noqa: ARG002
         """The same, with other modules behind the pooling where side files named some."""

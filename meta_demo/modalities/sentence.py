@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from meta_demo.core.errors import UserError
@@ -21,9 +20,14 @@ PROMPTS = "config_sentence_transformers.json"
 READERS = [f"sentence_{kind}_config.json" for kind in ("bert", "roberta", "distilbert", "camembert", "albert")]
 READERS += ["sentence_xlm-roberta_config.json", "sentence_xlnet_config.json"]
 LIBRARY = "sentence_transformers."
-SWITCHES = {f"pooling_mode_{key}": mode for key, mode in zip(
-    ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"), MODES, strict=True
-)}
+SWITCHES = {
+    f"pooling_mode_{key}": mode
+    for key, mode in zip(
+        ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"),
+        MODES,
+        strict=True,
+    )
+}
 ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid", "LeakyReLU", "ELU", "Softplus", "Mish")
 FINISH = "finish"  # where the modules after the pooling hang on a model
 _PLAIN = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
@@ -184,7 +188,9 @@ def _module(name: str, said: dict[str, Any], source: str, path: str) -> nn.Modul
 
     file = beside(source, f"{path}/model.safetensors")
     if file is None:
-        raise UserError("model_pickle" if beside(source, f"{path}/pytorch_model.bin") else "model_missing", model=source, file=path)
+        raise UserError(
+            "model_pickle" if beside(source, f"{path}/pytorch_model.bin") else "model_missing", model=source, file=path
+        )
     try:
         return {"Dense": Dense, "LayerNorm": Scaled}[name](said, load_file(file), source)
     except (SafetensorError, KeyError, TypeError) as error:
@@ -234,10 +240,14 @@ def write_sentence(said: Sentence, folder: Path) -> None:
     _write(folder / PROMPTS, {"prompts": said.prompts, "default_prompt_name": said.prompt or None})
     switches = {key: mode in said.modes for key, mode in SWITCHES.items()}
     in_order = said.modes == tuple(mode for mode in MODES if mode in said.modes)
-    modes = switches if in_order else {"pooling_mode": list(said.modes)}  # what older versions understand, where it can be said
+    modes = (
+        switches if in_order else {"pooling_mode": list(said.modes)}
+    )  # what older versions understand, where it can be said
     _write(folder / POOLING, {"word_embedding_dimension": width, "include_prompt": said.include_prompt, **modes})
     for path, module in zip(paths[2:], said.finish, strict=True):
-        _write(folder / path / CONFIG, getattr(module, "said", {"dropout": 0.0} if isinstance(module, nn.Identity) else {}))
+        _write(
+            folder / path / CONFIG, getattr(module, "said", {"dropout": 0.0} if isinstance(module, nn.Identity) else {})
+        )
         if weights := {name: w.detach().contiguous().cpu() for name, w in module.state_dict().items()}:
             from safetensors.torch import save_file
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from meta_demo.backbones.loading import SUGGESTED
+from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
@@ -61,7 +61,7 @@ def launch_arguments() -> dict[str, Any]:
     """What `launch()` is given, host and port aside."""
     models = {
         f"model.{m.name}": {
-            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, parameters=m.parameters)
+            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, **_facts(m))
             for lang in LANGUAGES
         }
         for m in SUGGESTED
@@ -80,6 +80,10 @@ def launch_arguments() -> dict[str, Any]:
         "enable_monitoring": False,
         "share": False,
     }
+
+
+def _facts(model: ModelInfo) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in ("parameters", "megabytes", "licence", "languages", "good")}
 
 
 def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:

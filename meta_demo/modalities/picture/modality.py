@@ -21,7 +21,10 @@ from meta_demo.modalities.sentence import beside, side_file
 from meta_demo.words import words
 
 # vision halves -> the class of transformers that has the projection too
-PROJECTED = {"clip_vision_model": "CLIPVisionModelWithProjection", "metaclip_2_vision_model": "MetaClip2VisionModelWithProjection"}
+PROJECTED = {
+    "clip_vision_model": "CLIPVisionModelWithProjection",
+    "metaclip_2_vision_model": "MetaClip2VisionModelWithProjection",
+}
 _NONE = words("-")
 GLYPH_VIT = Model(
     "glyph-vit",
@@ -34,8 +37,15 @@ GLYPH_VIT = Model(
 )
 OFFERED = (
     Model("facebook/dinov2-small", "22 M", megabytes=88, good=words("photographs of any kind", "各类照片")),
-    Model("google/vit-base-patch16-224-in21k", "86 M", megabytes=346, good=words("photographs of things and animals", "物体与动物照片")),
-    Model("facebook/deit-tiny-patch16-224", "5.7 M", megabytes=23, good=words("photographs, and quick", "照片，速度快")),
+    Model(
+        "google/vit-base-patch16-224-in21k",
+        "86 M",
+        megabytes=346,
+        good=words("photographs of things and animals", "物体与动物照片"),
+    ),
+    Model(
+        "facebook/deit-tiny-patch16-224", "5.7 M", megabytes=23, good=words("photographs, and quick", "照片，速度快")
+    ),
     Model(
         "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
         "88 M",
@@ -105,7 +115,7 @@ class Pictures(Modality[Picture]):
             return config
         if half.model_type in PROJECTED:
             half.architectures, half.projection_dim = [PROJECTED[half.model_type]], config.projection_dim
-        elif hasattr(config, "projection_dim"):
+        elif hasattr(config, "projection_dim") and not half.model_type.startswith("siglip"):
             raise UserError("model_module", model=config.name_or_path, module=f"{config.model_type} projection")
         return half
 
@@ -153,7 +163,10 @@ def _plain_processor(source: str) -> Any:
 
     said = side_file(source, "preprocessor_config.json")
     steps = {k: v for k, v in said.items() if k.startswith("do_") and v}
-    if steps.keys() - {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"} or set(said.get("size") or {}) != {"height", "width"}:
+    if steps.keys() - {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"} or set(said.get("size") or {}) != {
+        "height",
+        "width",
+    }:
         raise UserError("model_needs", model=source, package="torchvision")
     named = ("size", "resample", "rescale_factor", "image_mean", "image_std", "do_resize", "do_rescale", "do_normalize")
     return ViTImageProcessorPil(**{name: said[name] for name in named if name in said})

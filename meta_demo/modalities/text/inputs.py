@@ -56,10 +56,12 @@ class TextInputs(Inputs):
     def examples(self) -> Sequence[Content]:
         return self.example, "a few more words", "and a sentence that is a little longer than those"
 
+    @property
+    def prompts(self) -> dict[str, str]:
+        return self.said.prompts
+
     def use_prompt(self, name: str) -> None:
-        """Put the prompt of that name before every text, none where it is empty; raises UserError when there is no such prompt."""
-        if name and name not in self.said.prompts:
-            raise UserError("prompt_unknown", name=name, known=", ".join(self.said.prompts) or "-")
+        super().use_prompt(name)
         self.said = replace(self.said, prompt=name)
         self.prompt = self.said.prompts.get(name, "")
         self._skipped = 0
@@ -142,4 +144,5 @@ def is_causal(model: Any, ids: Tensor) -> bool:
             (gradient,) = torch.autograd.grad(told.sum(), seen[0])
     finally:
         hook.remove()
-    return not bool(gradient.reshape(ids.shape[1], -1)[1:].any())  # some have the tokens first, then the batch
+    rest = gradient[0, 1:] if len(gradient) == 1 else gradient[1:]  # some have the tokens first, then the batch
+    return not bool(rest.any())

