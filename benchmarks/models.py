@@ -226,9 +226,9 @@ Any other encoder or decoder of the Hugging Face Hub can be named, or a folder o
 TRIED = """
 ## What each architecture can do
 
-Tried on a tiny random model of each. *Cut*: where the frozen part can end; where a model cannot be cut, all of its layers run at every step, to the same
-numbers. *Batches*: whether texts of different lengths share a batch. *Attention*: the maps that can be looked at. *Pooling*: what makes one vector of
-many where the model's own files (those of sentence-transformers) do not say.
+Tried on a tiny random model of each. *Cut*: where the frozen part can end; where a model cannot be cut, all of its layers run at every
+step, to the same numbers. *Batches*: whether texts of different lengths share a batch. *Attention*: the maps that can be looked at.
+*Pooling*: what makes one vector of many where the model's own files (those of sentence-transformers) do not say.
 
 """
 

@@ -19,7 +19,11 @@ from meta_demo.modalities.pooling import MODES
 
 TEXTS = ["Hello", "a somewhat longer Sentence about late parcels", "and one of a middling length", "HELLO " * 40]
 OLD = dict(
-    zip(MODES, ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"))
+    zip(
+        MODES,
+        ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"),
+        strict=True,
+    )
 )
 
 

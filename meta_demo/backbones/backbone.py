@@ -70,7 +70,7 @@ class Backbone:
         self._shelf = cache.shelf()
         weakref.finalize(self, self._shelf.close)
         self._number = next(_NUMBERS)  # in the layouts that a corpus remembers
-        unread = getattr(model, "unread", frozenset())
+        unread: frozenset[str] = getattr(model, "unread", frozenset())
         self.parameters = {name: p for name, p in self.model.named_parameters() if name not in unread}
         example = next(iter(self.parameters.values()))
         self.device, self.dtype = example.device, example.dtype

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,37 +96,46 @@ def _check_weights(file: Path, name: str) -> None:
 
 def why(error: BaseException, name: str, bundled: str) -> UserError:
     """What went wrong where transformers loads a model, as one sentence that says what to do."""
+    chain = list(_causes(error))
+    said = " ".join(str(e) for e in chain)
+    needed = re.search(r"requires? the (\S+) library|No module named '(\w+)'", said)
+    first = (str(error).splitlines() or ["-"])[0][:160]
+    values: dict[str, dict[str, Any]] = {
+        "model_damaged": {"file": WEIGHTS},
+        "model_shapes": {"names": _first_name(said)},
+        "model_needs": {"package": needed and (needed[1] or needed[2])},
+        "model_unknown": {"bundled": bundled},
+        "model_unavailable": {"bundled": bundled},
+        "model_broken": {"reason": f"{type(error).__name__}: {first}"},
+    }
+    key = next(key for key, told in _signs(chain, said, bool(needed)) if told)
+    return UserError(key, model=name, **values.get(key, {}))
+
+
+def _signs(chain: Sequence[BaseException], said: str, needs: bool) -> Iterator[tuple[str, bool]]:
+    """Keys of messages, each with whether the exceptions of `chain`, which say `said`, mean it; the first one that holds is right."""
     from huggingface_hub import errors as hub
     from safetensors import SafetensorError
 
-    chain = list(_causes(error))
-    said = " ".join(str(e) for e in chain)
-    if any(isinstance(e, hub.GatedRepoError) for e in chain) or "gated repo" in said:
-        return UserError("model_gated", model=name)
-    if "trust_remote_code" in said or "custom code" in said:
-        return UserError("model_remote_code", model=name)
-    if any(isinstance(e, SafetensorError) for e in chain):
-        return UserError("model_damaged", model=name, file=WEIGHTS)
-    if "size mismatch" in said or "ignore_mismatched_sizes" in said:
-        return UserError("model_shapes", model=name, names=_first_name(said))
-    if WEIGHTS in said or "safetensors" in said:
-        return UserError("model_pickle", model=name)
-    if "model type" in said or "Unrecognized model" in said or "Unrecognized configuration class" in said:
-        return UserError("model_type", model=name)
-    if needed := re.search(r"requires? the (\S+) library|No module named '(\w+)'", said):
-        return UserError("model_needs", model=name, package=needed[1] or needed[2])
-    if any(isinstance(e, hub.RepositoryNotFoundError) for e in chain) or "not a valid model identifier" in said:
-        return UserError("model_unknown", model=name, bundled=bundled)
-    offline = any(
-        isinstance(e, hub.LocalEntryNotFoundError | hub.OfflineModeIsEnabled | hub.HfHubHTTPError) for e in chain
+    def raised(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(e, kinds) for e in chain)
+
+    def tells(*parts: str) -> bool:
+        return any(part in said for part in parts)
+
+    yield "model_gated", raised(hub.GatedRepoError) or tells("gated repo")
+    yield "model_remote_code", tells("trust_remote_code", "custom code")
+    yield "model_damaged", raised(SafetensorError)
+    yield "model_shapes", tells("size mismatch", "ignore_mismatched_sizes")
+    yield "model_pickle", tells(WEIGHTS, "safetensors")
+    yield "model_type", tells("model type", "Unrecognized model", "Unrecognized configuration class")
+    yield "model_needs", needs
+    yield "model_unknown", raised(hub.RepositoryNotFoundError) or tells("not a valid model identifier")
+    yield (
+        "model_unavailable",
+        raised(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HfHubHTTPError, OSError),
     )
-    if offline or isinstance(error, OSError):
-        return UserError("model_unavailable", model=name, bundled=bundled)
-    return UserError(
-        "model_broken",
-        model=name,
-        reason=f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else '-'}",
-    )
+    yield "model_broken", True
 
 
 def _first_name(said: str) -> str:

@@ -34,7 +34,8 @@ def is_transposed(module: nn.Module) -> bool:
 def take_factors(module: nn.Module) -> None:
     """Let a linear map add the factors that a run sets on it; any other module stays as it is."""
     if linear_shape(module) is not None:
-        module.__class__ = _with_factors(type(module))
+        cls: Any = type(module)
+        module.__class__ = _with_factors(cls)
 
 
 @cache

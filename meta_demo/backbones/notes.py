@@ -1,4 +1,4 @@
-"""What a person should know of inputs and the model that reads them: what was cut, what it has no tokens for, what it takes for the same."""
+"""What a person should know of inputs and their model: what was cut, what it has no tokens for, what it takes for the same."""
 
 from __future__ import annotations
 

@@ -142,7 +142,8 @@ class _Trial:
         of inputs in other company as well. What comes before goes on from the highest cut that held, as it does in use."""
         batches = [list(alone)] if pads else [[a] for a in alone]
         wide = [max(TRIED, *(a.length for a in batch)) if pads else batch[0].length for batch in batches]
-        start, before = 0, [None for _ in batches]  # hidden states of each batch at `start`
+        start = 0
+        before: Sequence[Tensor | None] = [None for _ in batches]  # hidden states of each batch at `start`
         for boundary in range(1, self.n):
             try:
                 found = [

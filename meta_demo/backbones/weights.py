@@ -31,7 +31,7 @@ def read_weights(cls: Any, source: str, name: str, **how: Any) -> Any:
 
 def _layer_of(key: str, path: str) -> int:
     """The number of the layer that a weight of the file belongs to; -1 where it belongs to none."""
-    before, found, after = f".{key}".partition(f".{path}.")
+    _, found, after = f".{key}".partition(f".{path}.")
     number = after.partition(".")[0]
     return int(number) if found and number.isdecimal() else -1
 

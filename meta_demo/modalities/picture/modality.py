@@ -178,7 +178,8 @@ def _as_published(model: Any, has_cls: bool) -> tuple[str, tuple[str, ...]]:
     CLIP: CLS, a norm, a projection. SigLIP: attention of its own. BEiT and Data2Vec: the mean over patches, and a norm where they were
     tuned. Hiera: the mean, and a norm. Else CLS where there is one, or the mean.
     """
-    config, unread = model.config, getattr(model, "unread", frozenset())
+    config: Any = model.config
+    unread: frozenset[str] = getattr(model, "unread", frozenset())
     kind = config.model_type
     if hasattr(model, "visual_projection"):
         return "cls", ("vision_model.post_layernorm", "visual_projection")

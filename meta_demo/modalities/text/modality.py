@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import clean
@@ -167,7 +169,6 @@ class Text(Modality[str]):
         if said.finish:
             model.add_module(FINISH, finishing(said, next(model.parameters())))
         if not said.modes:
-            ids, _ = inputs.batch([inputs.encode(inputs.examples[1]).key], inputs.encode(inputs.examples[1]).length)
-            causal = is_causal(model, ids.to(next(model.parameters()).device))
+            causal = is_causal(model, torch.tensor([inputs.encode(inputs.examples[1]).key]))
             inputs.said = replace(inputs.said, modes=("lasttoken",) if causal else ("mean",))
         return inputs

@@ -13,6 +13,7 @@ import struct
 import tempfile
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def _vocabulary(data: bytes) -> tuple[int, list[str], list[float]]:
     at += 8 + 4 * (count + 1)
     scores = np.frombuffer(data, "<f4", count, at).tolist()
     at += 4 * count
-    pieces = [data[at + start : at + end].decode() for start, end in zip(offsets, offsets[1:], strict=False)]
+    pieces = [data[at + start : at + end].decode() for start, end in pairwise(offsets.tolist())]
     at += length
     _, rules = struct.unpack_from("<iI", data, at)
     return at + 8 + rules, pieces, scores
