@@ -48,7 +48,7 @@ def build_app(service: Service) -> gr.Blocks:
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
         handlers, asking = Handlers(service, page), Asking(service, page)
-        _wire_teach(page, handlers, Teaching(page, handlers), asking)
+        _wire_teach(app, page, handlers, Teaching(page, handlers), asking)
         _wire_adapt(app, page, handlers, asking)
         _wire_look(page, asking)
         if training:
@@ -86,12 +86,14 @@ def _facts(model: ModelInfo) -> dict[str, Any]:
     return {name: getattr(model, name) for name in ("parameters", "megabytes", "licence", "languages", "good")}
 
 
-def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
+def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
     teach, adapt, settings, turned = page.teach, page.adapt, _settings(page), _turned_page(page)
     cards = [side.cards for side in page.sides.values()]
 
-    on(teach.sample.input, teaching.open_sample, settings | _aside(page) | {teach.shots, teach.sample}, turned)
+    opening = settings | _aside(page) | {teach.shots, teach.sample}
+    on(teach.sample.input, teaching.open_sample, opening, turned)
+    on(app.load, teaching.greet, opening, turned)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.turn_page, settings | _aside(page), turned),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 
 from meta_demo.core.strings import clean
+from meta_demo.modalities.text.modality import E5_SMALL
 from meta_demo.serving import attention
 from meta_demo.ui import look, plots
 from meta_demo.ui.charts import chart, figure_json
@@ -24,6 +25,7 @@ class TextSide(Side[str]):
 
     name = "text"
     first_sample = "travel-planning"
+    greets: ClassVar[dict[str, tuple[str, str]]] = {"zh": (E5_SMALL.name, "chinese-service")}
     nearest = 2
     named = True
     inside = ("text_card",)
