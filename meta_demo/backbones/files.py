@@ -9,7 +9,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,26 +96,16 @@ def _check_weights(file: Path, name: str) -> None:
 
 def why(error: BaseException, name: str, bundled: str) -> UserError:
     """What went wrong where transformers loads a model, as one sentence that says what to do."""
-    chain = list(_causes(error))
-    said = " ".join(str(e) for e in chain)
-    needed = re.search(r"requires? the (\S+) library|No module named '(\w+)'", said)
-    first = (str(error).splitlines() or ["-"])[0][:160]
-    values: dict[str, dict[str, Any]] = {
-        "model_damaged": {"file": WEIGHTS},
-        "model_shapes": {"names": _first_name(said)},
-        "model_needs": {"package": needed and (needed[1] or needed[2])},
-        "model_unknown": {"bundled": bundled},
-        "model_unavailable": {"bundled": bundled},
-        "model_broken": {"reason": f"{type(error).__name__}: {first}"},
-    }
-    key = next(key for key, told in _signs(chain, said, bool(needed)) if told)
-    return UserError(key, model=name, **values.get(key, {}))
+    return next(meant for told, meant in _meanings(error, name, bundled) if told)
 
 
-def _signs(chain: Sequence[BaseException], said: str, needs: bool) -> Iterator[tuple[str, bool]]:
-    """Keys of messages, each with whether the exceptions of `chain`, which say `said`, mean it; the first one that holds is right."""
+def _meanings(error: BaseException, name: str, bundled: str) -> Iterator[tuple[bool, UserError]]:
+    """What can go wrong, each with whether `error` and its causes mean it: the first one that holds is right."""
     from huggingface_hub import errors as hub
     from safetensors import SafetensorError
+
+    chain = list(_causes(error))
+    said = " ".join(str(e) for e in chain)
 
     def raised(*kinds: type[BaseException]) -> bool:
         return any(isinstance(e, kinds) for e in chain)
@@ -123,19 +113,22 @@ def _signs(chain: Sequence[BaseException], said: str, needs: bool) -> Iterator[t
     def tells(*parts: str) -> bool:
         return any(part in said for part in parts)
 
-    yield "model_gated", raised(hub.GatedRepoError) or tells("gated repo")
-    yield "model_remote_code", tells("trust_remote_code", "custom code")
-    yield "model_damaged", raised(SafetensorError)
-    yield "model_shapes", tells("size mismatch", "ignore_mismatched_sizes")
-    yield "model_pickle", tells(WEIGHTS, "safetensors")
-    yield "model_type", tells("model type", "Unrecognized model", "Unrecognized configuration class")
-    yield "model_needs", needs
-    yield "model_unknown", raised(hub.RepositoryNotFoundError) or tells("not a valid model identifier")
-    yield (
-        "model_unavailable",
-        raised(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HfHubHTTPError, OSError),
-    )
-    yield "model_broken", True
+    yield raised(hub.GatedRepoError) or tells("gated repo"), UserError("model_gated", model=name)
+    yield tells("trust_remote_code", "custom code"), UserError("model_remote_code", model=name)
+    yield raised(SafetensorError), UserError("model_damaged", model=name, file=WEIGHTS)
+    mismatch = tells("size mismatch", "ignore_mismatched_sizes")
+    yield mismatch, UserError("model_shapes", model=name, names=_first_name(said))
+    yield tells(WEIGHTS, "safetensors"), UserError("model_pickle", model=name)
+    unknown = tells("model type", "Unrecognized model", "Unrecognized configuration class")
+    yield unknown, UserError("model_type", model=name)
+    if needed := re.search(r"requires? the (\S+) library|No module named '(\w+)'", said):
+        yield True, UserError("model_needs", model=name, package=needed[1] or needed[2])
+    nobody = raised(hub.RepositoryNotFoundError) or tells("not a valid model identifier")
+    yield nobody, UserError("model_unknown", model=name, bundled=bundled)
+    far = raised(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HfHubHTTPError, OSError)
+    yield far, UserError("model_unavailable", model=name, bundled=bundled)
+    first = (str(error).splitlines() or ["-"])[0][:160]
+    yield True, UserError("model_broken", model=name, reason=f"{type(error).__name__}: {first}")
 
 
 def _first_name(said: str) -> str:

@@ -187,10 +187,10 @@ def _module(name: str, said: dict[str, Any], source: str, path: str) -> nn.Modul
     from safetensors.torch import load_file
 
     file = beside(source, f"{path}/model.safetensors")
+    if file is None and beside(source, f"{path}/pytorch_model.bin"):
+        raise UserError("model_pickle", model=source)
     if file is None:
-        raise UserError(
-            "model_pickle" if beside(source, f"{path}/pytorch_model.bin") else "model_missing", model=source, file=path
-        )
+        raise UserError("model_missing", model=source, file=f"{path}/model.safetensors")
     try:
         return {"Dense": Dense, "LayerNorm": Scaled}[name](said, load_file(file), source)
     except (SafetensorError, KeyError, TypeError) as error:
