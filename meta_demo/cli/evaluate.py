@@ -61,6 +61,7 @@ class Evaluate:
         check_number("--n-query", self.n_query, 1)
         processes = Processes()
         results: list[dict[str, Any]] = []
+        notes: dict[str, None] = {}  # in order, each once
         backbone = None
         objective: type[Objective] | None = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
@@ -71,6 +72,7 @@ class Evaluate:
             named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
             contestants = [(name, self._start(name, spec, contents)) for name, spec in named]
             backbone = backbone or self._backbone(processes)
+            notes |= dict.fromkeys(_notes(backbone, episodes))
             measured = [
                 self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
             ]
@@ -80,15 +82,18 @@ class Evaluate:
             results += rows
             if processes.is_main:
                 _print(rows, where, len(episodes), objective)
+        if processes.is_main:
+            for note in notes:
+                print(text("cli.note", message=note), file=sys.stderr)
         if processes.is_main and objective:
             content = {
                 "objective": objective.name,
-                "notes": [note.message() for note in self._notes],
                 "model": self.model,
                 "source": self.source,
                 "within": self.within,
                 "names": self.names,
                 "seed": self.seed,
+                "notes": [*(note.message() for note in self._notes), *notes],
                 "results": results,
                 "pairs": _pairs(results, objective),
             }
@@ -188,6 +193,14 @@ def _objective(episodes: Sequence[Any]) -> type[Objective]:
     if len(found) > 1:
         raise UserError("labels_differ", first=found[0].title, other=found[1].title)
     return found[0]
+
+
+def _notes(backbone: Any, episodes: Sequence[Any]) -> list[str]:
+    """What a person should know of the inputs in the tasks, as sentences."""
+    from meta_demo.backbones.notes import reading_notes
+
+    rows = (row for episode in episodes for row in (*episode.support, *episode.query))
+    return [note.message() for note in reading_notes(backbone, (row.content for row in rows))]
 
 
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:

@@ -48,6 +48,9 @@ class Train:
         task, plan = self._checked()
         processes = Processes()
         run = self._prepare(task, plan, processes)
+        notes = [note.message() for note in run.notes()] if processes.is_main else []
+        for note in notes:
+            print(text("cli.note", message=note), file=sys.stderr)
         track = _tracker(self.output.name, run.record) if self.track and processes.is_main else None
         history = []
         for progress in _with_bar(run, self.resume, shown=processes.is_main):
@@ -63,9 +66,8 @@ class Train:
             last = history[-1]
             figures = {"best": last.best, "best_step": last.best_step, "steps": last.step, "seconds": last.seconds}
             valid_rows = [[p.step, *p.valid] for p in history if p.valid]
-            write_json(
-                self.json, {"output": str(self.output), "algorithm": self.algorithm, **figures, "valid": valid_rows}
-            )
+            made = {"output": str(self.output), "algorithm": self.algorithm, "notes": notes}
+            write_json(self.json, {**made, **figures, "valid": valid_rows})
             told = {**figures, "best": run.objective.told(last.best), "measure": run.objective.figure_title}
             print(text("cli.train.done", folder=self.output, **told, episodes=plan.valid_episodes))
         return 0

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
-from meta_demo.core.errors import UserError
+from meta_demo.backbones.notes import reading_notes
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Task
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
@@ -89,6 +90,13 @@ class Run:
         self.best: Validation | None = None
         self.best_weights: dict[str, Tensor] = {}
         self.mean = self._weights()
+
+    def notes(self) -> list[Note]:
+        """What a person should know of the inputs to train and to validate on, but for those that a program draws."""
+        kept = [texts for s in self.tasks.sources if not s.program for texts in s.classes.values()]
+        asked = [row.content for episode in self.valid for row in (*episode.support, *episode.query)]
+        given = [content for texts in kept for content in texts]
+        return reading_notes(self.algorithm.backbone, [*given, *asked])
 
     def train(self, *, resume: bool = False) -> Iterator[Progress]:
         """Meta-trains the algorithm in place and keeps the best start in `output`. Yields after every step; closing it stops the run.
