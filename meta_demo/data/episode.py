@@ -7,11 +7,11 @@ Not here: JSON (`tasks.py`), files (`readers.py`), features and tensors (`core`)
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import Objective
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean_name, shorten
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, is_blank, modality_among, modality_of
 from meta_demo.objectives.classes import Classes
 
@@ -35,6 +35,7 @@ class Episode:
 
     support: tuple[Example, ...]
     query: tuple[Example, ...] = ()
+    notes: tuple[Note, ...] = field(default=(), compare=False)  # what was guessed and left out on the way here
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,7 +53,9 @@ class Episode:
         return modality_among([row.content for row in self.support]).name
 
 
-def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> Episode:
+def make_episode(
+    support: Sequence[Example], query: Sequence[Example] = (), notes: Sequence[Note] = ()
+) -> Episode:
     """The check that every episode passes, wherever it comes from: cleaned rows, or a UserError.
 
     Support rows that are blank, a pad without ink among them, and exact repeats within a class are dropped. Queries stay one
@@ -60,7 +63,8 @@ def make_episode(support: Sequence[Example], query: Sequence[Example] = ()) -> E
     """
     check_counts(len(support), len(query))
     given = Episode(tuple(_cleaned(row) for row in support), tuple(_cleaned(row) for row in query))
-    episode = Episode(tuple(dict.fromkeys(row for row in given.support if not is_blank(row.content))), given.query)
+    kept = tuple(dict.fromkeys(row for row in given.support if not is_blank(row.content)))
+    episode = Episode(kept, given.query, tuple(notes))
     for row in episode.support:
         if row.label is None:
             raise UserError("example_no_label", text=shorten(row.content))
@@ -85,7 +89,7 @@ def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Se
     support: list[Example] = []
     names: set[str] = set()
     for said, examples in cards:
-        name = clean(said)
+        name = clean_name(said)
         shown = next((e for e in examples if modality_of(e).clean(e) != BLANK), None)
         if not name and shown is not None:
             raise UserError("card_no_name", text=shorten(shown))
@@ -98,7 +102,7 @@ def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Se
 
 
 def _cleaned(row: Example) -> Example:
-    return Example(modality_of(row.content).clean(row.content), clean(row.label or "") or None)
+    return Example(modality_of(row.content).clean(row.content), clean_name(row.label or "") or None)
 
 
 def _check_names(names: Sequence[str]) -> None:

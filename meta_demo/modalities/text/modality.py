@@ -12,6 +12,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.strings import clean
 from meta_demo.modalities.base import Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of, side_file
+from meta_demo.modalities.text.columns import NAMES
 from meta_demo.modalities.text.inputs import TextInputs
 from meta_demo.words import words
 
@@ -49,6 +50,7 @@ class Text(Modality[str]):
     )
     main_input = "input_ids"
     hub_columns = ("text", "sentence", "utterance", "question", "content")
+    columns = NAMES
     in_lines = True
 
     def read(self, said: Any, where: str) -> str:  # noqa: ARG002
