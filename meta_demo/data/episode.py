@@ -53,9 +53,7 @@ class Episode:
         return modality_among([row.content for row in self.support]).name
 
 
-def make_episode(
-    support: Sequence[Example], query: Sequence[Example] = (), notes: Sequence[Note] = ()
-) -> Episode:
+def make_episode(support: Sequence[Example], query: Sequence[Example] = (), notes: Sequence[Note] = ()) -> Episode:
     """The check that every episode passes, wherever it comes from: cleaned rows, or a UserError.
 
     Support rows that are blank, a pad without ink among them, and exact repeats within a class are dropped. Queries stay one

@@ -62,7 +62,9 @@ class OnDisk(Beside):
         """The path whose every part looks like that of `said`."""
         path = self.folder
         for part in Path(clean(said)).parts:
-            found = [part] if part in ("..", os.sep) or (path / part).is_dir() else self._names(path).get(clean(part), [])
+            found = (
+                [part] if part in ("..", os.sep) or (path / part).is_dir() else self._names(path).get(clean(part), [])
+            )
             if len(found) != 1:
                 return None
             path /= found[0]

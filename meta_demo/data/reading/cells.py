@@ -18,10 +18,22 @@ Grid = Iterator[tuple[int, Sequence[Any]]]  # row number as the visitor counts i
 
 ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA")
 UNCALCULATED = "="  # what a `Fault` says of a formula whose value was never saved
-ESCAPE = re.compile(r"_x(005F_x)?00([01][0-9A-Fa-f])_")  # Excel's for characters that XML cannot hold; 005F for its own underscore
+ESCAPE = re.compile(
+    r"_x(005F_x)?00([01][0-9A-Fa-f])_"
+)  # Excel's for characters that XML cannot hold; 005F for its own underscore
 PARTS = re.compile(r"yyyy|yy|mmmm|mmm|mm|m|dddd|ddd|dd|d|hh|h|ss|s|am/pm|a/p", re.IGNORECASE)
 TWELVE = {"am/pm", "a/p"}
-CODES = {"yyyy": "%Y", "yy": "%y", "mmmm": "%B", "mmm": "%b", "mm": "%m", "dddd": "%A", "ddd": "%a", "dd": "%d", "hh": "%H"}
+CODES = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "mmmm": "%B",
+    "mmm": "%b",
+    "mm": "%m",
+    "dddd": "%A",
+    "ddd": "%a",
+    "dd": "%d",
+    "hh": "%H",
+}
 MINUTES = {"m": "{0.minute}", "mm": "{0.minute:02}"}
 SHORT = {"m": "{0.month}", "d": "{0.day}", "h": "{0.hour}", "s": "{0.second}", "ss": "{0.second:02}"}
 

@@ -6,7 +6,7 @@ Not here: how cells are set apart (`delimited.py`, `workbooks.py`), which column
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import PurePath
@@ -14,12 +14,12 @@ from typing import Any
 
 from meta_demo.core.errors import Notes, UserError
 from meta_demo.core.files import UPLOAD, Limits, read_json, read_text
-from meta_demo.core.strings import clean, clean_name, shorten
+from meta_demo.core.strings import clean_name, shorten
 from meta_demo.data.episode import Example
+from meta_demo.data.reading.beside import Beside
 from meta_demo.data.reading.cells import Grid, cell_text
 from meta_demo.data.reading.columns import LABEL, MISSING, Columns, Table, choose, recognised
 from meta_demo.data.reading.delimited import commas, tabs
-from meta_demo.data.reading.beside import Beside
 from meta_demo.data.reading.tasks import bounded, read_content
 from meta_demo.data.reading.workbooks import read_sheets
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, Modality, with_article
@@ -76,7 +76,9 @@ class _Rows:
         self.columns = choose(table, how.columns, how.notes, self._is_file, labelled)
 
     def examples(self) -> list[Example]:
-        found: list[tuple[int, str, dict[str, str]]] = []  # row number, label, and what it says by the key of a modality
+        found: list[
+            tuple[int, str, dict[str, str]]
+        ] = []  # row number, label, and what it says by the key of a modality
         bare: tuple[int, str, bool] | None = None  # the first row without a label
         for number, cells in self.table.rows:
             said = self._inputs(number, cells)

@@ -20,7 +20,13 @@ from meta_demo.data.reading.tables import TABLES, Reading, open_tables, read_tab
 from meta_demo.modalities.base import MODALITIES, Modality
 
 PLACEHOLDER = "submission"  # in the name of a table whose labels are none: Kaggle's form for answers
-UNFIT = ("no_column", "no_column_near", "no_header", "no_rows", "column_twice")  # of a table that is about something else
+UNFIT = (
+    "no_column",
+    "no_column_near",
+    "no_header",
+    "no_rows",
+    "column_twice",
+)  # of a table that is about something else
 
 Opened = list[tuple[Table, Notes]]
 

@@ -104,7 +104,9 @@ class _Joined:
     """Merged areas: what stands in the first cell of one holds for every row of it."""
 
     def __init__(self, areas: list[tuple[int, int, int, int]]) -> None:
-        self.rows: dict[int, list[tuple[int, int]]] = {}  # row -> (column, first row) of the areas that reach it from above
+        self.rows: dict[
+            int, list[tuple[int, int]]
+        ] = {}  # row -> (column, first row) of the areas that reach it from above
         for column, first, _, last in areas:
             for row in range(first + 1, min(last, first + MAX_MERGED) + 1):
                 self.rows.setdefault(row, []).append((column - 1, first))
@@ -133,5 +135,3 @@ def _value(cell: Any) -> Any:
     if isinstance(value, datetime.date | datetime.time):
         return date_text(value, cell.number_format or "General")
     return value
-
-

@@ -45,9 +45,34 @@ class Pictures(Modality[Picture]):
     suffixes, doubtful = SUFFIXES, DOUBTFUL
     hub_columns = ("image", "img")
     columns = (
-        *("image", "images", "img", "file_name", "filename", "image_path", "image_name", "image_file", "image_id", "img_path"),
+        *(
+            "image",
+            "images",
+            "img",
+            "file_name",
+            "filename",
+            "image_path",
+            "image_name",
+            "image_file",
+            "image_id",
+            "img_path",
+        ),
         *("file", "path", "filepath", "file_path", "picture", "photo", "id_code", "id", "name"),
-        *("bild", "dateiname", "datei", "fichier", "imagen", "archivo", "图片", "图像", "文件名", "文件", "照片", "画像", "이미지"),
+        *(
+            "bild",
+            "dateiname",
+            "datei",
+            "fichier",
+            "imagen",
+            "archivo",
+            "图片",
+            "图像",
+            "文件名",
+            "文件",
+            "照片",
+            "画像",
+            "이미지",
+        ),
     )
 
     def read(self, said: Any, where: str) -> Picture:

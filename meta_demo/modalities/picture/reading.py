@@ -29,7 +29,17 @@ MAX_PIXELS = 50_000_000  # of a picture as it arrives; a telephone's has 12 to 5
 DOUBTFUL = (".heic", ".heif", ".hif", ".jxl")  # of phones and cameras, which put more into them than a decoder may know
 JPEG = (".jpg", ".jpeg", ".jfif", ".jpe", ".pjpeg")
 SUFFIXES = (".png", *JPEG, ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", *DOUBTFUL)
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF", "JXL")  # none that runs another program, as EPS does
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "GIF",
+    "WEBP",
+    "BMP",
+    "TIFF",
+    "AVIF",
+    "HEIF",
+    "JXL",
+)  # none that runs another program, as EPS does
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a number that is kept in 16
 PALE = 230  # of 255: what is lighter than this cannot be seen on white
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
