@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from conftest import QUERY, SUPPORT, make_task, tiny_backbone
@@ -168,3 +172,13 @@ def test_any_number_of_classes_and_unequal_shots(name, shots):
     logits, _ = run(algorithm, order=tuple(range(len(shots))), support=support, query=QUERY[:2])
     assert logits.shape[-1] == len(shots)
     assert bool(torch.isfinite(logits).all())
+
+
+def test_no_method_needs_another():
+    """A file of one method imports no file of another, unless it is a preset of it and extends its class."""
+    files = {cls.__module__: cls for cls in REGISTRY.values()}
+    for module, cls in files.items():
+        tree = ast.parse(Path(str(sys.modules[module].__file__)).read_text("utf-8"))
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        others = {other for other in imported & files.keys() - {module} if not issubclass(cls, files[other])}
+        assert not others, f"{module} needs {others}"

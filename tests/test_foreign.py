@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # every test starts a process
 ROOT = Path(__file__).parents[1]
 
 TOY = '''
@@ -151,6 +152,6 @@ def test_the_page_has_it(run: Run) -> None:
 def test_it_obeys_the_laws(run: Run) -> None:
     laws = [ROOT / "tests" / "test_algorithms.py", ROOT / "tests" / "test_meta_gradient.py"]
     others = "all or model or bias or last_n or shared"
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *laws, "-k", f"toy and not ({others})")
+    done = run("-m", "pytest", "-p", "no:cacheprovider", *laws, "-k", f"toy and not ({others})")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "failed" not in done.stdout

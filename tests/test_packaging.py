@@ -140,6 +140,17 @@ def called(installed: Path, tmp_path: Path) -> Callable[..., str]:
     return call
 
 
+def test_only_one_module_looks_beside_the_package() -> None:
+    """Whatever else lies outside of it would be missed where it is installed: `places.place` finds it in the wheel."""
+    looks = {path: [int(up) for up in re.findall(r"parents\[(\d+)\]", path.read_text("utf-8"))] for path in SOURCES}
+    outside = [
+        path
+        for path, ups in looks.items()
+        if any(not path.parents[up].is_relative_to(ROOT / "meta_demo") for up in ups)
+    ]
+    assert any(looks.values()) and outside == []
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_every_file_of_the_package_and_what_is_shipped(installed: Path) -> None:
     (package,) = installed.glob("lib/python*/site-packages/meta_demo")

@@ -66,8 +66,8 @@ def said(page: Page, modality: str) -> Values:
 
 def adapted(page: Page, values: Values) -> Run:
     handlers = Handlers(Service(torch.device("cpu")), page)
-    asked = handlers._asked(values)
-    return Run(handlers._request(asked), asked, {}, {"protonet": [snapshot("protonet", 0, 0)]})
+    spelling = handlers._spelling(values)
+    return Run(handlers._request(spelling), spelling.digest(), {}, {"protonet": [snapshot("protonet", 0, 0)]})
 
 
 def test_a_side_is_found_by_its_folder(page: Page) -> None:
@@ -173,9 +173,13 @@ def test_every_side_is_left_and_found_as_it_was(page: Page) -> None:
 
 def test_what_is_tried_is_read_by_its_side(page: Page) -> None:
     text, picture = page.sides.values()
-    assert text.asked("  so \x00 what ") == "so what" and text.asked(" ") is None and picture.asked("") is None
+    assert (
+        text.content_of("  so \x00 what ") == "so what"
+        and text.content_of(" ") is None
+        and picture.content_of("") is None
+    )
     drawing = Picture(4, 4, "L", np.arange(16, dtype=np.uint8).tobytes())
-    assert picture.asked(picture.written(drawing)) == drawing
+    assert picture.content_of(picture.written(drawing)) == drawing
     assert "<img" in picture.example(drawing, "a") and "<" not in text.example("<b>", "a")
     assert picture.undrawable(SimpleNamespace(grid=None)) and not picture.undrawable(SimpleNamespace(grid=(2, 2)))
     maps = np.random.default_rng(0).random((1, 2, 6, 6)).astype(np.float32)

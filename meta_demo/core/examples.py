@@ -20,7 +20,8 @@ class Examples:
     objective: Objective
 
     def __len__(self) -> int:
-        return self.x.count
+        """B: an input may be looked at several times, and its label stands once."""
+        return len(self.y)
 
     def __add__(self, other: Examples) -> Examples:
         """Both lists, one after the other; their targets are those of one task."""

@@ -19,6 +19,7 @@ MAX_CLASSES = 50
 MAX_NAME = 80  # characters
 MAX_SUPPORT = 2000  # examples
 MAX_QUERY = 5000  # examples
+MAX_UNLABELLED = 5000  # examples
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Episode:
 
     support: tuple[Example, ...]
     query: tuple[Example, ...] = ()
-    notes: tuple[Note, ...] = field(default=(), compare=False)  # what was guessed and left out on the way here
+    unlabelled: tuple[Content, ...] = ()  # inputs that nobody labelled, for methods that learn from them too
+    notes: tuple[Note, ...] = field(default=(), compare=False)  # what a person should know of how it was read
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -53,16 +55,23 @@ class Episode:
         return modality_among([row.content for row in self.support]).name
 
 
-def make_episode(support: Sequence[Example], query: Sequence[Example] = (), notes: Sequence[Note] = ()) -> Episode:
+def make_episode(
+    support: Sequence[Example],
+    query: Sequence[Example] = (),
+    unlabelled: Sequence[Content] = (),
+    notes: Sequence[Note] = (),
+) -> Episode:
     """The check that every episode passes, wherever it comes from: cleaned rows, or a UserError.
 
-    Support rows that are blank, a pad without ink among them, and exact repeats within a class are dropped. Queries stay one
-    for one, so that answers line up with questions; a blank one is refused.
+    Support rows that are blank, a pad without ink among them, and exact repeats within a class are dropped, and so are unlabelled
+    inputs that are blank or stand there twice. Queries stay one for one, so that answers line up with questions; a blank one is
+    refused.
     """
-    check_counts(len(support), len(query))
+    check_counts(len(support), len(query), len(unlabelled))
     given = Episode(tuple(_cleaned(row) for row in support), tuple(_cleaned(row) for row in query))
-    kept = tuple(dict.fromkeys(row for row in given.support if not is_blank(row.content)))
-    episode = Episode(kept, given.query, tuple(notes))
+    shown = dict.fromkeys(row for row in given.support if not is_blank(row.content))
+    others = {identity(c): c for c in (modality_of(c).clean(c) for c in unlabelled) if not is_blank(c)}
+    episode = Episode(tuple(shown), given.query, tuple(others.values()), tuple(notes))
     for row in episode.support:
         if row.label is None:
             raise UserError("example_no_label", text=shorten(row.content))
@@ -74,12 +83,14 @@ def make_episode(support: Sequence[Example], query: Sequence[Example] = (), note
     return episode
 
 
-def check_counts(support: int, query: int) -> None:
+def check_counts(support: int, query: int, unlabelled: int = 0) -> None:
     """Refuse more examples than a task may have."""
     if support > MAX_SUPPORT:
         raise UserError("too_many_support", count=support, limit=MAX_SUPPORT)
     if query > MAX_QUERY:
         raise UserError("too_many_queries", count=query, limit=MAX_QUERY)
+    if unlabelled > MAX_UNLABELLED:
+        raise UserError("too_many_unlabelled", count=unlabelled, limit=MAX_UNLABELLED)
 
 
 def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Sequence[Example] = ()) -> Episode:
@@ -151,8 +162,8 @@ def _check_query(episode: Episode) -> None:
 def _check_modality(episode: Episode) -> None:
     """Refuse inputs of several modalities, such as sentences and pictures, in one task."""
     shown: dict[str, Content] = {}  # modality -> the first of its inputs
-    for row in (*episode.support, *episode.query):
-        shown.setdefault(modality_of(row.content).name, row.content)
+    for content in [*(row.content for row in (*episode.support, *episode.query)), *episode.unlabelled]:
+        shown.setdefault(modality_of(content).name, content)
     if len(shown) > 1:
         one, two = [name for name in MODALITIES if name in shown][:2]
         kinds = {"firsts": MODALITIES[one].nouns, "others": MODALITIES[two].nouns}

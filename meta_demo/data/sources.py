@@ -35,9 +35,8 @@ def pack_names() -> list[str]:
 
 
 def built_in(modality: str) -> list[str]:
-    """The built-in sources whose examples are of one modality, as `load_source` calls them."""
-    packs = [f"{BUILTIN}:{name}" for name in pack_names()]
-    return {Text.name: packs, Pictures.name: [GLYPHS]}.get(modality, [])
+    """What the page offers to train on for one modality: packs by their names, or what `load_source` calls a source without end."""
+    return {Text.name: pack_names(), Pictures.name: [GLYPHS]}.get(modality, [])
 
 
 def load_source(spec: str) -> Source:

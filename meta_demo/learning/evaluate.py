@@ -65,7 +65,8 @@ def follow(
 
 
 def _contents(episode: Episode) -> Iterator[Content]:
-    return (row.content for row in (*episode.support, *episode.query))
+    yield from (row.content for row in (*episode.support, *episode.query))
+    yield from episode.unlabelled
 
 
 def _measured(algorithm: Algorithm, episode: Episode, steps: Sequence[int], among: Corpus[Content]) -> list[Measured]:

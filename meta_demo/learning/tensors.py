@@ -22,4 +22,6 @@ def to_task(algorithm: Algorithm, episode: Episode, among: Corpus[Content] | Non
         x = algorithm.features([row.content for row in rows], among)
         return Examples(x, objective.encode([row.label for row in rows], algorithm.like), objective)
 
-    return Task(side(episode.support), side(episode.query), labels=episode.labels)
+    seen = episode.unlabelled if algorithm.reads_unlabelled else ()
+    others = algorithm.features(seen, among) if seen else None
+    return Task(side(episode.support), side(episode.query), others, labels=episode.labels)

@@ -21,18 +21,19 @@ from torch import Tensor
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.base import Algorithm, State
-from meta_demo.algorithms.registry import get_algorithm
+from meta_demo.algorithms.registry import REGISTRY, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import SERVING, Cache, Shelf
 from meta_demo.core.config import MAX_SEED
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
-from meta_demo.data.episode import Example
+from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import Content, digest
+from meta_demo.modalities.base import Content, digest, identity
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
@@ -49,17 +50,25 @@ class _Job:
     key: tuple[Any, ...]
     algorithm: Algorithm
     checkpoint: str
-    rows: tuple[Example, ...]
-    objective: Objective
+    episode: Episode
+
+    @property
+    def objective(self) -> Objective:
+        return self.episode.objective
 
     @cached_property
     def y(self) -> Tensor:
         """The targets of the support set [S, O]."""
-        return self.objective.encode([row.label for row in self.rows], self.algorithm.like)
+        return self.objective.encode([row.label for row in self.episode.support], self.algorithm.like)
+
+    def unlabelled(self) -> Features | None:
+        """The inputs that nobody labelled, where there are any and the algorithm learns from them."""
+        contents = self.episode.unlabelled if self.algorithm.reads_unlabelled else ()
+        return self.algorithm.features(contents) if contents else None
 
     def support(self) -> Examples:
         """The support set as the algorithm takes it; what the algorithm has come to hold by then counts from now on."""
-        x = self.algorithm.features([row.content for row in self.rows])
+        x = self.algorithm.features([row.content for row in self.episode.support])
         self.shelf.put(self.start, (self.algorithm, self.checkpoint))
         return Examples(x, self.y, self.objective)
 
@@ -101,8 +110,9 @@ class Service:
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: inputs that were cut."""
         backbone = self.backbone(request.model)
-        contents = [e.content for e in (*request.episode.support, *request.episode.query)]
-        return [note for content in contents if (note := truncation(backbone, content))]
+        episode = request.episode
+        contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
+        return [note for content in contents if (note := truncation(backbone, content))] + _about_unlabelled(request)
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -161,7 +171,7 @@ class Service:
             raise UserError("algorithm_none")
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
         backbone, shelf = self._models.get(request.model)
-        support = _digest(request.episode.support)
+        support = _digest(request.episode)
         return [self._job(request, cls, backbone, shelf, support) for cls in classes]
 
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> _Job:
@@ -174,7 +184,7 @@ class Service:
             made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False).eval()
             known = made, str(folder or NOT_TRAINED)
             shelf.put(start, known)
-        return _Job(shelf, start, (*start, support), *known, request.episode.support, request.episode.objective)
+        return _Job(shelf, start, (*start, support), *known, request.episode)
 
     def _query(self, request: Request, job: _Job) -> _Query:
         query = request.episode.query
@@ -224,11 +234,25 @@ class Service:
         return known
 
 
-def _digest(rows: Sequence[Example]) -> bytes:
-    """A hash of examples with their labels, in order."""
+def _about_unlabelled(request: Request) -> list[Note]:
+    """What is to be said of the examples that nobody labelled."""
+    episode, readers = request.episode, [name for name, cls in sorted(REGISTRY.items()) if cls.reads_unlabelled]
+    if not episode.unlabelled:
+        return []
+    if not set(readers) & set(request.algorithms):
+        return [Note("unlabelled_unused", (("count", len(episode.unlabelled)), ("known", ", ".join(readers))))]
+    asked = {identity(row.content) for row in episode.query}
+    both = sum(identity(content) in asked for content in episode.unlabelled)
+    return [Note("transductive", (("count", both),))] if both else []
+
+
+def _digest(episode: Episode) -> bytes:
+    """A hash of what is learned from: examples with their labels in order, and those without."""
     said = hashlib.blake2b(digest_size=16)
-    for row in rows:
+    for row in episode.support:
         said.update(digest(row.content) + repr(row.label).encode())
+    for content in episode.unlabelled:
+        said.update(b"unlabelled" + digest(content))
     return said.digest()
 
 
@@ -261,7 +285,7 @@ def _adapt(job: _Job, support: Examples) -> Iterator[tuple[State, float, UserErr
     Raises UserError when the start itself is not finite.
     """
     elapsed, good, step = 0.0, None, 0
-    stream = job.algorithm.adapt(support)
+    stream = job.algorithm.adapt(support, unlabelled=job.unlabelled())
     while True:
         started = time.perf_counter()
         state = next(stream, None)

@@ -43,7 +43,7 @@ class Asking:
     def _tried(self, values: Values) -> Any:
         """What is to be recognised; None when there is nothing."""
         side = self.page.side(values)
-        return side.asked(values[side.tried])
+        return side.content_of(values[side.tried])
 
     def choose_token(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
         """A token was clicked: look with its eyes, or with all again when it was the chosen one."""

@@ -21,7 +21,7 @@ from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.layout import Page
 from meta_demo.ui.palette import algorithm_names
-from meta_demo.ui.session import Asked, Left, Run
+from meta_demo.ui.session import Left, Run, Spelling
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
@@ -51,7 +51,7 @@ class Handlers:
         run: Run | None = values[self.page.run]
         if run is None or not run.history:
             return {}
-        same = self._asked(values) == run.asked
+        same = self._spelling(values).digest() == run.spelling
         return {self.page.adapt.notice: "" if same else views.notice(text("page.run.changed", lang))}
 
     def turn(self, values: Values, request: gr.Request) -> Updates:
@@ -102,8 +102,8 @@ class Handlers:
     def adapt(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""
         page, lang = self.page, request_language(request)
-        asked = self._asked(values)
-        run = Run(self._request(asked), asked, colours_of(values[page.side(values).cards]))
+        spelling = self._spelling(values)
+        run = Run(self._request(spelling), spelling.digest(), colours_of(values[page.side(values).cards]))
         yield {page.run: run, page.message: "", page.adapt.notice: ""} | self._running(True)
         try:
             notes = [note.message(lang) for note in self.service.notes(run.request)[:NOTES_SHOWN]]
@@ -178,12 +178,12 @@ class Handlers:
 
     # --- what the page says ---
 
-    def _asked(self, values: Values) -> Asked:
+    def _spelling(self, values: Values) -> Spelling:
         """What the page spells now."""
         page, adapt, side = self.page, self.page.adapt, self.page.side(values)
         switch: Switch = values[page.switch]
         model, algorithms = self.model(values), self._algorithms(values)
-        return Asked(
+        return Spelling(
             modality=side.name,
             cards=spelled(values[side.cards], side),
             named=bool(values[adapt.names]) and side.named,
@@ -194,12 +194,19 @@ class Handlers:
             checkpoints=switch.checkpoints(model, algorithms, values[page.own]),
         )
 
-    def _request(self, asked: Asked) -> Request:
+    def _request(self, spelling: Spelling) -> Request:
         """The request that the page spells, its pictures decoded; raises UserError."""
-        episode = episode_of(asked.cards, self.page.sides[asked.modality])
-        if asked.named:
+        episode = episode_of(spelling.cards, self.page.sides[spelling.modality])
+        if spelling.named:
             episode = with_names(episode)
-        return Request(episode, asked.model, asked.algorithms, asked.seed, asked.knobs, checkpoints=asked.checkpoints)
+        return Request(
+            episode,
+            spelling.model,
+            spelling.algorithms,
+            spelling.seed,
+            spelling.knobs,
+            checkpoints=spelling.checkpoints,
+        )
 
     def _algorithms(self, values: Values) -> tuple[str, ...]:
         """The chosen algorithms, in the order of the page."""

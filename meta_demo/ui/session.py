@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
@@ -11,7 +12,7 @@ from meta_demo.ui.cards import Spelled
 
 
 @dataclass(frozen=True)
-class Asked:
+class Spelling:
     """What the page spells, as it was sent. Equal ones make equal requests, and to compare them no picture is decoded."""
 
     modality: str
@@ -23,16 +24,20 @@ class Asked:
     knobs: dict[str, dict[str, Any]]
     checkpoints: dict[str, str]
 
+    def digest(self) -> str:
+        """What is kept of it to compare by: a session holds no second copy of its pictures."""
+        return sha256(repr(self).encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Run:
     """An adaptation as far as it has come. Later questions are put to `request`, whatever the cards say by then.
 
-    `asked` is what it was made from; None where it was stopped, so that the same asked again is something else.
+    `spelling` is the digest of what it was made from; None where it was stopped, so that the same asked again is something else.
     """
 
     request: Request
-    asked: Asked | None
+    spelling: str | None
     colours: dict[str, int]  # class -> place in the palette
     history: dict[str, list[Snapshot]] = field(default_factory=dict)
 
@@ -57,7 +62,7 @@ class Run:
             if loops := REGISTRY[name].steps_knob:
                 knobs.setdefault(name, {})[loops] = step
         request = replace(self.request, algorithms=tuple(self.history), knobs=knobs)
-        return replace(self, request=request, asked=None)
+        return replace(self, request=request, spelling=None)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Side(ABC, Generic[C]):
     first_sample: ClassVar[str]  # small, so that the first Adapt is quick, and easy to judge for anybody
     nearest: ClassVar[int]  # how many of the closest examples are shown
     named: ClassVar[bool] = False  # whether the name of a class can count as an example of it
+    gallery: ClassVar[bool] = False  # whether examples of a training are worth looking at
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
     functions: ClassVar[tuple[Callable[..., Any], ...]] = ()  # what a card may ask the server
@@ -115,7 +116,7 @@ class Side(ABC, Generic[C]):
         return []
 
     @abstractmethod
-    def asked(self, value: Any) -> C | None:
+    def content_of(self, value: Any) -> C | None:
         """What is to be recognised, of the value of `tried`; None when there is nothing."""
 
     @abstractmethod

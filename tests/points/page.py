@@ -42,7 +42,7 @@ class PointsSide(Side[Point]):
     def moved(self) -> list[Callable[..., Any]]:
         return [self.tried.change]
 
-    def asked(self, value: Any) -> Point | None:
+    def content_of(self, value: Any) -> Point | None:
         return None if value is None else Point(float(value))
 
     def example(self, content: Point, name: str) -> Html:

@@ -21,10 +21,10 @@ from meta_demo.algorithms.gradient.fast import (
     Fast,
     Step,
     body_of,
+    connected,
     descended,
     detached,
     leaves,
-    views,
     zero,
     zeros,
 )
@@ -156,7 +156,7 @@ class GradientAlgorithm(BodyAlgorithm):
             with torch.set_grad_enabled(graph):
                 fast, slots = self.update(step, fast, grads, slots)
             if at:
-                at = (views if exact else leaves)(body_of(fast))
+                at = (connected if exact else leaves)(body_of(fast))
                 z = z if graph and index == self.steps - 1 else self.look(at, support, graph=True)
         yield State(fast) if graph else State(detached(fast), self.answer(State(fast), z).detach())
 
@@ -175,7 +175,7 @@ class GradientAlgorithm(BodyAlgorithm):
             own = self.start(support, z if graph else z.detach())
         fast = {**(at if graph else detached(at)), **own}
         if body_of(own):  # the task begins elsewhere in the Transformer too
-            at = (views if graph else leaves)(body_of(fast))
+            at = (connected if graph else leaves)(body_of(fast))
             z = self.look(at, support, graph=graph)
         return fast, at, z
 
@@ -194,7 +194,10 @@ class GradientAlgorithm(BodyAlgorithm):
         which z was made from. `exact` keeps the gradient differentiable, `retain` what z was made from.
         """
         with torch.enable_grad():
-            inputs, (seen,) = (views if exact else leaves)(fast), (views if exact else leaves)({"z": z}).values()
+            inputs, (seen,) = (
+                (connected if exact else leaves)(fast),
+                (connected if exact else leaves)({"z": z}).values(),
+            )
             out = self.answer(State(inputs), seen if at else z)
             loss = self.inner_loss(step, inputs, out, support)
         *by, by_z = grad(loss, [*inputs.values(), seen], create_graph=exact, allow_unused=True)

@@ -38,7 +38,7 @@ def leaves(tensors: Fast) -> Fast:
     return {name: variable(t) for name, t in tensors.items()}
 
 
-def views(tensors: Fast) -> Fast:
+def connected(tensors: Fast) -> Fast:
     """The same values as variables of their own, still connected to what they were made from."""
     return {name: t.view_as(t) if t.requires_grad else variable(t) for name, t in tensors.items()}
 

@@ -109,11 +109,11 @@ def _check_swallowed(rows: Sequence[Sequence[str]], began: Sequence[int], delimi
             *inner, _ = re.split(r"\r\n|\r|\n", cell)
             for number, said in enumerate(inner):
                 first = place if number == 0 else 0
-                if _is_row(said.split(delimiter), delimiter, known[first:]):
+                if _is_row(said.split(delimiter), known[first:]):
                     raise UserError("stray_quote", file=file, line=line + number, text=shorten(inner[0]))
 
 
-def _is_row(cells: Sequence[str], delimiter: str, known: Sequence[set[str]]) -> bool:
+def _is_row(cells: Sequence[str], known: Sequence[set[str]]) -> bool:
     """Whether cells are as many as a row has, and no words of a sentence between two commas."""
     if len(cells) != len(known) or len(cells) < 2 or not all(cell.strip() for cell in cells):
         return False

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from meta_demo.core.errors import Notes, UserError
+from meta_demo.core.errors import Note, Notes, UserError
 from meta_demo.core.files import UPLOAD, Limits, read_bytes, read_json, read_text
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.reading.beside import Beside
@@ -33,18 +33,20 @@ EPISODE_FILES = (JSON, *TABLES, ZIP)  # what `read_episode` reads, folders aside
 
 
 def read_rows(
-    path: Path,
-    limits: Limits = UPLOAD,
-    files: Beside | None = None,
-    columns: Columns | None = None,
-    notes: Notes | None = None,
+    path: Path, limits: Limits = UPLOAD, files: Beside | None = None, columns: Columns | None = None
 ) -> list[Example]:
     """The labelled rows that are not blank of a table, or of what `path` holds as a folder or zip: class folders, or tables.
 
     `files` reads what a table names that comes alone; without it a table may name none. `columns` are what a person calls them.
-    What was guessed and left out goes into `notes`.
     """
-    how = _how(limits, files, columns, notes)
+    return read_source(path, limits, files, columns)[0]
+
+
+def read_source(
+    path: Path, limits: Limits = UPLOAD, files: Beside | None = None, columns: Columns | None = None
+) -> tuple[list[Example], Sequence[Note]]:
+    """What `read_rows` reads, and what a person should know of how it was read."""
+    how = _how(limits, files, columns)
     if path.suffix.lower() == JSON and not _is_tree(path):
         found = _records(path, read_text(read_bytes(path, (JSON,), limits.bytes), path.name), how)
         if found is None:
@@ -56,15 +58,14 @@ def read_rows(
     kept = [row for row in labelled if row.content != BLANK]
     if len(labelled) < len(found.rows):
         how.notes.say("rows_unlabelled", file=path.name, count=len(found.rows) - len(labelled))
-    how.notes.extend(blank_rows(len(labelled) - len(kept)))
-    return kept
+    return kept, (*how.notes, *blank_rows(len(labelled) - len(kept)))
 
 
 def read_unlabelled(
     path: Path, limits: Limits = UPLOAD, files: Beside | None = None, columns: Columns | None = None
 ) -> list[Content]:
     """What stands in a table's column text, or image and the like, or in the lines of a text file; nobody looks at labels."""
-    data, how = read_bytes(path, UNLABELLED, limits.bytes), _how(limits, files, columns, None)
+    data, how = read_bytes(path, UNLABELLED, limits.bytes), _how(limits, files, columns)
     if path.suffix.lower() == LINES:
         lines = enumerate(read_text(data, path.name).split("\n"), 1)
         key = next(kind.key for kind in MODALITIES.values() if kind.in_lines)
@@ -83,7 +84,7 @@ def read_episode(path: Path, files: Beside | None = None, columns: Columns | Non
     """
     if lone := modality_in(path):
         raise UserError("lone_picture", file=path.name, noun=lone.noun, nouns=lone.nouns)
-    how = _how(UPLOAD, files, columns, None)
+    how = _how(UPLOAD, files, columns)
     if path.suffix.lower() in TABLES or _is_tree(path):
         found: Gathered | None = _gathered(path, how)
     else:
@@ -107,8 +108,8 @@ def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
                 raise UserError("episode_line", file=path.name, line=number, problem=error) from error
 
 
-def _how(limits: Limits, files: Beside | None, columns: Columns | None, notes: Notes | None) -> Reading:
-    return Reading(limits, columns or Columns(), files, Notes() if notes is None else notes)
+def _how(limits: Limits, files: Beside | None, columns: Columns | None) -> Reading:
+    return Reading(limits, columns or Columns(), files)
 
 
 def _episode(path: Path, found: Gathered, notes: Notes) -> Episode:
@@ -120,7 +121,7 @@ def _episode(path: Path, found: Gathered, notes: Notes) -> Episode:
         notes.say("rows_asked", file=path.name, count=len(bare))
     found.say_asked(path.name, notes)
     notes.extend(left_out(support, blanks=len(bare) + len(found.query) - len(asked)))
-    return make_episode(support, asked, notes)
+    return make_episode(support, asked, notes=notes)
 
 
 def _gathered(path: Path, how: Reading) -> Gathered:

@@ -26,8 +26,8 @@ from meta_demo.modalities.base import MODALITIES, Content, Modality, modality_of
 
 
 def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
-    """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?}`, or the key of another
-    modality for `text`.
+    """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?, "unlabelled": [{"text"}]?}`,
+    or the key of another modality for `text`.
 
     Without `files` nothing may be named by a path: an object from somewhere else must not name files of this machine.
     """
@@ -36,14 +36,16 @@ def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
         task = _task_model(tuple((key, modality.said) for key, modality in kinds.items())).model_validate(raw)
     except ValidationError as error:
         raise _first_problem(error) from None
-    sides: dict[str, list[Any]] = {"support": task.support, "query": task.query}  # type: ignore[attr-defined]
+    sides: dict[str, list[Any]] = {side: getattr(task, side) for side in ("support", "query", "unlabelled")}
     check_counts(*map(len, sides.values()))
     given = [(row, f"{side}[{i}]") for side, rows in sides.items() for i, row in enumerate(rows)]
     said = ((next(key for key in kinds if key in row.model_fields_set), row, where) for row, where in given)
     contents = (read_content(kinds[key], getattr(row, key), f"{where}.{key}", files) for key, row, where in said)
-    rows = [Example(c, row.label) for c, (row, _) in zip(bounded(contents, UPLOAD), given, strict=True)]
+    found = list(bounded(contents, UPLOAD))
+    labelled = len(sides["support"]) + len(sides["query"])
+    rows = [Example(c, row.label) for c, (row, _) in zip(found[:labelled], given[:labelled], strict=True)]
     count = len(sides["support"])
-    return make_episode(rows[:count], rows[count:], left_out(rows[:count]))
+    return make_episode(rows[:count], rows[count:], found[labelled:], left_out(rows[:count]))
 
 
 def read_content(modality: Modality[Any], said: Any, where: str, files: Beside | None) -> Content:
@@ -90,8 +92,11 @@ def _task_model(keys: tuple[tuple[str, Any], ...]) -> type[BaseModel]:
     check: dict[str, Any] = {"one_content": model_validator(mode="before")(one_content)}
     support = create_model("SupportRow", __base__=_Strict, __validators__=check, **fields, label=(str, ...))
     query = create_model("QueryRow", __base__=_Strict, __validators__=check, **fields, label=(str | None, None))
+    plain = create_model("UnlabelledRow", __base__=_Strict, __validators__=check, **fields)
     some: Any = Annotated[list[support], FailFast()]  # type: ignore[valid-type]
-    return create_model("Task", __base__=_Strict, support=(some, ...), query=(list[query], []))  # type: ignore[valid-type]
+    others: Any = {"query": (list[query], []), "unlabelled": (list[plain], [])}  # type: ignore[valid-type]
+    made: type[BaseModel] = create_model("Task", __base__=_Strict, support=(some, ...), **others)
+    return made
 
 
 def _first_problem(error: ValidationError) -> UserError:
@@ -112,7 +117,7 @@ def _first_problem(error: ValidationError) -> UserError:
 
 def _unknown_key(key: str, where: str) -> UserError:
     """A key that no task has, with the one that was probably meant."""
-    known = ["support", "query"] if key == where else [*(kind.key for kind in MODALITIES.values()), "label"]
+    known = ["support", "query", "unlabelled"] if key == where else [*(kind.key for kind in MODALITIES.values()), "label"]
     if meant := nearest(key, known):
         return UserError("task_key_near", where=shorten(where), meant=meant)
     return UserError("task_key", where=shorten(where), known=", ".join(known))

@@ -38,10 +38,12 @@ def read_tree(path: Path, how: Reading) -> Gathered:
     files = [f for f in tree.files if f.suffix.lower() in TABLES and PLACEHOLDER not in f.stem.lower()]
     pictures = [file for file in tree.files if modality_in(file)]
     tables = {file: open_tables(tree.read(file), file.name, how.limits) for file in files}
-    if pictures:
+    if pictures or not tree.zipped:  # a folder with a table and no pictures is named by mistake
         tables = {file: opened for file, opened in tables.items() if _names_files(tree, file, opened, how.columns)}
     if not tables:
         found = read_class_folders(tree, how.limits, how.notes)
+        if how.columns:
+            raise UserError("columns_no_table", file=tree.name)
         if files:
             how.notes.say("tables_other", file=tree.name, tables=_listed(files))
         return found

@@ -18,11 +18,10 @@ from meta_demo.modalities.picture.inputs import PictureInputs
 from meta_demo.modalities.picture.reading import DATA_URL, DOUBTFUL, SUFFIXES, read_data_url, read_picture
 from meta_demo.words import words
 
-_CHECKPOINTS = place("checkpoints")
 GLYPH_VIT = Model(
     "glyph-vit",
     "1.1 M",
-    lambda: _CHECKPOINTS / "glyph-vit" / "model",
+    lambda: place("checkpoints/glyph-vit/model"),
     sha256="3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
 )
 

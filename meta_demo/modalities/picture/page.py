@@ -40,6 +40,7 @@ class PictureSide(Side[Picture]):
 
     name = "picture"
     first_sample = "shapes"
+    gallery = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
     functions = (read_file,)
@@ -83,7 +84,7 @@ class PictureSide(Side[Picture]):
     def chosen(self) -> list[Callable[..., Any]]:
         return [self.overlay.select]
 
-    def asked(self, value: Any) -> Picture | None:
+    def content_of(self, value: Any) -> Picture | None:
         return read_data_url(value, "") if value else None
 
     def example(self, content: Picture, name: str) -> Html:

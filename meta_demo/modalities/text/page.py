@@ -70,7 +70,7 @@ class TextSide(Side[str]):
     def chosen(self) -> list[Callable[..., Any]]:
         return [self.sentence.select]
 
-    def asked(self, value: Any) -> str | None:
+    def content_of(self, value: Any) -> str | None:
         return clean(str(value or "")) or None
 
     def example(self, content: str, name: str) -> Html:  # noqa: ARG002
