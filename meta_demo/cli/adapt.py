@@ -11,6 +11,15 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from meta_demo.backbones.loading import DEFAULT
+from meta_demo.cli.checks import (
+    LabelColumn,
+    TextColumn,
+    check_algorithms,
+    check_json,
+    check_starts,
+    columns_of,
+    tell,
+)
 from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_seed, quiet, split_names, write_json
 from meta_demo.core.intervals import wilson
 from meta_demo.core.strings import shorten
@@ -28,6 +37,8 @@ class Adapt:
     seed: Seed = 0
     checkpoint: Annotated[str, arg(help=text("cli.adapt.checkpoint"))] = "auto"
     names: Annotated[bool, arg(help=text("cli.names"))] = False
+    text_column: TextColumn = ""
+    label_column: LabelColumn = ""
     json: Json = None
 
     def run(self) -> int:
@@ -35,9 +46,12 @@ class Adapt:
         from meta_demo.serving.service import Service
 
         check_seed(self.seed)
+        check_json(self.json)
         names = split_names(self.algorithms)
+        check_algorithms(self, names)
+        check_starts([self.checkpoint])
         knobs = {name: changed for name in names if (changed := changed_knobs(self, name))}
-        episode = read_episode(self.task, beside(self.task.parent))
+        episode = read_episode(self.task, beside(self.task.parent), columns_of(self))
         if self.names:
             episode = with_names(episode)
         model = self.model or DEFAULT[episode.modality]
@@ -45,8 +59,7 @@ class Adapt:
         service = Service()
         with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
             notes = service.notes(request)
-        for note in notes:
-            print(text("cli.note", message=note.message()), file=sys.stderr)
+        tell(notes)
         report, errors = service.report(request)
         write_json(self.json, report)
         _print_report(report, request.episode.query)

@@ -116,10 +116,16 @@ def _cleaned(row: Example) -> Example:
 
 def _check_names(names: Sequence[str]) -> None:
     """Refuse class names that are too long, or that differ only in capitals."""
-    spelled: dict[str, str] = {}
     for name in names:
         if len(name) > MAX_NAME:
             raise UserError("long_label", label=shorten(name), count=len(name), limit=MAX_NAME)
+    check_spelling(names)
+
+
+def check_spelling(names: Sequence[str]) -> None:
+    """Refuse class names that differ only in capitals."""
+    spelled: dict[str, str] = {}
+    for name in names:
         other = spelled.setdefault(name.casefold(), name)
         if other != name:
             raise UserError("label_spelling", label=shorten(other), other=shorten(name))

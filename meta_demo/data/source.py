@@ -8,9 +8,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, Notes, UserError
 from meta_demo.core.strings import shorten
-from meta_demo.data.episode import Example
+from meta_demo.data.episode import Example, check_spelling
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
 
 
@@ -26,6 +26,8 @@ class Source:
     classes: Mapping[str, Sequence[Content]]
     dropped: int = 0
     program: str = ""
+    notes: tuple[Note, ...] = ()  # what a person should know of how it was read
+    held_out: int = 0  # classes of it that validation has, so that they are not here
 
     @cached_property
     def sha256(self) -> str:
@@ -60,17 +62,33 @@ class Source:
         return replace(self, classes={label: self.classes[label] for label in labels})
 
 
-def make_source(name: str, rows: Iterable[Example]) -> Source:
-    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes."""
+def make_source(name: str, rows: Iterable[Example], notes: Sequence[Note] = ()) -> Source:
+    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes: notes count them.
+
+    Raises UserError where names of classes differ only in capitals, and where nothing would be left of a class.
+    """
     classes: dict[str, dict[Hashable, Content]] = {}  # label -> identity -> content
     count = 0
     for row in rows:
         count += 1
         classes.setdefault(row.label or "", {}).setdefault(identity(row.content), row.content)
-    places: dict[Hashable, int] = {}
-    for texts in classes.values():
+    check_spelling(list(classes))
+    places: dict[Hashable, list[str]] = {}
+    for label, texts in classes.items():
         for key in texts:
-            places[key] = places.get(key, 0) + 1
-    clear = {label: tuple(t for key, t in texts.items() if places[key] == 1) for label, texts in classes.items()}
-    kept = {label: texts for label, texts in clear.items() if texts}
-    return Source(name, kept, count - sum(map(len, kept.values())))
+            places.setdefault(key, []).append(label)
+    kept = {label: tuple(t for key, t in texts.items() if len(places[key]) == 1) for label, texts in classes.items()}
+    for label, left in kept.items():
+        if not left:
+            key, text = next(iter(classes[label].items()))
+            other = next(other for other in places[key] if other != label)
+            values = {"label": shorten(label), "text": shorten(text), "other": shorten(other)}
+            raise UserError("class_vanishes", source=name, **values)
+    different = sum(map(len, classes.values()))
+    found = Notes(notes)
+    if count > different:
+        found.say("rows_repeated_of", source=name, count=count - different)
+    if doubled := [key for key, labels in places.items() if len(labels) > 1]:
+        text = next(texts[doubled[0]] for texts in classes.values() if doubled[0] in texts)
+        found.say("rows_two_classes", source=name, count=len(doubled), text=shorten(text))
+    return Source(name, kept, count - sum(map(len, kept.values())), notes=tuple(found))

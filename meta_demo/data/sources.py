@@ -15,9 +15,10 @@ import numpy as np
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean, clean_name, shorten
 from meta_demo.data.episode import Episode, Example
-from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_rows, read_unlabelled
+from meta_demo.data.reading.columns import Columns
+from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
 from meta_demo.data.source import Source, make_source
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
@@ -39,7 +40,7 @@ def built_in(modality: str) -> list[str]:
     return {Text.name: pack_names(), Pictures.name: [GLYPHS]}.get(modality, [])
 
 
-def load_source(spec: str) -> Source:
+def load_source(spec: str, columns: Columns | None = None) -> Source:
     """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, a table, a folder or zip
     of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
@@ -60,7 +61,12 @@ def load_source(spec: str) -> Source:
         return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    return make_source(name, read_rows(path, LIMITS, beside(path.parent)))
+    return make_source(name, *read_source(path, LIMITS, beside(path.parent), columns))
+
+
+def _is_named(spec: str) -> bool:
+    """Whether a source has a name of its own instead of a file."""
+    return spec in pack_names() or spec.startswith((BUILTIN, HUB, FONTS))
 
 
 def load_unlabelled(specs: Sequence[str]) -> list[Content]:
@@ -99,14 +105,19 @@ def load_split(spec: str) -> list[str]:
         raise UserError("split_key", file=path.name, key=key, keys=shorten(", ".join(map(str, keys))))
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise UserError("split_list", file=path.name, key=key)
-    return [clean(label) for label in dict.fromkeys(labels)]
+    return list(dict.fromkeys(map(clean_name, labels)))
 
 
-def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Source]:
-    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all."""
+def load_sources(specs: Sequence[str], splits: Sequence[str] = (), columns: Columns | None = None) -> list[Source]:
+    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all.
+
+    Those that are files have `columns`, which raises UserError where none is.
+    """
+    if columns and all(_is_named(spec) for spec in specs):
+        raise UserError("columns_no_table", file=", ".join(specs))
     if len(splits) > len(specs):
         raise UserError("split_many", splits=len(splits), sources=len(specs))
-    sources = [load_source(spec) for spec in specs]
+    sources = [load_source(spec, columns) for spec in specs]
     for i, split in enumerate(splits):
         sources[i] = sources[i].only(load_split(split), split)
     return sources
@@ -122,7 +133,7 @@ def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[S
         if len(labels) < count + 2:
             raise UserError("hold_out", source=source.name, count=len(labels))
         valid.append(source.only(sorted(order[:count]), "valid"))
-        train.append(source.only(sorted(order[count:]), "train"))
+        train.append(replace(source.only(sorted(order[count:]), "train"), held_out=count))
     return train, valid
 
 
@@ -195,7 +206,7 @@ def _hub(dataset: str) -> Iterator[Example]:
     cells = next(found for found in able if found is not None)
     for said, value in zip(bounded(cells, LIMITS), rows[label], strict=True):
         if said != BLANK and value is not None and value != -1:
-            yield Example(said, clean(names[value] if names else str(value)))
+            yield Example(said, clean_name(names[value] if names else str(value)))
 
 
 def _columns(dataset: str, rows: Any) -> tuple[str, str]:

@@ -35,6 +35,7 @@ from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.base import Content, digest, identity
 from meta_demo.serving.models import Models
+from meta_demo.serving.notes import input_notes
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 
@@ -108,11 +109,10 @@ class Service:
         return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
-        """What a visitor should know before the figures: inputs that were cut."""
-        backbone = self.backbone(request.model)
-        episode = request.episode
+        """What a visitor should know before the figures: how the task was read, and what of its inputs the model does not read."""
+        backbone, episode = self.backbone(request.model), request.episode
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
-        return [note for content in contents if (note := truncation(backbone, content))] + _about_unlabelled(request)
+        return [*episode.notes, *input_notes(backbone, contents), *_about_unlabelled(request)]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -268,15 +268,6 @@ def _timed_support(job: _Job) -> tuple[Examples, float]:
     started = time.perf_counter()
     support = job.support()
     return support, time.perf_counter() - started
-
-
-def truncation(backbone: Backbone, content: Content) -> Note | None:
-    """A note when `content` has more tokens than the model reads."""
-    encoded = backbone.encode(content)
-    if not encoded.dropped:
-        return None
-    values = (("text", str(content)[:40]), ("kept", encoded.length), ("tokens", encoded.length + encoded.dropped))
-    return Note("truncated", values)
 
 
 def _adapt(job: _Job, support: Examples) -> Iterator[tuple[State, float, UserError | None]]:

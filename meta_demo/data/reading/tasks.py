@@ -117,7 +117,9 @@ def _first_problem(error: ValidationError) -> UserError:
 
 def _unknown_key(key: str, where: str) -> UserError:
     """A key that no task has, with the one that was probably meant."""
-    known = ["support", "query", "unlabelled"] if key == where else [*(kind.key for kind in MODALITIES.values()), "label"]
+    known = (
+        ["support", "query", "unlabelled"] if key == where else [*(kind.key for kind in MODALITIES.values()), "label"]
+    )
     if meant := nearest(key, known):
         return UserError("task_key_near", where=shorten(where), meant=meant)
     return UserError("task_key", where=shorten(where), known=", ".join(known))
