@@ -39,7 +39,7 @@ def check_json(file: Path | None) -> None:
 
 
 def check_algorithms(command: Any, names: Sequence[str]) -> None:
-    """Raises UserError for an algorithm that there is not, for a knob out of its range, and for knobs of algorithms that are not asked for."""
+    """Raises UserError for an algorithm that there is not, a knob out of its range, and a knob of an algorithm that is not asked for."""
     for name in names:
         get_algorithm(name).Config.from_dict(changed_knobs(command, name))
     for name in sorted(REGISTRY.keys() - {*names}):

@@ -117,6 +117,8 @@ class Evaluate:
         names = split_names(self.algorithms)
         check_algorithms(self, names)
         check_starts(split_names(self.checkpoint))
+        if self.steps:
+            whole_numbers("--steps", self.steps, 0)
         if self.steps and names and not any(get_algorithm(name).steps_knob for name in names):
             raise UserError("flag_needs", flag="--steps", needs="--algorithms maml")
         given = self.format == "omniglot-runs" or is_episodes(self.source)

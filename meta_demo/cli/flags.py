@@ -27,8 +27,8 @@ Names = Annotated[str, arg(help=text("cli.adapt.algorithms"))]
 Seed = Annotated[int, arg(help=Plan.knob("seed").explained("en"))]
 
 STANDARD_OUTPUT = "-"
-# Where results go that are to be on the standard output: beside them nothing else is written there.
-RESULTS: ContextVar[Callable[[str], object]] = ContextVar("RESULTS", default=lambda said: sys.stdout.write(said))
+# What writes results to the standard output, where beside them nothing else is to be.
+RESULTS: ContextVar[Callable[[str], object]] = ContextVar("RESULTS")
 
 C = TypeVar("C", bound=Config)
 
@@ -128,7 +128,7 @@ def write_json(file: Path | None, content: dict[str, Any]) -> None:
     said = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     try:
         if str(file) == STANDARD_OUTPUT:
-            RESULTS.get()(said)
+            RESULTS.get(sys.stdout.write)(said)
         else:
             file.write_text(said, encoding="utf-8")
     except OSError as error:

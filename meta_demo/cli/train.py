@@ -156,7 +156,7 @@ class Train:
             task=task,
             start=self.start,
             from_scratch=self.from_scratch,
-            unlabelled=load_unlabelled(self.unlabelled),
+            unlabelled=load_unlabelled(self.unlabelled, columns_of(self)),
         )
         return prepare(recipe, backbone, self.output, about=_about(), group=processes)
 

@@ -69,7 +69,7 @@ def _is_named(spec: str) -> bool:
     return spec in pack_names() or spec.startswith((BUILTIN, HUB, FONTS))
 
 
-def load_unlabelled(specs: Sequence[str]) -> list[Content]:
+def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> list[Content]:
     """The examples of tables and text files, with or without labels, and of whatever else `load_source` knows; no label is looked at.
 
     Raises UserError when one of `specs` cannot be had or read.
@@ -78,7 +78,7 @@ def load_unlabelled(specs: Sequence[str]) -> list[Content]:
     for spec in specs:
         path = Path(spec)
         if path.suffix.lower() in UNLABELLED:
-            found += read_unlabelled(path, LIMITS, beside(path.parent))
+            found += read_unlabelled(path, LIMITS, beside(path.parent), columns)
         else:
             found += [content for contents in load_source(spec).classes.values() for content in contents]
     return found

@@ -18,9 +18,10 @@ DATA = {"sources": "--source", "validated_on": "--valid"}
 def refuse_other(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises UserError where `now` is not the run `before` that `folder` holds."""
     for flag, old, new in _values(before, now):
+        if old != new and flag == "--steps":
+            raise UserError("resume_steps", folder=folder, before=old, now=new)
         if old != new:
-            name = "resume_steps" if flag == "--steps" else "resume_differs"
-            raise UserError(name, folder=folder, flag=flag, before=old, now=new)
+            raise UserError("resume_differs", folder=folder, flag=flag, before=old, now=new)
     for part, flag in DATA.items():
         old_data, new_data = (run.get(part, []) for run in (before, now))
         if _contents(old_data) != _contents(new_data):

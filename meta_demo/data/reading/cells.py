@@ -62,8 +62,9 @@ def cell_text(value: Any, file: str, row: int) -> str:
     A number that is whole is written without a point, and one that is none, NaN, says nothing. Raises UserError.
     """
     if isinstance(value, Fault):
-        name = "cell_uncalculated" if value == UNCALCULATED else "cell_error"
-        raise UserError(name, file=file, row=row, said=value)
+        if value == UNCALCULATED:
+            raise UserError("cell_uncalculated", file=file, row=row)
+        raise UserError("cell_error", file=file, row=row, said=value)
     if isinstance(value, (dict, list)):
         raise UserError("cell_not_text", file=file, row=row)
     if isinstance(value, float) and not isinstance(value, bool):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -108,18 +107,20 @@ def choose(
     """
     names = [_plain(name) for name in table.header]
     inputs = _said(table, said.text) or _exact_inputs(table, names)
-    label = None if labelled is False else _place(table, names, said.label or LABEL, said.label != "")
+    label = None if labelled is False else _place(table, names, said.label or LABEL, bool(said.label and labelled))
     if inputs and (label is not None or labelled is False):
         return Chosen(inputs, label)
     _check_header(table)
+    if labelled is False:  # nobody would be told of a guess
+        raise _no_column(next(iter(MODALITIES.values())).key, table)
     guess = _Guess(table, names, is_file)
     found = inputs or guess.inputs(taken=label)
-    place = label if label is not None or labelled is False else guess.label(taken={*found.values()})
+    place = label if label is not None else guess.label(taken={*found.values()}, named=labelled is None)
     if not found and place is not None:
         found = guess.text_beside(place)
-    if not found and labelled is not False:
+    if not found and place is None and labelled:
         found, place = guess.both()
-    if not found or (place is None and labelled is True):
+    if not found or (place is None and labelled):
         raise _no_column(LABEL if inputs else next(iter(MODALITIES.values())).key, table)
     _say(table, notes, found if not inputs else {}, place if label is None else None, {*found.values(), place})
     return Chosen(found, place)
@@ -193,12 +194,12 @@ class _Guess:
                     return {kind.key: place}
         return {}
 
-    def label(self, taken: set[int]) -> int | None:
-        """The column of labels by its name, or the only other one whose cells are as few as classes."""
+    def label(self, taken: set[int], named: bool) -> int | None:
+        """The column of labels by its name, or unless it must be `named`, the only other one whose cells are as few as classes."""
         for place in self.candidates(self.table, LABELS):
             if place not in taken and len({*self.table.cells(place)}) > 1:
                 return place
-        few = [i for i in range(len(self.names)) if i not in taken and self._few(i)]
+        few = [] if named else [i for i in range(len(self.names)) if i not in taken and self._few(i)]
         return few[0] if taken and len(few) == 1 else None
 
     def text_beside(self, label: int) -> dict[str, int]:
@@ -229,9 +230,14 @@ class _Guess:
 
 def _check_header(table: Table) -> None:
     """Refuse a table whose first row is an example: a sentence, or a cell that stands in its column again."""
+    known = {_plain(name) for kind in MODALITIES.values() for name in (kind.key, *kind.columns)} | {
+        *map(_plain, LABELS)
+    }
+    named = any(_plain(name) in known for name in table.header)
     for place, name in enumerate(table.header):
         said = clean(str(name))
-        if said and (len(said) > LONG or len(said.split()) > 4 or Counter(table.cells(place))[said] > 1):
+        sentence = not named and (len(said) > LONG or len(said.split()) > 4)
+        if said and (sentence or said in table.cells(place)):
             shown = shorten(", ".join(clean(str(name)) for name in table.header), 100)
             raise UserError("no_header", file=table.file, row=table.first, said=shown)
 

@@ -208,14 +208,20 @@ def _headed(grid: Grid, file: str, limits: Limits, notes: Notes, even: bool) -> 
     if place:
         title = shorten(" ".join(str(cell) for _, cells in top[:place] for cell in cells if cell is not None))
         notes.say("title_rows", file=file, row=first, title=title)
-    rows = []
+    rows: list[tuple[int, Sequence[Any]]] = []
+    again = 0
     for number, cells in chain(top[place + 1 :], shown):
+        if list(cells) == list(header):  # of tables put one below the other
+            again += 1
+            continue
         extra = any(cell is not None and cell != "" for cell in cells[len(header) :])
         if even and (len(cells) < len(header) or extra):
             raise UserError("ragged_row", file=file, row=number, count=len(cells), expected=len(header))
         rows.append((number, [*cells, *[None] * (len(header) - len(cells))][: len(header)]))
         if len(rows) > limits.rows:
             raise UserError("too_many_rows", file=file, limit=limits.rows)
+    if again:
+        notes.say("header_again", file=file, count=again)
     return Table(file, ["" if name is None else str(name) for name in header], rows, first)
 
 
