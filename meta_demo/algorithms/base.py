@@ -16,6 +16,7 @@ from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
+from meta_demo.core.objective import Objective
 from meta_demo.modalities.base import Content
 from meta_demo.words import Words
 
@@ -27,10 +28,12 @@ class State:
     """What adaptation has made of the support set so far: fast weights, prototypes or memory, by name.
 
     `outputs` [S, O] of the support set are set where the algorithm computed them on its way, so that nobody computes them again.
+    `objective` says what its labels are, for a method whose answers depend on that.
     """
 
     tensors: dict[str, Tensor]
     outputs: Tensor | None = None
+    objective: Objective | None = None
 
 
 class Algorithm(nn.Module, ABC):
@@ -124,6 +127,20 @@ class Algorithm(nn.Module, ABC):
     @abstractmethod
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
+
+    def left_out(self, state: State) -> Tensor | None:  # noqa: ARG002
+        """Outputs [S, O] of the support set, each made without its own example; None where that costs more than an answer."""
+        return None
+
+    def spread(self, start: State, objective: Objective, y: Tensor) -> Tensor | None:
+        """What makes the intervals of an adaptation's answers, after whatever step; None where they have none. `start` is state 0.
+
+        From what each example is answered without itself, where that is cheap, and otherwise from the start's answers, as those of
+        later steps were made to fit the targets y [S, O].
+        """
+        left_out = self.left_out(start)
+        out = start.outputs if left_out is None else left_out
+        return None if out is None else objective.spread(out, y, left_out=left_out is not None)
 
     def predict(self, state: State, x: Features) -> Tensor:
         """Outputs [B, O] for features."""

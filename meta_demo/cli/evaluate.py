@@ -1,4 +1,4 @@
-"""`evaluate`: accuracy over many tasks, with its interval, and differences on the same tasks."""
+"""`evaluate`: accuracy, or squared error, over many tasks, with its interval, and differences on the same tasks."""
 
 from __future__ import annotations
 
@@ -31,16 +31,23 @@ from meta_demo.cli.flags import (
     changed_knobs,
     check_number,
     check_seed,
+    chosen,
     quiet,
     split_names,
     whole_numbers,
     write_json,
 )
 from meta_demo.core.errors import UserError
+from meta_demo.core.objective import OBJECTIVES, Objective
 from meta_demo.data.sources import is_episodes
 from meta_demo.words import text
 
-DRAWN = {"n_way": "5", "k_shot": "1", "n_query": 5, "episodes": 600}  # the sizes of tasks, where they are drawn
+DRAWN: dict[str, Any] = {
+    "n_way": "5",
+    "k_shot": "1",
+    "n_query": 5,
+    "episodes": 600,
+}  # the sizes of tasks, where they are drawn
 
 
 def _drawn(name: str, key: str) -> Any:
@@ -53,7 +60,7 @@ class Evaluate:
     source: Positional[Annotated[str, arg(help=text("cli.evaluate.source"))]]
     classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.classes"))] = field(default_factory=list)
     model: Model = None
-    algorithms: Names = "maml,protonet,finetune"
+    algorithms: Names = None
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
     n_way: Annotated[str | None, _drawn("n_way", "cli.evaluate.n_way")] = None
     k_shot: Annotated[str | None, _drawn("k_shot", "cli.evaluate.k_shot")] = None
@@ -79,11 +86,14 @@ class Evaluate:
         results: list[dict[str, Any]] = []
         notes: list[str] = []
         backbone = None
+        objective: type[Objective] | None = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
         for where, drawn, contents, read in self._tasks(given):
             episodes = [with_names(episode) for episode in drawn] if self.names else drawn
+            objective = _objective(episodes)
             self.model = self.model or DEFAULT[episodes[0].modality]
-            contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
+            named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
+            contestants = [(name, self._start(name, spec, contents)) for name, spec in named]
             if backbone is None:
                 backbone = self._backbone(processes)
                 notes = tell([*read, *input_notes(backbone, contents)]) if processes.is_main else []
@@ -95,9 +105,10 @@ class Evaluate:
                 rows = [{**row, "error": 1 - row["accuracy"]} for row in rows]
             results += rows
             if processes.is_main:
-                _print(rows, where, len(episodes))
-        if processes.is_main:
+                _print(rows, where, len(episodes), objective)
+        if processes.is_main and objective:
             content = {
+                "objective": objective.name,
                 "notes": notes,
                 "model": self.model,
                 "source": self.source,
@@ -105,7 +116,7 @@ class Evaluate:
                 "names": self.names,
                 "seed": self.seed,
                 "results": results,
-                "pairs": _pairs(results),
+                "pairs": _pairs(results, objective),
             }
             write_json(self.json, content)
         return 0
@@ -114,8 +125,9 @@ class Evaluate:
         """Whether the tasks are given, and what is asked for possible; raises UserError before anything is read."""
         check_seed(self.seed)
         check_json(self.json)
-        names = split_names(self.algorithms)
-        check_algorithms(self, names)
+        names = split_names(self.algorithms or "")
+        if names:
+            check_algorithms(self, names)
         check_starts(split_names(self.checkpoint))
         if self.steps:
             whole_numbers("--steps", self.steps, 0)
@@ -126,18 +138,11 @@ class Evaluate:
         if given and useless:
             flags = ", ".join("--" + name.replace("_", "-") for name in useless)
             raise UserError("flags_given", source=self.source, flags=flags)
-        for name, default in DRAWN.items():
-            if getattr(self, name) is None:
-                setattr(self, name, default)
-        check_number("--episodes", self.episodes or 0, 2)
-        check_number("--n-query", self.n_query or 0, 1)
+        self.episodes = DRAWN["episodes"] if self.episodes is None else self.episodes
+        self.n_query = DRAWN["n_query"] if self.n_query is None else self.n_query
+        check_number("--episodes", self.episodes, 2)
+        check_number("--n-query", self.n_query, 1)
         return given
-
-    def _contestants(self) -> list[tuple[str, str]]:
-        names = split_names(self.algorithms)
-        if not names:
-            raise UserError("algorithm_none")
-        return list(product(names, split_names(self.checkpoint)))
 
     def _tasks(self, given: bool) -> Any:
         """(what they are, the episodes, everything they are drawn from, notes of how it was read) for every size asked for."""
@@ -151,15 +156,19 @@ class Evaluate:
             return
         sources = load_sources([self.source], self.classes, columns_of(self))
         contents = [content for source in sources for those in source.classes.values() for content in those]
-        ways, shots = (
-            whole_numbers(flag, str(said)) for flag, said in (("--n-way", self.n_way), ("--k-shot", self.k_shot))
-        )
-        n_query, count = self.n_query or 0, self.episodes or 0
+        notes = [note for source in sources for note in source.notes]
+        pooled, n_query = sources[0].objective.pooled, self.n_query or 0
+        if pooled and self.n_way is not None:
+            raise UserError("flag_needs", flag="--n-way", needs=OBJECTIVES["classes"].title)
+        ways = [None] if pooled else whole_numbers("--n-way", self.n_way or str(DRAWN["n_way"]))
+        shots = whole_numbers("--k-shot", self.k_shot or (POOLED_SHOTS if pooled else str(DRAWN["k_shot"])))
         for n_way, k_shot in product(ways, shots):
-            check_number("--n-way", n_way, 2)
-            sampler = Sampler(sources, Fixed(n_way, k_shot, n_query), self.seed, TEST, within=float(self.within))
+            if n_way is not None:
+                check_number("--n-way", n_way, 2)
+            shape = Fixed(n_way or 1, k_shot, n_query)
+            sampler = Sampler(sources, shape, self.seed, TEST, within=float(self.within))
             where = {"n_way": n_way, "k_shot": k_shot, "n_query": n_query}
-            yield where, [sampler.draw(i) for i in range(count)], contents, [n for s in sources for n in s.notes]
+            yield where, [sampler.draw(i) for i in range(self.episodes or 0)], contents, notes
 
     def _given(self) -> list[Any]:
         """The tasks of an episodes file or of Omniglot's runs."""
@@ -215,16 +224,28 @@ class Evaluate:
             return load_backbone(str(self.model), processes.device or choose_device(), Cache.as_set(LEARNING))
 
 
+def _objective(episodes: Sequence[Any]) -> type[Objective]:
+    """What a label of all `episodes` is; raises UserError where that differs."""
+    found = list(dict.fromkeys(type(episode.objective) for episode in episodes))
+    if len(found) > 1:
+        raise UserError("labels_differ", first=found[0].title, other=found[1].title)
+    return found[0]
+
+
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
-    """The ways, shots and queries that all classes of all `episodes` have; None where they differ."""
-    ways = {len(e.labels) for e in episodes}
-    shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
-    queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
-    sizes = {"n_way": ways, "k_shot": shots, "n_query": queries}
+    """The ways, shots and queries that all classes of all `episodes` have, or all tasks without classes; None where they differ."""
+    if not episodes[0].labels:
+        shots, queries = ({len(getattr(e, side)) for e in episodes} for side in ("support", "query"))
+        ways: set[int | None] = {None}
+    else:
+        ways = {len(e.labels) for e in episodes}
+        shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
+        queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
+    sizes: dict[str, set[Any]] = {"n_way": ways, "k_shot": shots, "n_query": queries}
     return {name: size.pop() if len(size) == 1 else None for name, size in sizes.items()}
 
 
-def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pairs(results: Sequence[dict[str, Any]], objective: type[Objective]) -> list[dict[str, Any]]:
     """Differences between contestants on the same episodes: each after its last inner step, and where both went on, step by step."""
     from meta_demo.learning.evaluate import paired
 
@@ -237,7 +258,9 @@ def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             and _size_of(a) == _size_of(b)
             and (a["step"] == b["step"] or at_end)
         ):
-            difference, ci95 = paired(a["accuracies"], b["accuracies"])
+            scores = zip(a[objective.per_task], b[objective.per_task], strict=True)
+            both = [pair for pair in scores if None not in pair]  # a task that diverged has no score
+            difference, ci95 = paired(*zip(*both, strict=True)) if both else (None, None)
             sides = {side: {key: row[key] for key in SIDE} for side, row in (("first", a), ("second", b))}
             size = {key: a[key] for key in ("n_way", "k_shot")}
             pairs.append({**sides, **size, "difference": difference, "ci95": ci95})
@@ -252,31 +275,26 @@ def _size_of(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[key] for key in ("n_way", "k_shot", "episodes"))
 
 
-def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) -> None:
-    title = (
-        text("cli.evaluate.title", **where, count=count)
-        if all(where.values())
-        else text("cli.evaluate.file", count=count)
-    )
-    columns = [name for name in CELLS if rows[0].keys() >= {name} and any(row[name] is not None for row in rows)]
+def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int, objective: type[Objective]) -> None:
+    title = "title" if all(where.values()) else "pooled" if where["k_shot"] and where["n_query"] else "file"
+    columns = [name for name in CELLS if any(row.get(name) is not None for row in rows)]
+    if not any(row.get("diverged") for row in rows):
+        columns = [name for name in columns if name != "diverged"]
     cells = [[text(f"cli.evaluate.column.{name}") for name in columns]]
     cells += [["" if row[name] is None else CELLS[name](row) for name in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    print(title)
+    print(text(f"cli.evaluate.{title}", **where, count=count))
     for line in cells:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for pair in _pairs(rows):
-        first, second = (_named(pair[side]) for side in ("first", "second"))
-        print(text("cli.evaluate.pair", first=first, second=second, **_in_points(pair)))
+    for pair in _pairs(rows, objective):
+        if pair["difference"] is not None:
+            first, second = (_named(pair[side]) for side in ("first", "second"))
+            print(text("cli.evaluate.pair", first=first, second=second, difference=objective.differs(pair)))
 
 
 def _named(side: dict[str, Any]) -> str:
     step = "" if side["step"] is None else text("cli.evaluate.step", step=side["step"])
     return f"{side['algorithm']} ({_start_of(side)}{step})"
-
-
-def _in_points(pair: dict[str, Any]) -> dict[str, float]:
-    return {key: pair[key] * 100 for key in ("difference", "ci95")}
 
 
 def _start_of(row: dict[str, Any]) -> str:
@@ -285,6 +303,7 @@ def _start_of(row: dict[str, Any]) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else row["checkpoint"]
 
 
+POOLED_SHOTS = "10"  # where a task's examples are all of one group
 SIDE = ("algorithm", "checkpoint", "step")
 CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is printed
     "algorithm": lambda row: row["algorithm"],
@@ -292,6 +311,10 @@ CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is pri
     "step": lambda row: f"{row['step']:>4}",
     "accuracy": lambda row: f"{row['accuracy']:.1%} ± {row['ci95']:.1%}",
     "error": lambda row: f"{row['error']:.1%}",
+    "mse": lambda row: f"{row['mse']:.4g} ± {row['ci95']:.2g}",
+    "r2": lambda row: f"{row['r2']:.3f} ± {row['r2_ci95']:.3f}",
+    "coverage": lambda row: f"{row['coverage']:.1%} ± {row['coverage_ci95']:.1%}",
+    "diverged": lambda row: f"{row['diverged']}",
     "calibration_error": lambda row: f"{row['calibration_error']:.3f}",
     "seconds_per_episode": lambda row: f"{row['seconds_per_episode']:.3f}",
 }

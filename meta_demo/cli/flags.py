@@ -15,15 +15,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from tyro.conf import arg
 
-from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
 from meta_demo.core.config import MAX_SEED, Config, Knob
 from meta_demo.core.errors import UserError
+from meta_demo.core.objective import Objective
 from meta_demo.learning.plan import Plan
 from meta_demo.words import text
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
 Model = Annotated[str | None, arg(metavar="NAME", help=text("cli.adapt.model"))]  # None: the bundled one
-Names = Annotated[str, arg(help=text("cli.adapt.algorithms"))]
+Names = Annotated[str | None, arg(metavar="NAMES", help=text("cli.adapt.algorithms"))]  # None: the objective's own
 Seed = Annotated[int, arg(help=Plan.knob("seed").explained("en"))]
 
 STANDARD_OUTPUT = "-"
@@ -83,6 +84,15 @@ def changed_knobs(command: Any, name: str) -> dict[str, Any]:
 def split_names(names: str) -> tuple[str, ...]:
     """`maml,reptile` as names, each once."""
     return tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+
+
+def chosen(names: str | None, objective: type[Objective]) -> tuple[str, ...]:
+    """The algorithms that a flag names, or those of the objective; raises UserError where one cannot learn such labels."""
+    found = objective.algorithms if names is None else split_names(names)
+    if not found:
+        raise UserError("algorithm_none")
+    check_able([get_algorithm(name) for name in found], objective)
+    return found
 
 
 def whole_numbers(flag: str, value: str, least: int = 1) -> list[int]:

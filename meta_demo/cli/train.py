@@ -65,7 +65,7 @@ class Train:
         notes = tell(self._notes(run)) if processes.is_main else []
         track = _tracker(self.output.name, run.record) if self.track and processes.is_main else None
         history = []
-        for progress in _with_bar(run.train(resume=self.resume), plan.steps, shown=processes.is_main):
+        for progress in _with_bar(run, self.resume, shown=processes.is_main):
             history.append(progress)
             if track:
                 values = {"loss": progress.loss, "valid": progress.valid and progress.valid[0]}
@@ -88,7 +88,8 @@ class Train:
                     "valid": valid_rows,
                 },
             )
-            print(text("cli.train.done", folder=self.output, **figures, episodes=plan.valid_episodes))
+            told = {**figures, "best": run.objective.told(last.best), "measure": run.objective.figure_title}
+            print(text("cli.train.done", folder=self.output, **told, episodes=plan.valid_episodes))
         return 0
 
     def _checked(self) -> tuple[TaskPlan, Plan]:
@@ -189,15 +190,16 @@ def _about() -> dict[str, Any]:
     return {"command": command, "commit": commit, "date": datetime.now(UTC).date().isoformat()}
 
 
-def _with_bar(run: Any, steps: int, *, shown: bool) -> Any:
+def _with_bar(run: Any, resume: bool, *, shown: bool) -> Any:
     """The run, with a bar on stderr: rate, remaining time, loss and the best validation so far."""
     from tqdm import tqdm
 
-    with tqdm(total=steps, disable=not shown, unit="step", dynamic_ncols=True) as bar:
-        for progress in run:
+    with tqdm(total=run.plan.steps, disable=not shown, unit="step", dynamic_ncols=True) as bar:
+        for progress in run.train(resume=resume):
             bar.update(progress.step - bar.n)
             loss = "" if progress.loss is None else f"loss {progress.loss:.3f}, "
-            bar.set_postfix_str(f"{loss}best {progress.best:.1%} at step {progress.best_step}")
+            best = f"{run.objective.figure} {run.objective.told(progress.best)}"
+            bar.set_postfix_str(f"{loss}best {best} at step {progress.best_step}")
             yield progress
 
 

@@ -1,23 +1,28 @@
-"""What tasks are drawn from: classes with their examples. Where a source comes from is `sources.py`'s business."""
+"""What tasks are drawn from: groups of examples, such as classes. Where a source comes from is `sources.py`'s business."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from meta_demo.core.errors import Note, Notes, UserError
+from meta_demo.core.objective import Objective, objective_among
 from meta_demo.core.strings import shorten
-from meta_demo.data.episode import Example, check_spelling
+from meta_demo.data.episode import Example
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
+from meta_demo.objectives.classes import check_spelling
 
 
 @dataclass(frozen=True)
 class Source:
     """Classes with their examples, none twice; `dropped` counts those left out because another is the same.
 
+    Where examples have labels of their own, such as numbers, a class is a group of examples whose labels mean the same, and `values`
+    has them in the order of the examples: the tasks of such a source are drawn from one group each.
     The part of a label before its last `/` is its group: a pack, an alphabet. `program` is what draws the pictures of a source
     that need not be kept; it says all there is to know of them.
     """
@@ -26,6 +31,7 @@ class Source:
     classes: Mapping[str, Sequence[Content]]
     dropped: int = 0
     program: str = ""
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()  # what a person should know of how it was read
     held_out: int = 0  # classes of it that validation has, so that they are not here
 
@@ -34,8 +40,21 @@ class Source:
         """Identity of the content, whatever the file is called."""
         if self.program:
             return hashlib.sha256(self.program.encode()).hexdigest()
-        said = {label: [modality_of(c).spelled(c) for c in contents] for label, contents in self.classes.items()}
+        said: dict[str, list[Any]] = {}
+        for label, contents in self.classes.items():
+            said[label] = [modality_of(c).spelled(c) for c in contents]
+            if self.values:
+                said[label] = list(zip(said[label], self.values[label], strict=True))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def objective(self) -> type[Objective]:
+        """What a label of its tasks is."""
+        return objective_among([self.label(name, 0) for name in self.classes][:1])
+
+    def label(self, name: str, place: int) -> Any:
+        """The label of an example of the class `name`."""
+        return self.values[name][place] if self.values else name
 
     @property
     def modality(self) -> str:
@@ -59,36 +78,55 @@ class Source:
         for label in labels:
             if label not in self.classes:
                 raise UserError("split_label", split=split, label=shorten(label), source=self.name)
-        return replace(self, classes={label: self.classes[label] for label in labels})
+        values = {label: self.values[label] for label in labels if self.values}
+        return replace(self, classes={label: self.classes[label] for label in labels}, values=values)
+
+    def rows(self, places: Mapping[str, Sequence[int]]) -> Source:
+        """Of each class, the examples at some `places`."""
+        classes = {name: [self.classes[name][i] for i in some] for name, some in places.items()}
+        return replace(
+            self,
+            classes=classes,
+            values={n: [self.values[n][i] for i in some] for n, some in places.items() if self.values},
+        )
 
 
 def make_source(name: str, rows: Iterable[Example], notes: Sequence[Note] = ()) -> Source:
-    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes: notes count them.
+    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes or values: notes
+    count them.
 
-    Raises UserError where names of classes differ only in capitals, and where nothing would be left of a class.
+    Rows whose labels make a group by themselves, such as numbers, are one, called like the source. Raises UserError where names of
+    classes differ only in capitals, and where nothing would be left of a class.
     """
-    classes: dict[str, dict[Hashable, Content]] = {}  # label -> identity -> content
-    count = 0
+    groups: dict[str, dict[Hashable, Example]] = {}  # label -> identity -> example
+    places: dict[Hashable, dict[Any, None]] = {}  # identity -> the labels under which it stands
+    rows = list(rows)
+    pooled = objective_among([row.label for row in rows]).pooled
     for row in rows:
-        count += 1
-        classes.setdefault(row.label or "", {}).setdefault(identity(row.content), row.content)
-    check_spelling(list(classes))
-    places: dict[Hashable, list[str]] = {}
-    for label, texts in classes.items():
-        for key in texts:
-            places.setdefault(key, []).append(label)
-    kept = {label: tuple(t for key, t in texts.items() if len(places[key]) == 1) for label, texts in classes.items()}
+        key = identity(row.content)
+        groups.setdefault(name if pooled else row.label or "", {}).setdefault(key, row)
+        places.setdefault(key, {})[row.label] = None
+    if not pooled:
+        check_spelling(list(groups))
+    kept = {label: [row for key, row in some.items() if len(places[key]) == 1] for label, some in groups.items()}
     for label, left in kept.items():
         if not left:
-            key, text = next(iter(classes[label].items()))
-            other = next(other for other in places[key] if other != label)
-            values = {"label": shorten(label), "text": shorten(text), "other": shorten(other)}
+            key, row = next(iter(groups[label].items()))
+            other = next(other for other in places[key] if other != row.label or pooled)
+            values = {"label": shorten(label), "text": shorten(row.content), "other": shorten(other)}
             raise UserError("class_vanishes", source=name, **values)
-    different = sum(map(len, classes.values()))
-    found = Notes(notes)
-    if count > different:
-        found.say("rows_repeated_of", source=name, count=count - different)
-    if doubled := [key for key, labels in places.items() if len(labels) > 1]:
-        text = next(texts[doubled[0]] for texts in classes.values() if doubled[0] in texts)
-        found.say("rows_two_classes", source=name, count=len(doubled), text=shorten(text))
-    return Source(name, kept, count - sum(map(len, kept.values())), notes=tuple(found))
+    classes = {label: tuple(row.content for row in some) for label, some in kept.items()}
+    numbers = {label: tuple(row.label for row in some) for label, some in kept.items() if pooled}
+    dropped = len(rows) - sum(map(len, classes.values()))
+    return Source(name, classes, dropped, values=numbers, notes=(*notes, *_left_out(name, rows, places)))
+
+
+def _left_out(name: str, rows: Sequence[Example], places: Mapping[Hashable, Mapping[Any, None]]) -> Notes:
+    """How many rows repeat another one, and how many inputs stand under several of the labels in `places`."""
+    notes = Notes()
+    if repeats := len(rows) - sum(map(len, places.values())):
+        notes.say("rows_repeated_of", source=name, count=repeats)
+    if doubled := {key for key, labels in places.items() if len(labels) > 1}:
+        text = next(shorten(row.content) for row in rows if identity(row.content) in doubled)
+        notes.say("rows_two_classes", source=name, count=len(doubled), text=text)
+    return notes

@@ -27,6 +27,7 @@ from meta_demo.modalities.text.modality import Text
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
+HELD_ROWS = 20  # examples of a group that are held out where a fifth of it would be fewer
 LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
 
 
@@ -124,17 +125,35 @@ def load_sources(specs: Sequence[str], splits: Sequence[str] = (), columns: Colu
 
 
 def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
-    """A fifth of each source's classes, at least two, for validation, and the rest; raises UserError where too few are left."""
+    """A fifth of each source's classes, at least two, for validation, and the rest; raises UserError where too few are left.
+
+    Where examples have values of their own and there are too few groups of them, some of each group's examples.
+    """
     train, valid = [], []
     for source in sources:
         labels = sorted(source.classes)
-        order = [labels[i] for i in np.random.default_rng(seed).permutation(len(labels))]
         count = max(2, len(labels) // 5)
-        if len(labels) < count + 2:
+        if len(labels) >= count + 2:
+            order = [labels[i] for i in np.random.default_rng(seed).permutation(len(labels))]
+            held, kept = source.only(sorted(order[:count]), "valid"), source.only(sorted(order[count:]), "train")
+        elif source.values:
+            held, kept = _hold_out_rows(source, seed)
+        else:
             raise UserError("hold_out", source=source.name, count=len(labels))
-        valid.append(source.only(sorted(order[:count]), "valid"))
-        train.append(replace(source.only(sorted(order[count:]), "train"), held_out=count))
+        valid.append(held)
+        train.append(replace(kept, held_out=len(held.classes) if len(labels) > len(kept.classes) else 0))
     return train, valid
+
+
+def _hold_out_rows(source: Source, seed: int) -> tuple[Source, Source]:
+    """A fifth of each group's examples, of small groups up to half, and the rest."""
+    rng = np.random.default_rng(seed)
+    held, kept = {}, {}
+    for name in sorted(source.classes):
+        order = rng.permutation(len(source.classes[name])).tolist()
+        count = max(len(order) // 5, min(len(order) // 2, HELD_ROWS))
+        held[name], kept[name] = sorted(order[:count]), sorted(order[count:])
+    return source.rows(held), source.rows(kept)
 
 
 def check_apart(train: Sequence[Source], held_out: Sequence[Source]) -> None:

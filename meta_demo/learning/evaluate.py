@@ -1,4 +1,4 @@
-"""Accuracy of an algorithm over many tasks, with its interval; differences between algorithms as pairs on the same tasks.
+"""The figures of an algorithm over many tasks, with their intervals; differences between algorithms as pairs on the same tasks.
 
 Here: from episodes to scores, and from scores to figures. Not here: drawing episodes (`data/sampler.py`), printing.
 """
@@ -76,7 +76,8 @@ def _measured(algorithm: Algorithm, episode: Episode, steps: Sequence[int], amon
     states = list(algorithm.adapt(task.support, unlabelled=task.unlabelled))
     wanted = [step for step in steps if step < len(states)] or [len(states) - 1]
     outputs = [algorithm.predict(states[step], task.query.x) for step in wanted]
-    grades = [objective.grades(out, task.query.y) for out in outputs]
+    spread = algorithm.spread(states[0], objective, task.support.y)
+    grades = [objective.grades(out, task.query.y, spread) for out in outputs]
     seconds = time.perf_counter() - started
     return [
         Measured(step, type(objective), rows, objective.task_score(rows), seconds)
@@ -95,5 +96,5 @@ def summary(measured: Sequence[Measured]) -> dict[str, Any]:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
-    """Mean difference of two algorithms' accuracies on the same episodes, first minus second, and half its 95 % interval."""
+    """Mean difference of two algorithms' scores on the same episodes, first minus second, and half its 95 % interval."""
     return mean_interval([a - b for a, b in zip(first, second, strict=True)])

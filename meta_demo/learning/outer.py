@@ -46,7 +46,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Progress:
-    """The run after `step` outer steps. `valid` is (accuracy, ci95) where this step was validated."""
+    """The run after `step` outer steps. `valid` is (score, ci95) where this step was validated."""
 
     step: int
     steps: int
@@ -197,7 +197,7 @@ class Run:
         """First the state of the run with everything in it, then the checkpoint: whatever is cut off, one of them is whole."""
         if not self.group.is_main:
             return
-        rows = [{"step": v.step, self.objective.measure: v.score, "ci95": v.ci95} for v in self.validations]
+        rows = [{"step": v.step, self.objective.figure: v.score, "ci95": v.ci95} for v in self.validations]
         facts = {"step": self.step, "seconds": self.seconds, "losses": self.losses, "validations": rows}
         facts["best_step"] = self.best.step if self.best else None
         now = {name: w.detach() for name, w in self.algorithm.state_dict().items()}

@@ -6,6 +6,7 @@ are shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,6 @@ import gradio as gr
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import VIEWS
-from meta_demo.serving.requests import DEFAULT_ALGORITHMS
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query
 from meta_demo.ui.charts import chart
@@ -112,7 +112,7 @@ def lay_out() -> Page:
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := next(iter(sides.values()))), load_sample(side.first_sample)
-    switch = Switch().turned(first.model, DEFAULT_ALGORITHMS, ())
+    switch = Switch().turned(first.model, sample.objective.algorithms, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
@@ -127,7 +127,7 @@ def lay_out() -> Page:
                     cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
                     side.cards = side.own(class_cards(side, cards, visible=visible(side is first)))
             with gr.Column(elem_classes="sheet", min_width=300):
-                adapt = _adapt(first, switch)
+                adapt = _adapt(first, switch, sample.objective.algorithms)
             with gr.Column(elem_classes="sheet", min_width=300):
                 heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
                 for side in sides.values():
@@ -157,7 +157,7 @@ def _teach(first: Side[Any]) -> Teach:
     return Teach(heading, sample, upload, shots)
 
 
-def _adapt(first: Side[Any], switch: Switch) -> Adapt:
+def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     gr.HTML(label("html.adapt"), elem_classes="heading")
     model = gr.Dropdown(
         first.models(),
@@ -168,7 +168,7 @@ def _adapt(first: Side[Any], switch: Switch) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, starts = _algorithms(switch)
+    algorithms, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -196,12 +196,10 @@ def _adapt(first: Side[Any], switch: Switch) -> Adapt:
     )
 
 
-def _algorithms(switch: Switch) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
+def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
     """Which algorithms, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
-    algorithms = gr.CheckboxGroup(
-        choices, value=list(DEFAULT_ALGORITHMS), label=label("page.algorithms"), elem_id="algorithms"
-    )
+    algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],

@@ -34,7 +34,7 @@ from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
-from meta_demo.core.heads import linear, shared_head
+from meta_demo.core.heads import linear
 from meta_demo.words import words
 
 
@@ -74,8 +74,8 @@ class GradientConfig(ScaleConfig, BodyConfig):
         "prototypes",
         words("Head starts from", "分类头的起点"),
         words(
-            "prototypes: the class means; shared: one learned vector for every class",
-            "prototypes：类别均值；shared：所有类别共用一个学习到的向量",
+            "prototypes: the class means, for numbers their mean; shared: one learned vector for every class, or on top of that mean",
+            "prototypes：类别均值（数值则为其均值）；shared：所有类别共用、或加在该均值之上的一个学习到的向量",
         ),
         choices=("prototypes", "shared"),
     )
@@ -90,6 +90,7 @@ class GradientAlgorithm(BodyAlgorithm):
     Config: ClassVar[type[knobs.Config]] = GradientConfig
     config: GradientConfig
     family = "gradient"
+    objectives = frozenset({"classes", "numbers"})
     adapts_body = True
     steps_knob = "inner_steps"
     second_order: ClassVar[bool] = False
@@ -113,7 +114,7 @@ class GradientAlgorithm(BodyAlgorithm):
     def start(self, support: Examples, z: Tensor) -> Fast:
         """What a task begins with beside the meta-learned body: its head, made from the support set's embeddings z [S, D]."""
         if self.config.head == "shared":
-            return shared_head(self.shared, support.objective.width)
+            return support.objective.shared_head(self.shared, support.y)
         return support.objective.head(z, support.y, self.log_scale.exp())
 
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor:  # noqa: ARG002

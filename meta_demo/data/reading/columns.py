@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from meta_demo.core.errors import Notes, UserError
+from meta_demo.core.objective import OBJECTIVES
 from meta_demo.core.strings import clean, shorten
 from meta_demo.modalities.base import MODALITIES, Modality
 from meta_demo.words import Words
@@ -82,10 +83,10 @@ MISSING = _Missing()
 
 @dataclass(frozen=True)
 class Chosen:
-    """The places of a table's columns: of inputs by the key of their modality, and of the labels where there are any."""
+    """The places of a table's columns: of inputs by the key of their modality, of labels by the key of their objective."""
 
     inputs: dict[str, int]
-    label: int | None
+    labels: dict[str, int]
 
 
 def recognised(names: Sequence[Any]) -> int:
@@ -94,7 +95,11 @@ def recognised(names: Sequence[Any]) -> int:
     keys = {kind.key for kind in MODALITIES.values()}
     known = {_plain(name) for kind in MODALITIES.values() for name in kind.columns}
     inputs = 2 if keys & {*spelt} else int(bool(known & {*spelt}))
-    labels = 2 if LABEL in spelt else int(bool({_plain(name) for name in LABELS} & {*spelt}))
+    labels = (
+        2
+        if {o.key for o in OBJECTIVES.values()} & {*spelt}
+        else int(bool({_plain(name) for name in LABELS} & {*spelt}))
+    )
     return inputs + labels if inputs and labels else 0
 
 
@@ -106,24 +111,26 @@ def choose(
     Raises UserError where they cannot be told.
     """
     names = [_plain(name) for name in table.header]
-    inputs = _said(table, said.text) or _exact_inputs(table, names)
-    label = None if labelled is False else _place(table, names, said.label or LABEL, bool(said.label and labelled))
-    if inputs and (label is not None or labelled is False):
-        return Chosen(inputs, label)
+    inputs = _said(table, said.text) or _exact(table, names, MODALITIES.values())
+    labels = {} if labelled is False else _said_label(table, names, said.label, labelled)
+    if inputs and (labels or labelled is False):
+        return Chosen(inputs, labels)
     _check_header(table)
     if labelled is False:  # nobody would be told of a guess
         raise _no_column(next(iter(MODALITIES.values())).key, table)
     guess = _Guess(table, names, is_file)
-    found = inputs or guess.inputs(taken=label)
-    place = label if label is not None else guess.label(taken={*found.values()}, named=labelled is None)
+    found = inputs or guess.inputs(taken={*labels.values()})
+    place = next(iter(labels.values()), None)
+    if place is None:
+        place = guess.label(taken={*found.values()}, named=labelled is None)
     if not found and place is not None:
         found = guess.text_beside(place)
     if not found and place is None and labelled:
         found, place = guess.both()
     if not found or (place is None and labelled):
         raise _no_column(LABEL if inputs else next(iter(MODALITIES.values())).key, table)
-    _say(table, notes, found if not inputs else {}, place if label is None else None, {*found.values(), place})
-    return Chosen(found, place)
+    _say(table, notes, found if not inputs else {}, place if not labels else None, {*found.values(), place})
+    return Chosen(found, labels or ({} if place is None else {LABEL: place}))
 
 
 def _say(table: Table, notes: Notes, inputs: dict[str, int], label: int | None, taken: set[int | None]) -> None:
@@ -157,8 +164,18 @@ def _said(table: Table, name: str) -> dict[str, int]:
     return {(*files, *kinds, *MODALITIES.values())[0].key: place or 0}
 
 
-def _exact_inputs(table: Table, names: Sequence[str]) -> dict[str, int]:
-    found = {kind.key: _place(table, names, kind.key, False) for kind in MODALITIES.values()}
+def _said_label(table: Table, names: Sequence[str], said: str, labelled: bool | None) -> dict[str, int]:
+    """The column of labels that a person named, or those that are called after an objective."""
+    if not said:
+        return _exact(table, names, OBJECTIVES.values())
+    place = _place(table, names, said, bool(labelled))
+    key = next((o.key for o in OBJECTIVES.values() if o.key == _plain(said)), LABEL)
+    return {} if place is None else {key: place}
+
+
+def _exact(table: Table, names: Sequence[str], kinds: Iterable[Any]) -> dict[str, int]:
+    """The columns that are called after the keys of `kinds`."""
+    found = {kind.key: _place(table, names, kind.key, False) for kind in kinds}
     return {key: place for key, place in found.items() if place is not None}
 
 
@@ -184,13 +201,13 @@ class _Guess:
         names = [_plain(name) for name in table.header]
         return [names.index(_plain(name)) for name in known if _plain(name) in names]
 
-    def inputs(self, taken: int | None) -> dict[str, int]:
+    def inputs(self, taken: set[int]) -> dict[str, int]:
         """The column of inputs by its name: of files first, where its cells name some."""
         for kind in sorted(MODALITIES.values(), key=lambda kind: not kind.suffixes):
             for place in self.candidates(self.table, kind.columns):
                 cells = self.table.cells(place)[:20]
                 fits = not kind.suffixes or any(self.is_file(kind, cell) for cell in cells)
-                if place != taken and cells and fits:
+                if place not in taken and cells and fits:
                     return {kind.key: place}
         return {}
 
@@ -244,13 +261,15 @@ def _check_header(table: Table) -> None:
 
 def _no_column(column: str, table: Table) -> UserError:
     first, *others = (kind.key for kind in MODALITIES.values())
+    label, *labels = (objective.key for objective in OBJECTIVES.values())
     found = shorten(", ".join(clean(str(name)) for name in table.header), 200)
     row = table.rows[0][0] if table.rows else table.first
     near = nearest(column, table.header)
     values = {"file": table.file, "row": row, "column": column, "found": found}
     if near:
         return UserError("no_column_near", near=near, **values)
-    return UserError("no_column", first=first, others="”, “".join(others), **values)
+    names = {"first": first, "others": "”, “".join(others), "label": label, "labels": "”, “".join(labels)}
+    return UserError("no_column", **names, **values)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ Not here: how cells are set apart (`delimited.py`, `workbooks.py`), which column
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import PurePath
@@ -14,7 +14,8 @@ from typing import Any
 
 from meta_demo.core.errors import Notes, UserError
 from meta_demo.core.files import UPLOAD, Limits, read_json, read_text
-from meta_demo.core.strings import clean_name, shorten
+from meta_demo.core.objective import OBJECTIVES, Cell
+from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.data.reading.beside import Beside
 from meta_demo.data.reading.cells import Grid, cell_text
@@ -76,25 +77,42 @@ class _Rows:
         self.columns = choose(table, how.columns, how.notes, self._is_file, labelled)
 
     def examples(self) -> list[Example]:
-        found: list[
-            tuple[int, str, dict[str, str]]
-        ] = []  # row number, label, and what it says by the key of a modality
+        found: list[tuple[int, dict[str, str]]] = []  # row number, and what it says by the key of a modality
+        labels: dict[
+            int, tuple[str, Any]
+        ] = {}  # row number -> the key of an objective, and the label as it stands there
         bare: tuple[int, str, bool] | None = None  # the first row without a label
         for number, cells in self.table.rows:
-            said = self._inputs(number, cells)
-            label = self._label(number, cells)
+            said, label = self._inputs(number, cells), self._label(number, cells)
             if said and not label and bare is None:
-                missing = self.columns.label is not None and cells[self.columns.label] is MISSING
-                bare = (number, next(iter(said.values())), missing)
+                bare = (
+                    number,
+                    next(iter(said.values())),
+                    all(cells[i] is MISSING for i in self.columns.labels.values()),
+                )
+            if label:
+                labels[number] = label
             if said or label:
-                found.append((number, label, said))
-        if not any(said for _, _, said in found):
+                found.append((number, said))
+        if not any(said for _, said in found):
             raise UserError("no_rows", file=self.file)
-        if self.labelled and bare and len({label for _, label, said in found if said} - {""}) < 2:
+        if self.labelled and bare and len({labels[number] for number, said in found if said and number in labels}) < 2:
             self._refuse(*bare)
-        labels = _numbers([label for _, label, _ in found], self.file, self.how.notes)
-        contents = bounded((self._content(said, number) for number, _, said in found), self.how.limits)
-        return [Example(c, clean_name(label) or None) for c, label in zip(contents, labels, strict=True)]
+        read = self._read(labels)
+        contents = bounded((self._content(said, number) for number, said in found), self.how.limits)
+        return [Example(c, read.get(number)) for c, (number, _) in zip(contents, found, strict=True)]
+
+    def _read(self, labels: dict[int, tuple[str, Any]]) -> dict[int, Any]:
+        """The labels by row, each column read as a whole by its objective."""
+        found: dict[int, Any] = {}
+        for objective in OBJECTIVES.values():
+            said = {number: label for number, (key, label) in labels.items() if key == objective.key}
+            same = _one_number(said.values(), self.file, self.how.notes) if objective.key == LABEL else {}
+            cells = [Cell(same.get(label, label), self.file, number) for number, label in said.items()]
+            read, notes = objective.read(cells)
+            self.how.notes.extend(notes)
+            found |= {cell.row: label for cell, label in zip(cells, read, strict=True) if label != ""}
+        return found
 
     def _inputs(self, number: int, cells: Sequence[Any]) -> dict[str, str]:
         """What a row says, by the key of a modality."""
@@ -108,12 +126,16 @@ class _Rows:
             raise UserError("row_both", file=self.file, row=number, first=first, other=other)
         return said
 
-    def _label(self, number: int, cells: Sequence[Any]) -> str:
-        place = self.columns.label
-        if place is None or cells[place] is MISSING:
-            return ""
-        label = cell_text(cells[place], self.file, number)
-        return "" if label in NO_LABEL else label
+    def _label(self, number: int, cells: Sequence[Any]) -> tuple[str, Any] | None:
+        """The key of an objective and the label of a row; None where it has none."""
+        here = {key: cells[place] for key, place in self.columns.labels.items() if cells[place] is not MISSING}
+        said = {key: text for key, cell in here.items() if (text := cell_text(cell, self.file, number))}
+        given = {key: here[key] for key in here if key in said or (key != LABEL and isinstance(here[key], float))}
+        given |= {LABEL: said[LABEL]} if LABEL in said else {}
+        if len(given) > 1:
+            first, other = (with_article(words(key)) for key in list(given)[:2])
+            raise UserError("row_both", file=self.file, row=number, first=first, other=other)
+        return next(((key, label) for key, label in given.items() if key != LABEL or label not in NO_LABEL), None)
 
     def _refuse(self, number: int, text: str, missing: bool) -> None:
         """Say that a row has no label, where too few others have one for it to be a question."""
@@ -124,8 +146,10 @@ class _Rows:
     def _no_key(self, column: str, number: int, cells: Sequence[Any]) -> UserError:
         first, *others = (kind.key for kind in MODALITIES.values())
         here = [name for name, cell in zip(self.table.header, cells, strict=True) if cell is not MISSING]
-        values = {"found": shorten(", ".join(here), 200), "first": first, "others": "”, “".join(others)}
-        return UserError("no_column", file=self.file, row=number, column=column, **values)
+        label, *labels = (objective.key for objective in OBJECTIVES.values())
+        names = {"first": first, "others": "”, “".join(others), "label": label, "labels": "”, “".join(labels)}
+        found = shorten(", ".join(here), 200)
+        return UserError("no_column", file=self.file, row=number, column=column, found=found, **names)
 
     def _is_file(self, kind: Modality[Any], cell: str) -> bool:
         return PurePath(cell).suffix.lower() in kind.suffixes or (
@@ -143,14 +167,14 @@ class _Rows:
         return read_content(kind, said[kind.key], f"{self.file}, {row}", self.how.files)
 
 
-def _numbers(labels: Sequence[str], file: str, notes: Notes) -> Sequence[str]:
-    """Labels in which a whole number is written one way, where some write it with a point and noughts as well."""
+def _one_number(labels: Iterable[str], file: str, notes: Notes) -> dict[str, str]:
+    """Labels that are whole numbers with a point and noughts, and how others write the same number without."""
     known = {*labels}
-    same = {label: whole for label in known if (whole := re.sub(r"^(-?\d+)\.0+$", r"\1", label)) != label}
-    same = {label: whole for label, whole in same.items() if whole in known}
-    for label, whole in same.items():
-        notes.say("label_number", file=file, label=whole, other=label)
-    return [same.get(label, label) for label in labels]
+    whole = {label: re.sub(r"^(-?\d+)\.0+$", r"\1", label) for label in known}
+    same = {label: number for label, number in whole.items() if number != label and number in known}
+    for label, number in same.items():
+        notes.say("label_number", file=file, label=number, other=label)
+    return same
 
 
 def records_of(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:

@@ -7,7 +7,7 @@ what makes a good episode (`episode.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MB, UPLOAD, Limits
+from meta_demo.core.objective import OBJECTIVES
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example, check_counts, make_episode
 from meta_demo.data.reading.beside import Beside, OnDisk
@@ -27,15 +28,16 @@ from meta_demo.modalities.base import MODALITIES, Content, Modality, modality_of
 
 def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
     """The episode in a task object, `{"support": [{"text", "label"}], "query": [{"text", "label"?}]?, "unlabelled": [{"text"}]?}`,
-    or the key of another modality for `text`.
+    or the key of another modality for `text`, and of another objective for `label`.
 
     Without `files` nothing may be named by a path: an object from somewhere else must not name files of this machine.
     """
     kinds = {modality.key: modality for modality in MODALITIES.values()}
+    labels = tuple((objective.key, objective.said) for objective in OBJECTIVES.values())
     try:
-        task = _task_model(tuple((key, modality.said) for key, modality in kinds.items())).model_validate(raw)
+        task = _task_model(tuple((key, modality.said) for key, modality in kinds.items()), labels).model_validate(raw)
     except ValidationError as error:
-        raise _first_problem(error) from None
+        raise _first_problem(error, raw) from None
     sides: dict[str, list[Any]] = {side: getattr(task, side) for side in ("support", "query", "unlabelled")}
     check_counts(*map(len, sides.values()))
     given = [(row, f"{side}[{i}]") for side, rows in sides.items() for i, row in enumerate(rows)]
@@ -43,9 +45,15 @@ def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
     contents = (read_content(kinds[key], getattr(row, key), f"{where}.{key}", files) for key, row, where in said)
     found = list(bounded(contents, UPLOAD))
     labelled = len(sides["support"]) + len(sides["query"])
-    rows = [Example(c, row.label) for c, (row, _) in zip(found[:labelled], given[:labelled], strict=True)]
+    rows = [Example(c, _label(row)) for c, (row, _) in zip(found[:labelled], given[:labelled], strict=True)]
     count = len(sides["support"])
     return make_episode(rows[:count], rows[count:], found[labelled:], left_out(rows[:count]))
+
+
+def _label(row: Any) -> Any:
+    """What stands under the key of an objective; None where nothing does."""
+    said = (getattr(row, objective.key) for objective in OBJECTIVES.values())
+    return next((label for label in said if label is not None), None)
 
 
 def read_content(modality: Modality[Any], said: Any, where: str, files: Beside | None) -> Content:
@@ -77,29 +85,44 @@ class _Strict(BaseModel):
 
 
 @cache
-def _task_model(keys: tuple[tuple[str, Any], ...]) -> type[BaseModel]:
-    """What a task object looks like where an input stands under one of `keys`, each with the type of what stands there."""
-
-    def one_content(row: Any) -> Any:
-        given = [key for key, _ in keys if key in row] if isinstance(row, dict) else [""]
-        if not given:
-            raise PydanticCustomError("neither", "no input")
-        if len(given) > 1:
-            raise PydanticCustomError("both", "several inputs", {"first": given[0], "other": given[1]})
-        return row
-
+def _task_model(keys: tuple[tuple[str, Any], ...], labels: tuple[tuple[str, Any], ...]) -> type[BaseModel]:
+    """What a task object looks like where an input stands under one of `keys`, and its label under one of `labels`, each with the
+    type of what stands there."""
     fields: dict[str, Any] = {key: (said, None) for key, said in keys}
-    check: dict[str, Any] = {"one_content": model_validator(mode="before")(one_content)}
-    support = create_model("SupportRow", __base__=_Strict, __validators__=check, **fields, label=(str, ...))
-    query = create_model("QueryRow", __base__=_Strict, __validators__=check, **fields, label=(str | None, None))
-    plain = create_model("UnlabelledRow", __base__=_Strict, __validators__=check, **fields)
-    some: Any = Annotated[list[support], FailFast()]  # type: ignore[valid-type]
-    others: Any = {"query": (list[query], []), "unlabelled": (list[plain], [])}  # type: ignore[valid-type]
+    known: dict[str, Any] = {key: (said, None) for key, said in labels}
+    maybe: dict[str, Any] = {key: (said | None, None) for key, said in labels}
+    one = _one_of([key for key, _ in keys], "no_input")
+    some_label, one_label = (_one_of([key for key, _ in labels], missing) for missing in ("no_label", ""))
+
+    def row(name: str, labelled: dict[str, Any], *checks: Any) -> Any:
+        validators: dict[str, Any] = {f"check_{i}": model_validator(mode="before")(c) for i, c in enumerate(checks)}
+        return create_model(name, __base__=_Strict, __validators__=validators, **fields, **labelled)
+
+    # Of several checks before the fields the last one runs first.
+    support: Any = row("SupportRow", known, some_label, one)
+    query: Any = row("QueryRow", maybe, one_label, one)
+    plain: Any = row("UnlabelledRow", {}, one)
+    some: Any = Annotated[list[support], FailFast()]
+    others: Any = {"query": (list[query], []), "unlabelled": (list[plain], [])}
     made: type[BaseModel] = create_model("Task", __base__=_Strict, support=(some, ...), **others)
     return made
 
 
-def _first_problem(error: ValidationError) -> UserError:
+def _one_of(keys: Sequence[str], missing: str) -> Callable[[Any], Any]:
+    """A check that an object has one of `keys` and no more; where it has none, it may, or is wrong by the name of `missing`."""
+
+    def check(row: Any) -> Any:
+        given = [key for key in keys if key in row] if isinstance(row, dict) else [""]
+        if missing and not given:
+            raise PydanticCustomError(missing, "none of these")
+        if len(given) > 1:
+            raise PydanticCustomError("both", "several of these", {"first": given[0], "other": given[1]})
+        return row
+
+    return check
+
+
+def _first_problem(error: ValidationError, raw: Any) -> UserError:
     """The first thing wrong with a task object, as `support[3].label` and a remedy."""
     problems = error.errors(include_url=False)
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
@@ -108,8 +131,12 @@ def _first_problem(error: ValidationError) -> UserError:
         return UserError("task_missing", where=where)
     if first["type"] == "extra_forbidden":
         return _unknown_key(str(first["loc"][-1]), where)
-    if first["type"] == "neither":
+    if first["type"] == "no_input":
         return UserError("task_missing", where=f"{where}.{next(iter(MODALITIES.values())).key}")
+    if first["type"] == "no_label":
+        keys = [objective.key for objective in OBJECTIVES.values()]
+        others = next((key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row), keys[0])
+        return UserError("task_missing", where=f"{where}.{others}")
     if first["type"] == "both":
         return UserError("task_both", where=where, **first["ctx"])
     return _not_a(first["type"], where=where, value=as_json(first["input"]))
@@ -118,7 +145,9 @@ def _first_problem(error: ValidationError) -> UserError:
 def _unknown_key(key: str, where: str) -> UserError:
     """A key that no task has, with the one that was probably meant."""
     known = (
-        ["support", "query", "unlabelled"] if key == where else [*(kind.key for kind in MODALITIES.values()), "label"]
+        ["support", "query", "unlabelled"]
+        if key == where
+        else [*(kind.key for kind in MODALITIES.values()), *(objective.key for objective in OBJECTIVES.values())]
     )
     if meant := nearest(key, known):
         return UserError("task_key_near", where=shorten(where), meant=meant)
@@ -132,8 +161,10 @@ def _not_a(kind: str, **values: str) -> UserError:
             return UserError("task_not_list", **values)
         case "string_type" | "string_unicode":
             return UserError("task_not_text", **values)
-        case "float_type" | "finite_number":
+        case "float_type":
             return UserError("task_not_number", **values)
+        case "finite_number":
+            return UserError("task_not_finite", **values)
         case _:
             return UserError("task_not_object", **values)
 
