@@ -196,7 +196,8 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """What the run is: two runs of equal identity reach equal weights."""
         a, knobs = self.algorithm, {name: value for name, value in asdict(self.plan).items() if name not in FREE}
-        made_of = {"algorithm": a.name, "config": vars(a.config), "backbone_hash": a.backbone.hash}
+        made_of = {"algorithm": a.name, "config": vars(a.config), "backbone": a.backbone.name}
+        made_of |= {"backbone_hash": a.backbone.hash}
         whole: dict[str, Any] = json.loads(json.dumps({**made_of, "plan": knobs, **self.record}))
         return whole
 
@@ -212,7 +213,7 @@ class Run:
         weights, step = self._kept()
         minutes = round(self.seconds / 60, 1)
         known = {"steps": step, "keep": self.plan.keep, "trained_steps": self.step, "minutes": minutes}
-        made_of = ("algorithm", "config", "backbone_hash")  # the card says these by itself
+        made_of = ("algorithm", "config", "backbone", "backbone_hash")  # the card says these by itself
         record = {name: value for name, value in self.identity.items() if name not in made_of}
         with self._holding(weights):
             checkpoint.save(self.algorithm, self.output, **record, **known, **self.about, validation=rows)

@@ -116,6 +116,8 @@ def prepare(
         "tasks": {"sampler": task.sampler, **vars(task.shape), **task.mixture},
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
+    if folder:
+        record["start_sha256"] = checkpoint.read_card(folder).weights_sha256
     valid = [validation.draw(i) for i in range(recipe.plan.valid_episodes)]
     return Run(algorithm, tasks, valid, recipe.plan, output, record, about or {}, group or Processes())
 

@@ -86,7 +86,9 @@ class Modality(ABC, Generic[C]):
     suffixes: ClassVar[
         tuple[str, ...]
     ] = ()  # of files that hold one input each; a folder of class folders may hold them
+    doubtful: ClassVar[tuple[str, ...]] = ()  # those of `suffixes` that not every decoder knows every kind of
     hub_columns: ClassVar[tuple[str, ...]] = ()  # what data sets of the Hub call the column
+    columns: ClassVar[tuple[str, ...]] = ()  # what people call it in their tables, the likeliest first
     in_lines: ClassVar[bool] = False  # whether each line of a text file is an input
 
     # --- reading
