@@ -19,6 +19,7 @@ from meta_demo.core.strings import clean, shorten
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
+from meta_demo.data.scales import NUMBERS, number_source
 from meta_demo.data.source import Source, make_source
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
 from meta_demo.modalities.picture.modality import Pictures
@@ -38,12 +39,12 @@ def pack_names() -> list[str]:
 def built_in(modality: str) -> list[str]:
     """The built-in sources whose examples are of one modality, as `load_source` calls them."""
     packs = [f"{BUILTIN}:{name}" for name in pack_names()]
-    return {Text.name: packs, Pictures.name: [GLYPHS]}.get(modality, [])
+    return {Text.name: [*packs, NUMBERS], Pictures.name: [GLYPHS]}.get(modality, [])
 
 
 def load_source(spec: str) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, a table, a folder or zip
-    of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
+    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:numbers`, a table,
+    a folder or zip of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
@@ -52,8 +53,10 @@ def load_source(spec: str) -> Source:
         return make_source(spec, (row for name in chosen for row in _pack(name)))
     if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
         return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
+    if spec == NUMBERS:
+        return number_source()
     if spec.startswith(f"{BUILTIN}:"):
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers"]))
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     if spec.startswith(FONTS):
@@ -84,7 +87,7 @@ def _glyphs(seed: str, spec: str) -> Source:
     from meta_demo.data.drawing.glyphs import glyph_source
 
     if not seed.isdecimal():
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs"]))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers"]))
     return replace(glyph_source(int(seed)), name=spec)
 
 
