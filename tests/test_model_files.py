@@ -262,7 +262,7 @@ def test_a_pickle_on_the_hub_is_read_where_the_hubs_converter_made_safetensors_o
             return [SimpleNamespace(git_reference=f"refs/pr/{n}") for n in (3, 4)]
 
         def file_exists(self, source, name, *, revision):
-            return (name, revision) == ("model.safetensors", "refs/pr/4")
+            return (source, name, revision) == ("some/model", "model.safetensors", "refs/pr/4")
 
     class OnTheHub:
         @staticmethod

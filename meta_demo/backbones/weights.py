@@ -53,7 +53,7 @@ def converted(source: str) -> str | None:
     with suppress(Exception):  # offline, unknown, gated: what went wrong before says it better
         for request in api.get_repo_discussions(source, author=CONVERTER, discussion_type="pull_request"):
             if request.git_reference and api.file_exists(source, WEIGHTS, revision=request.git_reference):
-                return request.git_reference
+                return str(request.git_reference)
     return None
 
 
