@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
-os.environ.setdefault("META_DEMO_CACHE", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
+os.environ.setdefault("META_DEMO_CACHE_DIR", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
 
 import meta_demo  # noqa: F401  (before torch: it says how threads wait)
 
