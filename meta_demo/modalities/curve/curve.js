@@ -3,6 +3,7 @@
 
 const words = props.words[lang];
 const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 0, 0
+const MOST = 10; // steps
 const STRIDE = 0.1; // what an arrow key moves by; with Shift five times as far
 const root = element.querySelector(".curves");
 const state = { points: [], truth: null, fitted: null, step: 1, cursor: [0, 0], shown: new Set(props.first), asking: false, stale: false };
@@ -106,12 +107,11 @@ async function ask() {
   try {
     do {
       state.stale = false;
-      const found = await server.fit({ points: state.points, algorithms: [...state.shown], lang });
+      const found = await server.fit({ points: state.points, algorithms: [...state.shown], steps: held ? state.step : MOST, lang });
       note.textContent = found.problem || (found.notes || []).join(" ");
       note.hidden = !note.textContent;
       if (!found.problem) state.fitted = found;
       else if (found.empty) state.fitted = null;
-      if (state.fitted) slider.max = Math.max(...state.fitted.curves.map((curve) => curve.values.length - 1));
       drawCurves();
       look();
     } while (state.stale);
@@ -154,8 +154,10 @@ paper.addEventListener("pointermove", (event) => {
   changed(true);
 });
 paper.addEventListener("pointerup", () => {
-  if (held && !held.moved) remove(held.at);
+  const was = held;
   held = null;
+  if (was && !was.moved) remove(was.at);
+  else if (was) ask(); // the steps that nobody saw while it was dragged
 });
 paper.addEventListener("pointercancel", () => (held = null));
 
@@ -196,7 +198,7 @@ const clear = button("curves-clear", words.clear, () => {
   Object.assign(state, { points: [], fitted: null });
   changed();
 });
-const slider = make("input", "", { type: "range", min: 0, max: 10, step: 1, value: 1, id: "curves-step" });
+const slider = make("input", "", { type: "range", min: 0, max: MOST, step: 1, value: 1, id: "curves-step" });
 const stepped = make("output", "", { htmlFor: "curves-step" });
 function turn(step) {
   state.step = step;
