@@ -78,7 +78,8 @@ def load_backbone(
         if not Path(source).is_dir():
             validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
         model, inputs = _load(source, dtype, cache, scratch)
-        head = head_of(source) if scratch is None else fresh_head(model.config.hidden_size, scratch)
+        config: Any = model.config
+        head = head_of(source) if scratch is None else fresh_head(config.hidden_size, scratch)
     except (OSError, ValueError, KeyError, ImportError) as error:
         if isinstance(error, UserError):
             raise

@@ -57,7 +57,8 @@ class FineTune(GradientAlgorithm):
         """
         t, beta1 = step.index + 1, self.config.momentum
         bias1, bias2 = 1 - beta1**t, 1 - self.beta2**t
-        new, memory = {}, {}
+        new: Fast = {}
+        memory: Fast = {}
         for name, w in fast.items():
             g = grads[name]
             m = slots[f"m.{name}"].lerp(g, 1 - beta1)

@@ -38,7 +38,8 @@ const round = (value) => Math.round(value * 100) / 100;
 
 function drawGrid() {
   const lines = [];
-  const every = (most) => [1, 2, 5, 10, 20, 50, 100, 1000].find((gap) => most / gap <= 8) || most / 4;
+  const few = paper.clientWidth < 600 ? 4 : 8; // lines on either side of the middle
+  const every = (most) => [1, 2, 5, 10, 20, 50, 100, 1000].find((gap) => most / gap <= few) || most / 4;
   const [gx, gy] = [every(side()), every(reach())];
   for (let x = -Math.floor(side() / gx) * gx; x <= side(); x += gx) {
     lines.push(svg("line", { x1: across(x), x2: across(x), y1: -300, y2: 300, class: x ? "" : "axis" }));
@@ -46,7 +47,7 @@ function drawGrid() {
   }
   for (let y = -Math.floor(reach() / gy) * gy; y <= reach(); y += gy) {
     lines.push(svg("line", { x1: -500, x2: 500, y1: down(y), y2: down(y), class: y ? "" : "axis" }));
-    if (y) lines.push(label(y, -496, down(y) - 3));
+    if (y) lines.push(label(y, -494, down(y) - 4));
   }
   const [low, high] = props.range;
   lines.push(...[low, high].map((x) => svg("line", { x1: across(x), x2: across(x), y1: -300, y2: 300, class: "edge" })));

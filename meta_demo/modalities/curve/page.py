@@ -15,10 +15,10 @@ import gradio as gr
 import numpy as np
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.waves import FAMILIES, HIGH, LOW
-from meta_demo.learning import checkpoint
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
@@ -227,7 +227,7 @@ def _twin(name: str, names: Sequence[str]) -> str:
             for act in ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer")
         )
         known = [k.name for k in cls.Config.knobs()]
-        knobs = {**{k.name: k.default for k in cls.Config.knobs()}, **checkpoint.suited(CURVES.name, other, known)}
+        knobs = {**{k.name: k.default for k in cls.Config.knobs()}, **suited(CURVES.name, other, known)}
         return (*acts, cls.adapts_body, tuple(sorted(knobs.items())))
 
     return next(other for other in names if does(other) == does(name))
