@@ -63,7 +63,7 @@ class Shape(ABC):
         """Raises UserError when `source` has too few classes or texts, and says what would fit."""
         shape = self.of(source)
         if not source.tasks and not shape.fits(list(source.classes)):
-            raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=shape.ways)
+            raise _few_classes(source, shape.ways)
         k_shot, n_query = shape.least
         if k_shot < source.objective.least:
             values = {"objective": source.objective.title, "least": source.objective.least}
@@ -72,8 +72,29 @@ class Shape(ABC):
             return
         label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
         if len(texts) < k_shot + n_query:
-            values = {"label": shorten(label), "count": len(texts), "k_shot": k_shot, "n_query": n_query}
-            raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - n_query), **values)
+            raise _few_texts(source.name, label, len(texts), k_shot, n_query)
+
+
+def _few_classes(source: Source, n_way: int) -> UserError:
+    """That a task has more classes than `source`, and how many there would be room for."""
+    count = len(source.classes)
+    values = {"source": source.name, "count": count, "n_way": n_way}
+    if source.held_out:
+        return UserError("few_classes_left", held_out=source.held_out, whole=count + source.held_out, **values)
+    return UserError("few_classes" if count > 1 else "few_classes_one", **values)
+
+
+def _few_texts(source: str, label: str, count: int, k_shot: int, n_query: int) -> UserError:
+    """That a class has too few examples for a task, with the numbers that there would be enough for."""
+    values: dict[str, Any] = {"label": shorten(label), "source": source, "count": count}
+    values |= {"k_shot": k_shot, "n_query": n_query, "need": k_shot + n_query}
+    if count > k_shot:
+        return UserError("few_texts", fits=count - k_shot, flags=f"--n-query {count - k_shot}", **values)
+    if count > n_query:
+        return UserError("few_texts", fits=count - n_query, flags=f"--k-shot {count - n_query}", **values)
+    if count > 1:
+        return UserError("few_texts", fits=1, flags=f"--k-shot 1 --n-query {count - 1}", **values)
+    return UserError("few_texts_one", **values)
 
 
 @dataclass(frozen=True)

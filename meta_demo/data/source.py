@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from meta_demo.core.errors import Note, UserError
+from meta_demo.core.errors import Note, Notes, UserError
 from meta_demo.core.objective import Objective, objective_among
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.modalities.base import Content, identity, modality_among, modality_of
+from meta_demo.objectives.classes import check_spelling
 
 Draw = Callable[[np.random.Generator, int], Sequence[Example]]  # so many examples of one new task
 
@@ -38,6 +39,7 @@ class Source:
     tasks: Draw | None = None
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()  # what a person should know of how it was read
+    held_out: int = 0  # classes of it that validation has, so that they are not here
 
     @cached_property
     def sha256(self) -> str:
@@ -107,20 +109,41 @@ class Source:
 
 
 def make_source(name: str, rows: Iterable[Example], notes: Sequence[Note] = ()) -> Source:
-    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes or values.
+    """A source of labelled rows. Repeats within a class are dropped, and so is a text that stands under two classes or values: notes
+    count them.
 
-    Rows whose labels make a group by themselves, such as numbers, are one, called like the source.
+    Rows whose labels make a group by themselves, such as numbers, are one, called like the source. Raises UserError where names of
+    classes differ only in capitals, and where nothing would be left of a class.
     """
     groups: dict[str, dict[Hashable, Example]] = {}  # label -> identity -> example
-    places: dict[Hashable, set[Any]] = {}  # identity -> the labels under which it stands
+    places: dict[Hashable, dict[Any, None]] = {}  # identity -> the labels under which it stands
     rows = list(rows)
     pooled = objective_among([row.label for row in rows]).pooled
     for row in rows:
         key = identity(row.content)
         groups.setdefault(name if pooled else row.label or "", {}).setdefault(key, row)
-        places.setdefault(key, set()).add(row.label)
-    clear = {label: [row for key, row in some.items() if len(places[key]) == 1] for label, some in groups.items()}
-    kept = {label: tuple(some) for label, some in clear.items() if some}
+        places.setdefault(key, {})[row.label] = None
+    if not pooled:
+        check_spelling(list(groups))
+    kept = {label: [row for key, row in some.items() if len(places[key]) == 1] for label, some in groups.items()}
+    for label, left in kept.items():
+        if not left:
+            key, row = next(iter(groups[label].items()))
+            other = next(other for other in places[key] if other != row.label or pooled)
+            values = {"label": shorten(label), "text": shorten(row.content), "other": shorten(other)}
+            raise UserError("class_vanishes", source=name, **values)
     classes = {label: tuple(row.content for row in some) for label, some in kept.items()}
-    values = {label: tuple(row.label for row in some) for label, some in kept.items() if pooled}
-    return Source(name, classes, len(rows) - sum(map(len, classes.values())), values=values, notes=tuple(notes))
+    numbers = {label: tuple(row.label for row in some) for label, some in kept.items() if pooled}
+    dropped = len(rows) - sum(map(len, classes.values()))
+    return Source(name, classes, dropped, values=numbers, notes=(*notes, *_left_out(name, rows, places)))
+
+
+def _left_out(name: str, rows: Sequence[Example], places: Mapping[Hashable, Mapping[Any, None]]) -> Notes:
+    """How many rows repeat another one, and how many inputs stand under several of the labels in `places`."""
+    notes = Notes()
+    if repeats := len(rows) - sum(map(len, places.values())):
+        notes.say("rows_repeated_of", source=name, count=repeats)
+    if doubled := {key for key, labels in places.items() if len(labels) > 1}:
+        text = next(shorten(row.content) for row in rows if identity(row.content) in doubled)
+        notes.say("rows_two_classes", source=name, count=len(doubled), text=text)
+    return notes

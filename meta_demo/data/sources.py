@@ -15,8 +15,9 @@ import numpy as np
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean, clean_name, shorten
 from meta_demo.data.episode import Episode, Example
+from meta_demo.data.reading.columns import Columns
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
 from meta_demo.data.source import Source, make_source
@@ -43,7 +44,7 @@ def built_in(modality: str) -> list[str]:
     return {Text.name: pack_names(), Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
 
 
-def load_source(spec: str) -> Source:
+def load_source(spec: str, columns: Columns | None = None) -> Source:
     """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:sines` or another
     family of curves, a table, a folder or zip
     of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
@@ -67,10 +68,15 @@ def load_source(spec: str) -> Source:
         return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    return make_source(name, *read_source(path, LIMITS, beside(path.parent)))
+    return make_source(name, *read_source(path, LIMITS, beside(path.parent), columns))
 
 
-def load_unlabelled(specs: Sequence[str]) -> list[Content]:
+def _is_named(spec: str) -> bool:
+    """Whether a source has a name of its own instead of a file."""
+    return spec in pack_names() or spec.startswith((BUILTIN, HUB, FONTS))
+
+
+def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> list[Content]:
     """The examples of tables and text files, with or without labels, and of whatever else `load_source` knows; no label is looked at.
 
     Raises UserError when one of `specs` cannot be had or read.
@@ -79,7 +85,7 @@ def load_unlabelled(specs: Sequence[str]) -> list[Content]:
     for spec in specs:
         path = Path(spec)
         if path.suffix.lower() in UNLABELLED:
-            found += read_unlabelled(path, LIMITS, beside(path.parent))
+            found += read_unlabelled(path, LIMITS, beside(path.parent), columns)
         else:
             found += [content for contents in load_source(spec).classes.values() for content in contents]
     return found
@@ -106,14 +112,19 @@ def load_split(spec: str) -> list[str]:
         raise UserError("split_key", file=path.name, key=key, keys=shorten(", ".join(map(str, keys))))
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise UserError("split_list", file=path.name, key=key)
-    return [clean(label) for label in dict.fromkeys(labels)]
+    return list(dict.fromkeys(map(clean_name, labels)))
 
 
-def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Source]:
-    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all."""
+def load_sources(specs: Sequence[str], splits: Sequence[str] = (), columns: Columns | None = None) -> list[Source]:
+    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all.
+
+    Those that are files have `columns`, which raises UserError where none is.
+    """
+    if columns and all(_is_named(spec) for spec in specs):
+        raise UserError("columns_no_table", file=", ".join(specs))
     if len(splits) > len(specs):
         raise UserError("split_many", splits=len(splits), sources=len(specs))
-    sources = [load_source(spec) for spec in specs]
+    sources = [load_source(spec, columns) for spec in specs]
     for i, split in enumerate(splits):
         sources[i] = sources[i].only(load_split(split), split)
     return sources
@@ -141,7 +152,7 @@ def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[S
         else:
             raise UserError("hold_out", source=source.name, count=len(labels))
         valid.append(held)
-        train.append(kept)
+        train.append(replace(kept, held_out=len(held.classes) if len(labels) > len(kept.classes) else 0))
     return train, valid
 
 
@@ -225,7 +236,7 @@ def _hub(dataset: str) -> Iterator[Example]:
     cells = next(found for found in able if found is not None)
     for said, value in zip(bounded(cells, LIMITS), rows[label], strict=True):
         if said != BLANK and value is not None and value != -1:
-            yield Example(said, clean(names[value] if names else str(value)))
+            yield Example(said, clean_name(names[value] if names else str(value)))
 
 
 def _columns(dataset: str, rows: Any) -> tuple[str, str]:

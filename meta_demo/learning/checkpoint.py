@@ -93,11 +93,8 @@ def export(algorithm: Algorithm, folder: Path) -> None:
     scope = getattr(algorithm.config, "scope", "head")
     if not SCOPES[scope].whole:
         raise UserError("export_scope", scope=scope)
-    model: Any = algorithm.backbone.model
-    weights = {name: w.detach() for name, w in algorithm.body.items()}
     try:
-        model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
-        algorithm.backbone.inputs.save(folder)
+        algorithm.backbone.save(folder, {name: w.detach() for name, w in algorithm.body.items()})
         if getattr(algorithm.config, "head", "") == "shared":
             save_head(algorithm.lasting["shared"], folder)
     except OSError as error:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from meta_demo.algorithms.base import Algorithm
-from meta_demo.core.corpus import Corpus
+from meta_demo.core.corpus import ALL, Corpus
 from meta_demo.core.intervals import mean_interval
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
@@ -54,7 +54,7 @@ def follow(
     Whatever the frozen part of the model computes, it computes once per input, and before the first episode: in batches of all
     that is in `episodes`, so that scores do not depend on the number of processes.
     """
-    among = Corpus((content for episode in episodes for content in _contents(episode)), length)
+    among = Corpus((content for episode in episodes for content in _contents(episode)), length, ALL)
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
     ordered = sorted({content: None for episode in share for content in _contents(episode)}, key=length)
     for start in range(0, len(ordered), CHUNK):

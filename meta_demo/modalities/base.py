@@ -23,10 +23,14 @@ BLANK: Content = ""  # what stands where nothing is said at all
 C = TypeVar("C", bound=Content)
 
 
+ANY = ("ANY",)  # scripts of a model that reads all of them
+
+
 @dataclass(frozen=True)
 class Model:
-    """A model that the page offers. `folder` finds a bundled one, whose weights have the hash `sha256`.
+    """A model that the page offers. `folder` finds one that needs no network, whose weights have the hash `sha256`.
 
+    `megabytes` are of its download, `scripts` the writing systems that it has tokens for, as Unicode calls them.
     `knobs` are those that suit it where an algorithm's own defaults do not: knob -> value, the same for every algorithm that has
     the knob, or algorithm -> knob -> value.
     """
@@ -35,6 +39,11 @@ class Model:
     parameters: str
     folder: Callable[[], Path] | None = None
     sha256: str = ""
+    megabytes: int = 0
+    licence: str = "Apache-2.0"
+    languages: Words = field(default_factory=lambda: words("-"))
+    good: Words = field(default_factory=lambda: words("-"))
+    scripts: tuple[str, ...] = ("LATIN",)
     knobs: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
@@ -45,6 +54,9 @@ class Model:
         """The knobs that suit it of one algorithm; some may be knobs that the algorithm has not."""
         common = {name: value for name, value in self.knobs.items() if not isinstance(value, Mapping)}
         return {**common, **self.knobs.get(algorithm, {})}
+
+    def reads(self, script: str) -> bool:
+        return self.scripts == ANY or script in self.scripts
 
 
 class Modality(ABC, Generic[C]):
@@ -74,7 +86,9 @@ class Modality(ABC, Generic[C]):
     suffixes: ClassVar[
         tuple[str, ...]
     ] = ()  # of files that hold one input each; a folder of class folders may hold them
+    doubtful: ClassVar[tuple[str, ...]] = ()  # those of `suffixes` that not every decoder knows every kind of
     hub_columns: ClassVar[tuple[str, ...]] = ()  # what data sets of the Hub call the column
+    columns: ClassVar[tuple[str, ...]] = ()  # what people call it in their tables, the likeliest first
     in_lines: ClassVar[bool] = False  # whether each line of a text file is an input
 
     # --- reading
@@ -165,9 +179,16 @@ class Modality(ABC, Generic[C]):
         """Whether a model of that configuration and main input is one of this modality."""
         return main_input == self.main_input
 
+    def loaded_as(self, config: Any) -> Any:  # noqa: ARG002
+        """The class of transformers that loads a model of that configuration, where it is not the one transformers itself would take."""
+        return None
+
     @abstractmethod
     def inputs(self, source: str, model: Any, cache: Cache) -> Inputs:
-        """How `model`, loaded from the folder or Hub id `source`, reads its inputs."""
+        """How `model`, loaded from the folder or Hub id `source`, reads its inputs.
+
+        Where the file lacks some of its weights, `model.unread` has their names.
+        """
 
 
 MODALITIES: dict[str, Modality[Any]] = {}  # by name, in the order in which they are listed

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from meta_demo.backbones.loading import SUGGESTED
+from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
@@ -51,7 +51,7 @@ def build_app(service: Service) -> gr.Blocks:
         for sheet, _ in page.sheets.values():
             sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
-        _wire_teach(page, handlers, Teaching(page, handlers), asking)
+        _wire_teach(app, page, handlers, Teaching(page, handlers), asking)
         _wire_adapt(app, page, handlers, asking)
         _wire_look(page, asking)
         if training:
@@ -64,7 +64,7 @@ def launch_arguments() -> dict[str, Any]:
     """What `launch()` is given, host and port aside."""
     models = {
         f"model.{m.name}": {
-            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, parameters=m.parameters)
+            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, **_facts(m))
             for lang in LANGUAGES
         }
         for m in SUGGESTED
@@ -88,12 +88,18 @@ def launch_arguments() -> dict[str, Any]:
     }
 
 
-def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
+def _facts(model: ModelInfo) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in ("parameters", "megabytes", "licence", "languages", "good")}
+
+
+def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
     teach, adapt, settings, turned = page.teach, page.adapt, _settings(page), _turned_page(page)
     cards = [side.cards for side in page.sides.values()]
 
-    on(teach.sample.input, teaching.open_sample, settings | _aside(page) | {teach.shots, teach.sample}, turned)
+    opening = settings | _aside(page) | {teach.shots, teach.sample}
+    on(teach.sample.input, teaching.open_sample, opening, turned)
+    on(app.load, teaching.greet, opening, turned)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.turn_page, settings | _aside(page), turned),

@@ -33,6 +33,15 @@ class Teaching:
         sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
         return self._filled(sample, shots, values, request) | {teach.shots: shots}
 
+    def greet(self, values: Values, request: gr.Request) -> Updates:
+        """For visitors whose language the opening model does not read: a model that does, with a sample in it, where both are there."""
+        page, side = self.page, self.page.side(values)
+        model, sample = side.greets.get(request_language(request), ("", ""))
+        if model not in [name for _, name in side.models()] or values[page.teach.sample] != side.first_sample:
+            return {}
+        chosen = {page.adapt.model: model, page.teach.sample: sample, page.teach.shots: FIRST_SHOTS}
+        return self._filled(load_sample(sample), FIRST_SHOTS, {**values, **chosen}, request) | chosen
+
     def deal(self, values: Values, request: gr.Request) -> Updates:
         """So many examples of each class on the cards that are there, and the others held out."""
         side = self.page.side(values)

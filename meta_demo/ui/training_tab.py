@@ -192,7 +192,9 @@ class TrainingHandlers:
                 text("page.train.diverged", lang, step=history[-1].step + 1, best=history[-1].best_step)
             )
         yield self._drawn(history, attempt, lang) | {
-            tab.outcome: ended + training_views.outcome(history, recipe, lang),
+            tab.outcome: ended
+            + training_views.outcome(history, recipe, lang)
+            + views.notice(*(note.message(lang) for note in attempt.notes)),
             **idle,
         }
         yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=attempt.archive())}

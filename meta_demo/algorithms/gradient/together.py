@@ -17,7 +17,7 @@ from torch.func import grad_and_value, vmap
 from meta_demo.algorithms.base import State, Trace, taken
 from meta_demo.algorithms.gradient.fast import Fast, Step, body_of, detached
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.replay import many_weights
+from meta_demo.backbones.many import many_weights
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features, Group
 from meta_demo.core.objective import Objective
