@@ -39,7 +39,7 @@ start() {
 # One inner step while training, more of them afterwards, as in the paper.
 maml() { start maml --maml.inner-steps 1 --steps 1500; }
 fomaml() { start fomaml --fomaml.inner-steps 1 --steps 1500; }
-anil() { start anil --anil.inner-steps 1 --steps 1200; }
+anil() { start anil --anil.inner-steps 1 --steps 800; }
 reptile() { start reptile --reptile.inner-steps 5 --steps 600; }
 finetune() { start finetune --finetune.inner-steps 5 --steps 600; }
 

@@ -3,6 +3,7 @@
 
 const words = props.words[lang];
 const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 0, 0
+const MOST = 10; // steps
 const STRIDE = 0.1; // what an arrow key moves by; with Shift five times as far
 const root = element.querySelector(".curves");
 const state = { points: [], truth: null, fitted: null, step: 1, cursor: [0, 0], shown: new Set(props.first), asking: false, stale: false };
@@ -37,7 +38,8 @@ const round = (value) => Math.round(value * 100) / 100;
 
 function drawGrid() {
   const lines = [];
-  const every = (most) => [1, 2, 5, 10, 20, 50, 100, 1000].find((gap) => most / gap <= 8) || most / 4;
+  const few = paper.clientWidth < 600 ? 4 : 8; // lines on either side of the middle
+  const every = (most) => [1, 2, 5, 10, 20, 50, 100, 1000].find((gap) => most / gap <= few) || most / 4;
   const [gx, gy] = [every(side()), every(reach())];
   for (let x = -Math.floor(side() / gx) * gx; x <= side(); x += gx) {
     lines.push(svg("line", { x1: across(x), x2: across(x), y1: -300, y2: 300, class: x ? "" : "axis" }));
@@ -45,7 +47,7 @@ function drawGrid() {
   }
   for (let y = -Math.floor(reach() / gy) * gy; y <= reach(); y += gy) {
     lines.push(svg("line", { x1: -500, x2: 500, y1: down(y), y2: down(y), class: y ? "" : "axis" }));
-    if (y) lines.push(label(y, -496, down(y) - 3));
+    if (y) lines.push(label(y, -494, down(y) - 4));
   }
   const [low, high] = props.range;
   lines.push(...[low, high].map((x) => svg("line", { x1: across(x), x2: across(x), y1: -300, y2: 300, class: "edge" })));
@@ -106,12 +108,11 @@ async function ask() {
   try {
     do {
       state.stale = false;
-      const found = await server.fit({ points: state.points, algorithms: [...state.shown], lang });
+      const found = await server.fit({ points: state.points, algorithms: [...state.shown], steps: held ? state.step : MOST, lang });
       note.textContent = found.problem || (found.notes || []).join(" ");
       note.hidden = !note.textContent;
       if (!found.problem) state.fitted = found;
       else if (found.empty) state.fitted = null;
-      if (state.fitted) slider.max = Math.max(...state.fitted.curves.map((curve) => curve.values.length - 1));
       drawCurves();
       look();
     } while (state.stale);
@@ -154,8 +155,10 @@ paper.addEventListener("pointermove", (event) => {
   changed(true);
 });
 paper.addEventListener("pointerup", () => {
-  if (held && !held.moved) remove(held.at);
+  const was = held;
   held = null;
+  if (was && !was.moved) remove(was.at);
+  else if (was) ask(); // the steps that nobody saw while it was dragged
 });
 paper.addEventListener("pointercancel", () => (held = null));
 
@@ -196,7 +199,7 @@ const clear = button("curves-clear", words.clear, () => {
   Object.assign(state, { points: [], fitted: null });
   changed();
 });
-const slider = make("input", "", { type: "range", min: 0, max: 10, step: 1, value: 1, id: "curves-step" });
+const slider = make("input", "", { type: "range", min: 0, max: MOST, step: 1, value: 1, id: "curves-step" });
 const stepped = make("output", "", { htmlFor: "curves-step" });
 function turn(step) {
   state.step = step;

@@ -93,7 +93,8 @@ class CurvesSheet(Sheet):
         """What it asks for by name; each answers with the `problem` where there is one."""
 
         def fit(asked: Answer) -> Answer:
-            """Every asked algorithm's curve after each step from both starts."""
+            """Every asked algorithm's curve from both starts after each of so many `steps`: while a point is dragged, only those that are
+            drawn."""
             return _answered(asked, self._fit)
 
         def sample(asked: Answer) -> Answer:
@@ -110,13 +111,16 @@ class CurvesSheet(Sheet):
         episode = spelled(asked["points"])
         grid = [float(x) for x in np.linspace(*span(episode), FINE)]
         names = [name for name in able() if name in asked["algorithms"]]
-        found = [curve for start in BOTH for curve in self._from(start, episode, grid, names)]
+        steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
+        found = [curve for start in BOTH for curve in self._from(start, episode, grid, names, steps)]
         notes = [
             note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])
         ]
         return {"grid": grid, "curves": found, "notes": notes}
 
-    def _from(self, start: str, episode: Episode, grid: list[float], names: Sequence[str]) -> Iterator[Answer]:
+    def _from(
+        self, start: str, episode: Episode, grid: list[float], names: Sequence[str], steps: int
+    ) -> Iterator[Answer]:
         """The curves from one start. Where several algorithms would do the same from it, it is done once."""
         twins = {name: _twin(name, names) if start == "plain" else name for name in names}
         asked = tuple(dict.fromkeys(twins.values()))
@@ -125,22 +129,22 @@ class CurvesSheet(Sheet):
         points = [row.content for row in episode.support]
         query = tuple(Example(content) for content in (*(Point(x) for x in grid), *points))
         request = Request(
-            Episode(episode.support, query), CURVES.name, asked, knobs=_longer(asked), checkpoint=BOTH[start]
+            Episode(episode.support, query), CURVES.name, asked, knobs=_longer(asked, steps), checkpoint=BOTH[start]
         )
         history: dict[str, list[Snapshot]] = {name: [] for name in asked}
         for snapshot in self.service.adapt_stream(request):
             history[snapshot.algorithm].append(snapshot)
         for name in names:
-            steps = [snapshot.outputs.astype(float) for snapshot in history[twins[name]]]
+            outputs = [snapshot.outputs.astype(float) for snapshot in history[twins[name]]]
             true = np.array([row.label for row in episode.support])
             yield {
                 "algorithm": name,
                 "start": start,
                 "colour": mark(name).colour,
-                "values": [_rounded(out[: len(grid), 0]) for out in steps],
-                "residuals": [_rounded(out[len(grid) :, 0] - true) for out in steps],
-                "low": [_ends(out[: len(grid), 1]) for out in steps],
-                "high": [_ends(out[: len(grid), 2]) for out in steps],
+                "values": [_rounded(out[: len(grid), 0]) for out in outputs],
+                "residuals": [_rounded(out[len(grid) :, 0] - true) for out in outputs],
+                "low": [_ends(out[: len(grid), 1]) for out in outputs],
+                "high": [_ends(out[: len(grid), 2]) for out in outputs],
             }
 
     def _attend(self, asked: Answer) -> Answer:
@@ -148,7 +152,7 @@ class CurvesSheet(Sheet):
         x = asked["x"]
         if not isinstance(x, int | float) or not math.isfinite(x):
             raise UserError("no_point", where="x", said=x)
-        request = Request(episode, CURVES.name, (name,), knobs=_longer([name]), checkpoint=BOTH[asked["start"]])
+        request = Request(episode, CURVES.name, (name,), knobs=_longer([name], STEPS), checkpoint=BOTH[asked["start"]])
         both = self.service.attention(request, name, Point(float(x)), int(asked["step"]))
         layers, heads = both[0].shape[:2]
         places = [(layer, head) for layer in range(layers) for head in (None, *range(heads))]
@@ -207,9 +211,9 @@ def _lang(asked: Answer) -> str:
     return asked["lang"] if asked.get("lang") in LANGUAGES else LANGUAGES[0]
 
 
-def _longer(names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """As many steps as the slider has, however many a start was learned with."""
-    return {name: {knob: STEPS} for name in names if (knob := REGISTRY[name].steps_knob)}
+def _longer(names: Sequence[str], steps: int) -> dict[str, dict[str, int]]:
+    """So many steps, however many a start was learned with."""
+    return {name: {knob: steps} for name in names if (knob := REGISTRY[name].steps_knob)}
 
 
 def _twin(name: str, names: Sequence[str]) -> str:
