@@ -133,6 +133,8 @@ def _first_problem(error: ValidationError, raw: Any) -> UserError:
         return _unknown_key(str(first["loc"][-1]), where)
     if first["type"] == "no_input":
         return UserError("task_missing", where=f"{where}.{next(iter(MODALITIES.values())).key}")
+    if first["type"] == "no_label" and (key := _misspelt(first["input"])):
+        return _unknown_key(key, f"{where}.{key}")
     if first["type"] == "no_label":
         keys = [objective.key for objective in OBJECTIVES.values()]
         others = next((key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row), keys[0])
@@ -140,6 +142,12 @@ def _first_problem(error: ValidationError, raw: Any) -> UserError:
     if first["type"] == "both":
         return UserError("task_both", where=where, **first["ctx"])
     return _not_a(first["type"], where=where, value=as_json(first["input"]))
+
+
+def _misspelt(row: Any) -> str:
+    """The first key of a row that no row has; "" where all are known."""
+    known = {kind.key for kind in MODALITIES.values()} | {objective.key for objective in OBJECTIVES.values()}
+    return next((str(key) for key in row if key not in known), "") if isinstance(row, dict) else ""
 
 
 def _unknown_key(key: str, where: str) -> UserError:
