@@ -96,7 +96,13 @@ class _Rows:
                 found.append((number, said))
         if not any(said for _, said in found):
             raise UserError("no_rows", file=self.file)
-        if self.labelled and bare and len({labels[number] for number, said in found if said and number in labels}) < 2:
+        of_classes = LABEL in self.columns.labels
+        if (
+            self.labelled
+            and of_classes
+            and bare
+            and len({labels[number] for number, said in found if said and number in labels}) < 2
+        ):
             self._refuse(*bare)
         read = self._read(labels)
         contents = bounded((self._content(said, number) for number, said in found), self.how.limits)
