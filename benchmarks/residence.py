@@ -102,7 +102,7 @@ CASES: dict[str, Callable[[Service, Arguments], None]] = {
 
 
 def _request(episode: Episode, arguments: Arguments) -> Request:
-    return Request(episode, arguments.model or DEFAULT[episode.modality])
+    return Request(episode, arguments.model or DEFAULT[episode.modality], episode.objective.algorithms)
 
 
 def _ask(service: Service, request: Request) -> None:

@@ -58,8 +58,8 @@ def runs(alphabet: Source, count: int, seed: int = 0) -> Iterator[Episode]:
     for _ in range(count):
         labels = rng.permutation(list(alphabet.classes))[:WAYS].tolist()
         shown, asked = rng.permutation(people)[:2].tolist()
-        sides = [[Example(alphabet.classes[label][who], label) for label in labels] for who in (shown, asked)]
-        yield make_episode(*sides)
+        learned, tried = ([Example(alphabet.classes[label][who], label) for label in labels] for who in (shown, asked))
+        yield make_episode(learned, tried)
 
 
 def ink(drawing: Content) -> NDArray[np.float64]:

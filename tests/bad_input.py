@@ -21,6 +21,10 @@ def csv_of(*rows: str) -> str:
     return "\n".join(["text,label", *rows])
 
 
+def values_of(*rows: str) -> str:
+    return "\n".join(["text,value", *rows])
+
+
 def task_of(*rows: dict[str, Any], **more: Any) -> str:
     return json.dumps({"support": rows, **more})
 
@@ -40,10 +44,35 @@ BAD_FILES = {
     "UTF-16": ("a.csv", CSV.encode("utf-16"), "save it as UTF-8"),
     "UTF-16 without its mark": ("a.jsonl", json.dumps(SUPPORT[0]).encode("utf-16-le"), "save it as UTF-8"),
     "Latin-1": ("a.csv", csv_of("café,a", "y,b").encode("latin-1"), "not UTF-8 text at line 2"),
-    "semicolons": ("a.csv", CSV.replace(",", ";"), "semicolons"),
     "other columns": ("a.csv", "sentence,class\nx,a\n", "no column “text”"),
     "no label column": ("a.csv", "text\nx\n", "no column “label”"),
-    "a row without a label": ("a.csv", csv_of("x,a", "y,"), "Row 3"),
+    "a row without a label, which is a query": ("a.csv", csv_of("x,a", "y,"), "Only one class, “a”"),
+    "a label and a value": ("a.csv", "text,label,value\nx,a,1\n", "both a label and a value"),
+    "labels and values": ("a.csv", "text,label,value\nx,a,\ny,,2\n", "with a label (“a”) and examples with a value (2"),
+    "a label and a value in a task": (
+        "a.json",
+        task_of({"text": "x", "label": "a", "value": 1}),
+        "“label” and “value”",
+    ),
+    "labels and values in a task": ("a.json", task_of(*SUPPORT, {"text": "x", "value": 1}), "examples with a value (1"),
+    "a word for a value": ("a.csv", values_of("x,1", "y,two"), "Row 3 of the file “a.csv” has “two” for a value"),
+    "a word for a value in a task": ("a.json", task_of({"text": "x", "value": "3,5"}), 'support[0].value is "3,5"'),
+    "an infinite value": ("a.csv", values_of("x,1", "y,inf"), "the value “inf”, which is not a finite number"),
+    "a value beyond all numbers": ("a.csv", values_of("x,1", "y,1e400"), "the value “1e400”, which is not a finite"),
+    "an infinite value in a task": ("a.json", '{"support": [{"text": "x", "value": 1e400}]}', "a finite number"),
+    "a value too large to square": ("a.csv", values_of("x,1", "y,1e200"), "at most 1e100"),
+    "a decimal comma and a point": ("a.csv", values_of('x,"3,5"', "y,1.200"), "“3,5”, which can be read in two ways"),
+    "a point before three digits": ("a.csv", values_of("x,1.200", "y,3"), "“1.200”, which can be read in two ways"),
+    "a comma before three digits": ("a.csv", values_of('x,"1,200"', "y,3"), "“1,200”, which can be read in two ways"),
+    "no value at all": ("a.csv", values_of("x,", "y,"), "no examples yet"),
+    "an example without a value": (
+        "a.json",
+        task_of({"text": "x", "value": 1}, {"text": "y"}),
+        "support[1].value is missing",
+    ),
+    "one value": ("a.csv", values_of("x,1", "y,"), "Only one example, “x”, has a value"),
+    "equal values": ("a.csv", values_of("x,7", "y,7"), "All 2 examples have the value 7"),
+    "a value without a text": ("a.csv", values_of("x,7", ",8"), "An example with the value 8 is blank"),
     "a row of three cells": ("a.csv", csv_of("x,a", "y,z,b"), "different number of cells"),
     "no support": ("a.json", "{}", "support is missing"),
     "a misspelt field": ("a.json", task_of({"txt": "x", "label": "a"}), "support[0].text is missing"),

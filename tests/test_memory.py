@@ -15,16 +15,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import tiny_backbone
-from meta_demo.modalities.content import Picture, digest
 from torch import nn
 
 from benchmarks import residence
-from meta_demo.algorithms.base import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, SETTING, Cache, footprint
 from meta_demo.core.errors import UserError
 from meta_demo.core.memory import _trim, give_back
 from meta_demo.data.episode import Example, make_episode
+from meta_demo.modalities.base import digest
+from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving import models
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
@@ -174,10 +175,10 @@ def test_a_start_is_loaded_once_for_all_support_sets_and_anew_where_it_was_repla
     other = replace(request, episode=replace(TEXTS, support=TEXTS.support[::-1]))
     starts = [service._jobs(r)[0].algorithm for r in (request, other)]
     assert starts[0] is starts[1]
-    before = list(service.adapt_stream(request))[-1].probabilities
+    before = list(service.adapt_stream(request))[-1].outputs
     shutil.rmtree(own)
     shutil.copytree(tmp_path / "second", own)
-    after = list(service.adapt_stream(request))[-1].probabilities
+    after = list(service.adapt_stream(request))[-1].outputs
     assert before.tobytes() != after.tobytes()
     assert len(loaded) == 1
 

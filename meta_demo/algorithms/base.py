@@ -16,6 +16,7 @@ from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
+from meta_demo.core.objective import Objective
 from meta_demo.modalities.base import Content
 from meta_demo.words import Words
 
@@ -27,10 +28,25 @@ class State:
     """What adaptation has made of the support set so far: fast weights, prototypes or memory, by name.
 
     `outputs` [S, O] of the support set are set where the algorithm computed them on its way, so that nobody computes them again.
+    `objective` says what its labels are, for a method whose answers depend on that.
     """
 
     tensors: dict[str, Tensor]
     outputs: Tensor | None = None
+    objective: Objective | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How a task goes: the outputs [Q, O] for its queries after each inner step that was asked for, and what makes their intervals."""
+
+    outputs: dict[int, Tensor]
+    spread: Tensor | None
+
+
+def taken(steps: Sequence[int], count: int) -> list[int]:
+    """Those of `steps` that `count` states have; the last where they have none of them."""
+    return [step for step in steps if step < count] or [count - 1]
 
 
 class Algorithm(nn.Module, ABC):
@@ -46,6 +62,9 @@ class Algorithm(nn.Module, ABC):
     family: ClassVar[str] = "other"
     Config: ClassVar[type[knobs.Config]] = knobs.Config
     objectives: ClassVar[frozenset[str]] = frozenset({"classes"})  # what a label may be
+    defaults: ClassVar[
+        Mapping[str, Mapping[str, Any]]
+    ] = {}  # objective -> knob -> its default there, where it is another
     exempt: ClassVar[Mapping[str, str]] = {}  # law of the tests -> why the method cannot obey it
     adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
     reads_unlabelled: ClassVar[bool] = False  # whether examples that nobody labelled change its answers
@@ -125,9 +144,39 @@ class Algorithm(nn.Module, ABC):
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
 
+    def left_out(self, state: State) -> Tensor | None:  # noqa: ARG002
+        """Outputs [S, O] of the support set, each made without its own example; None where that costs more than an answer."""
+        return None
+
+    def spread(self, start: State, objective: Objective, y: Tensor) -> Tensor | None:
+        """What makes the intervals of an adaptation's answers, after whatever step; None where they have none. `start` is state 0.
+
+        From what each example is answered without itself, where that is cheap, and otherwise from the start's answers, as those of
+        later steps were made to fit the targets y [S, O].
+        """
+        left_out = self.left_out(start)
+        out = start.outputs if left_out is None else left_out
+        return None if out is None else objective.spread(out, y, left_out=left_out is not None)
+
     def predict(self, state: State, x: Features) -> Tensor:
         """Outputs [B, O] for features."""
         return self.answer(state, self.embed(state.tensors, x))
+
+    @property
+    def at_once(self) -> int:
+        """How many tasks `traces` may be given at once, so that none waits for memory."""
+        return 1
+
+    def trace(self, task: Task, steps: Sequence[int]) -> Trace:
+        """How one task goes, at those of `steps` that it has; at the last where it has none of them."""
+        states = list(self.adapt(task.support, unlabelled=task.unlabelled))
+        wanted = taken(steps, len(states))
+        outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
+        return Trace(outputs, self.spread(states[0], task.support.objective, task.support.y))
+
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+        """How each task goes."""
+        return [self.trace(task, steps) for task in tasks]
 
     def meta_loss(self, task: Task) -> Tensor:
         """The query's loss after adaptation, differentiable with respect to the meta-parameters -> []."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from meta_demo.core.errors import UserError
+from meta_demo.core.objective import Objective
 from meta_demo.words import Words
 
 if TYPE_CHECKING:
@@ -41,3 +42,16 @@ def get_algorithm(name: str) -> type[Algorithm]:
     if name not in REGISTRY:
         raise UserError("algorithm_unknown", name=name, known=", ".join(sorted(REGISTRY)))
     return REGISTRY[name]
+
+
+def able_to(objective: str) -> list[str]:
+    """The algorithms that can learn labels of that objective."""
+    return sorted(name for name, cls in REGISTRY.items() if objective in cls.objectives)
+
+
+def check_able(classes: Sequence[type[Algorithm]], objective: type[Objective]) -> None:
+    """Raises UserError, which names those that can, where one of `classes` cannot learn labels of that objective."""
+    for cls in classes:
+        if objective.name not in cls.objectives:
+            able = ", ".join(able_to(objective.name))
+            raise UserError("algorithm_objective", algorithm=cls.name, objective=objective.title, able=able)

@@ -59,11 +59,15 @@ class _Read(dict[Content, Encoded]):
 class Backbone:
     """`features` computes the prefix, once per batch; `forward` the rest. Thread-safe; its own weights never change.
 
+    `head` [D] is what the model was trained with to answer by one number, by which it multiplies an embedding; zero where it has none.
+
     An input's bits may depend on what shares its batch. So batches are decided on from what is asked for alone, never from what is
     known already, and the cache keeps them whole: equal requests get equal bits.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs, name: str, *, cache: Cache) -> None:
+    def __init__(
+        self, model: nn.Module, inputs: Inputs, name: str, *, cache: Cache, head: Tensor | None = None
+    ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.inputs, self.name = inputs, name
         self._replay = Replay(self.model)
@@ -82,6 +86,8 @@ class Backbone:
         if not bool(torch.isfinite(z).all()):
             raise UserError("model_not_finite", model=name)
         self.dim = int(z.shape[-1])  # D of an embedding: what the pooling makes of the model's width
+        fits = head is not None and head.shape == (self.dim,)
+        self.head = head.to(example) if head is not None and fits else example.new_zeros(self.dim)
         self._verdict = try_out(self._replay, inputs, name)
         inputs.pads &= self._verdict.pads
 

@@ -29,6 +29,11 @@ def fresh_model(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     return model
 
 
+def fresh_head(dim: int, seed: int) -> Tensor:
+    """A vector [D] whose product with an embedding of length 1 is a normal number of variance 1."""
+    return torch.randn(dim, generator=torch.Generator().manual_seed(seed))
+
+
 def _neighbour_bias(rows: int, columns: int, heads: int, depth: float) -> Tensor:
     """Minus the squared distance of each relative position from a head's neighbour: sharp in the lowest layer (depth 0), and
     wider and softer above -> [(2 rows - 1)(2 columns - 1), heads]."""

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from meta_demo.backbones.many import MANY
+
 LORA_A, LORA_B = "lora_a", "lora_b"
 
 
@@ -47,7 +49,7 @@ def _with_factors(cls: type[Any]) -> type[Any]:
         if not factors:
             unchanged: Tensor = cls.forward(self, input)
             return unchanged
-        if not plain:  # a map with a forward of its own
+        if not plain or MANY.get():  # a map with a forward of its own, or weights that differ from task to task
             a, b = factors
             added: Tensor = cls.forward(self, input) + 2 * (input @ a.T) @ b.T
             return added

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,13 +19,13 @@ from torch import nn
 
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.files import WEIGHTS, check_config, check_folder, no_conversion, why
-from meta_demo.backbones.fresh import fresh_model
+from meta_demo.backbones.fresh import fresh_head, fresh_model
 from meta_demo.backbones.weights import check_read, encoder_of, read_weights
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
 from meta_demo.modalities.base import MODALITIES, Model
-from meta_demo.modalities.inputs import NO_PROMPT, Inputs
+from meta_demo.modalities.inputs import NO_PROMPT, Inputs, head_of
 from meta_demo.modalities.sentence import CONFIG, read_sentence
 from meta_demo.words import Words
 
@@ -60,6 +61,12 @@ SUGGESTED = tuple(
 )
 
 
+def suited(model: str, algorithm: str, known: Collection[str]) -> dict[str, Any]:
+    """The knobs among `known` that suit a model where an algorithm's own defaults do not."""
+    found = next((m for kind in MODALITIES.values() for m in kind.models if m.name == model), None)
+    return {name: value for name, value in found.suited(algorithm).items() if name in known} if found else {}
+
+
 def load_backbone(
     name: str, device: torch.device, cache: Cache, dtype: torch.dtype = torch.float32, *, scratch: int | None = None
 ) -> Backbone:
@@ -83,7 +90,9 @@ def load_backbone(
         model, inputs = _load(source, asked, dtype, cache, scratch)
         if prompt is not None:
             inputs.use_prompt("" if prompt == NO_PROMPT and prompt not in inputs.prompts else prompt)
-        return Backbone(model.to(device), inputs, name, cache=cache)
+        config: Any = model.config
+        head = head_of(source) if scratch is None else fresh_head(config.hidden_size, scratch)
+        return Backbone(model.to(device), inputs, name, cache=cache, head=head)
     except UserError:
         raise
     except Exception as error:  # whatever transformers, a tokenizer or a file that somebody made up raises

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from meta_demo.backbones.linear import take_factors
+from meta_demo.backbones.many import spell_out
 from meta_demo.core.errors import UserError
 
 SHARE = 0.7  # of the weights in lists of modules, at the least, that the list of layers must hold
@@ -167,6 +168,7 @@ class Replay:
         shell = copy.deepcopy(self.model, shared)
         for module in shell.modules():
             take_factors(module)
+            spell_out(module)
         layers = _layers(shell, self.path)
         for i in range(start):
             layers[i] = _StandIn(layers[i], self.arity)

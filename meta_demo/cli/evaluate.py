@@ -1,4 +1,4 @@
-"""`evaluate`: accuracy over many tasks, with its interval, and differences on the same tasks."""
+"""`evaluate`: accuracy, or squared error, over many tasks, with its interval, and differences on the same tasks."""
 
 from __future__ import annotations
 
@@ -12,23 +12,47 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.loading import DEFAULT
+from meta_demo.cli.checks import (
+    LabelColumn,
+    TextColumn,
+    check_algorithms,
+    check_json,
+    check_starts,
+    columns_of,
+    tell,
+)
 from meta_demo.cli.flags import (
     Json,
     Model,
     Names,
-    Queries,
     Seed,
     changed_knobs,
     check_number,
     check_seed,
+    chosen,
     quiet,
     split_names,
     whole_numbers,
     write_json,
 )
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.objective import OBJECTIVES, Objective
+from meta_demo.data.sources import is_episodes
 from meta_demo.words import text
+
+DRAWN: dict[str, Any] = {
+    "n_way": "5",
+    "k_shot": "1",
+    "n_query": 5,
+    "episodes": 600,
+}  # the sizes of tasks, where they are drawn
+
+
+def _drawn(name: str, key: str) -> Any:
+    """A flag of how tasks are drawn: None, when it is not given, is told from its default."""
+    return arg(metavar="NUMBER", help=text(key), help_behavior_hint=text("cli.default", default=DRAWN[name]))
 
 
 @dataclass
@@ -36,17 +60,19 @@ class Evaluate:
     source: Positional[Annotated[str, arg(help=text("cli.evaluate.source"))]]
     classes: Annotated[UseAppendAction[list[str]], arg(help=text("cli.train.classes"))] = field(default_factory=list)
     model: Model = None
-    algorithms: Names = "maml,protonet,finetune"
+    algorithms: Names = None
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
-    n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
-    k_shot: Annotated[str, arg(help=text("cli.evaluate.k_shot"))] = "1"
-    n_query: Queries = 5
-    episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
+    n_way: Annotated[str | None, _drawn("n_way", "cli.evaluate.n_way")] = None
+    k_shot: Annotated[str | None, _drawn("k_shot", "cli.evaluate.k_shot")] = None
+    n_query: Annotated[int | None, _drawn("n_query", "cli.evaluate.n_query")] = None
+    episodes: Annotated[int | None, _drawn("episodes", "cli.evaluate.episodes")] = None
     steps: Annotated[str, arg(help=text("cli.evaluate.steps"))] = ""
     names: Annotated[bool, arg(help=text("cli.names"))] = False
     format: Annotated[Literal["auto", "omniglot-runs"], arg(help=text("cli.evaluate.format"))] = "auto"
     within: Annotated[bool, arg(help=text("cli.evaluate.within"))] = False
     seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
+    text_column: TextColumn = ""
+    label_column: LabelColumn = ""
     seed: Seed = 0
     json: Json = None
 
@@ -54,20 +80,21 @@ class Evaluate:
         from meta_demo.data.names import with_names
         from meta_demo.learning.processes import Processes
 
-        check_seed(self.seed)
-        check_number("--episodes", self.episodes, 2)
-        check_number("--n-query", self.n_query, 1)
+        given = self._check()
         processes = Processes()
         results: list[dict[str, Any]] = []
-        notes: dict[str, None] = {}  # in order, each once
+        notes: list[Note] = []
         backbone = None
+        objective: type[Objective] | None = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
-        for where, drawn, contents in self._tasks():
+        for where, drawn, contents, read in self._tasks(given):
             episodes = [with_names(episode) for episode in drawn] if self.names else drawn
+            objective = _objective(episodes)
             self.model = self.model or DEFAULT[episodes[0].modality]
-            contestants = [(name, self._start(name, spec, contents)) for name, spec in self._contestants()]
+            named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
+            contestants = [(name, self._start(name, spec, contents, objective)) for name, spec in named]
             backbone = backbone or self._backbone(processes)
-            notes |= dict.fromkeys(_notes(backbone, episodes))
+            notes += [note for note in [*read, *_notes(backbone, episodes)] if note not in notes]
             measured = [
                 self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
             ]
@@ -76,63 +103,87 @@ class Evaluate:
                 rows = [{**row, "error": 1 - row["accuracy"]} for row in rows]
             results += rows
             if processes.is_main:
-                _print(rows, where, len(episodes))
-        if processes.is_main:
-            for note in notes:
-                print(text("cli.note", message=note), file=sys.stderr)
+                _print(rows, where, len(episodes), objective)
+        said = tell(notes) if processes.is_main else []
+        if processes.is_main and objective:
             content = {
+                "objective": objective.name,
+                "notes": said,
                 "model": self.model,
                 "source": self.source,
                 "within": self.within,
                 "names": self.names,
                 "seed": self.seed,
-                "notes": list(notes),
                 "results": results,
-                "pairs": _pairs(results),
+                "pairs": _pairs(results, objective),
             }
             write_json(self.json, content)
         return 0
 
-    def _contestants(self) -> list[tuple[str, str]]:
-        names = split_names(self.algorithms)
-        if not names:
-            raise UserError("algorithm_none")
-        return list(product(names, split_names(self.checkpoint)))
+    def _check(self) -> bool:
+        """Whether the tasks are given, and what is asked for possible; raises UserError before anything is read."""
+        check_seed(self.seed)
+        check_json(self.json)
+        names = split_names(self.algorithms or "")
+        if names:
+            check_algorithms(self, names)
+        check_starts(split_names(self.checkpoint))
+        if self.steps:
+            whole_numbers("--steps", self.steps, 0)
+        if self.steps and names and not any(get_algorithm(name).steps_knob for name in names):
+            raise UserError("flag_needs", flag="--steps", needs="--algorithms maml")
+        given = self.format == "omniglot-runs" or is_episodes(self.source)
+        useless = [name for name in (*DRAWN, "classes", "within", "text_column", "label_column") if getattr(self, name)]
+        if given and useless:
+            flags = ", ".join("--" + name.replace("_", "-") for name in useless)
+            raise UserError("flags_given", source=self.source, flags=flags)
+        self.episodes = DRAWN["episodes"] if self.episodes is None else self.episodes
+        self.n_query = DRAWN["n_query"] if self.n_query is None else self.n_query
+        check_number("--episodes", self.episodes, 2)
+        check_number("--n-query", self.n_query, 1)
+        return given
 
-    def _tasks(self) -> Any:
-        """(what they are, the episodes, everything they are drawn from) for every size asked for."""
+    def _tasks(self, given: bool) -> Any:
+        """(what they are, the episodes, everything they are drawn from, notes of how it was read) for every size asked for."""
         from meta_demo.data.sampler import TEST, Fixed, Sampler
         from meta_demo.data.sources import load_sources
 
-        given = self._given()
         if given:
-            yield _size(given), given, [row.content for e in given for row in (*e.support, *e.query)]
+            tasks = self._given()
+            contents = [row.content for e in tasks for row in (*e.support, *e.query)]
+            yield _size(tasks), tasks, contents, [note for e in tasks for note in e.notes]
             return
-        sources = load_sources([self.source], self.classes)
+        sources = load_sources([self.source], self.classes, columns_of(self))
         contents = [content for source in sources for those in source.classes.values() for content in those]
-        for n_way, k_shot in product(whole_numbers("--n-way", self.n_way), whole_numbers("--k-shot", self.k_shot)):
-            check_number("--n-way", n_way, 2)
-            sampler = Sampler(sources, Fixed(n_way, k_shot, self.n_query), self.seed, TEST, within=float(self.within))
-            where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
-            yield where, [sampler.draw(i) for i in range(self.episodes)], contents
+        notes = [note for source in sources for note in source.notes]
+        pooled, n_query = sources[0].objective.pooled, self.n_query or 0
+        if pooled and self.n_way is not None:
+            raise UserError("flag_needs", flag="--n-way", needs=OBJECTIVES["classes"].title)
+        ways = [None] if pooled else whole_numbers("--n-way", self.n_way or str(DRAWN["n_way"]))
+        shots = whole_numbers("--k-shot", self.k_shot or (POOLED_SHOTS if pooled else str(DRAWN["k_shot"])))
+        for n_way, k_shot in product(ways, shots):
+            if n_way is not None:
+                check_number("--n-way", n_way, 2)
+            shape = Fixed(n_way or 1, k_shot, n_query)
+            sampler = Sampler(sources, shape, self.seed, TEST, within=float(self.within))
+            where = {"n_way": n_way, "k_shot": k_shot, "n_query": n_query}
+            yield where, [sampler.draw(i) for i in range(self.episodes or 0)], contents, notes
 
     def _given(self) -> list[Any]:
-        """The tasks of an episodes file or of Omniglot's runs; none where they are to be drawn from a source."""
+        """The tasks of an episodes file or of Omniglot's runs."""
         from meta_demo.data.reading.omniglot import read_runs
-        from meta_demo.data.sources import LIMITS, is_episodes, read_episodes
+        from meta_demo.data.sources import LIMITS, read_episodes
 
-        if self.format == "omniglot-runs":
-            return read_runs(Path(self.source), LIMITS)
-        return read_episodes(Path(self.source)) if is_episodes(self.source) else []
+        path = Path(self.source)
+        return read_runs(path, LIMITS) if self.format == "omniglot-runs" else read_episodes(path)
 
-    def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
+    def _start(self, name: str, spec: str, contents: Iterable[Any], objective: type[Objective]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
-        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.data.fingerprints import recognised
         from meta_demo.learning import checkpoint
 
         get_algorithm(name)
-        folder = checkpoint.resolve(spec, str(self.model), name)
+        folder = checkpoint.resolve(spec, str(self.model), name, objective.name)
         trained = getattr(checkpoint.read_card(folder), "sources", []) if folder and not self.seen_classes else []
         for source in trained:
             both = recognised(source["classes"], contents)
@@ -146,7 +197,6 @@ class Evaluate:
         """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
 
-        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.learning import checkpoint
         from meta_demo.learning.evaluate import follow, summary
         from meta_demo.serving.requests import NOT_TRAINED
@@ -155,7 +205,8 @@ class Evaluate:
         loops = get_algorithm(name).steps_knob
         if steps and loops:
             knobs[loops] = steps[-1]
-        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed).requires_grad_(False)
+        kind = episodes[0].objective.name
+        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind).requires_grad_(False)
         run = follow(algorithm, episodes, steps, processes=processes)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))
@@ -173,24 +224,36 @@ class Evaluate:
             return load_backbone(str(self.model), processes.device or choose_device(), Cache.as_set(LEARNING))
 
 
-def _notes(backbone: Any, episodes: Sequence[Any]) -> list[str]:
-    """What a person should know of the inputs in the tasks, as sentences."""
+def _objective(episodes: Sequence[Any]) -> type[Objective]:
+    """What a label of all `episodes` is; raises UserError where that differs."""
+    found = list(dict.fromkeys(type(episode.objective) for episode in episodes))
+    if len(found) > 1:
+        raise UserError("labels_differ", first=found[0].title, other=found[1].title)
+    return found[0]
+
+
+def _notes(backbone: Any, episodes: Sequence[Any]) -> list[Note]:
+    """What a person should know of the inputs in the tasks."""
     from meta_demo.backbones.notes import reading_notes
 
     rows = (row for episode in episodes for row in (*episode.support, *episode.query))
-    return [note.message() for note in reading_notes(backbone, (row.content for row in rows))]
+    return reading_notes(backbone, (row.content for row in rows))
 
 
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
-    """The ways, shots and queries that all classes of all `episodes` have; None where they differ."""
-    ways = {len(e.labels) for e in episodes}
-    shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
-    queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
-    sizes = {"n_way": ways, "k_shot": shots, "n_query": queries}
+    """The ways, shots and queries that all classes of all `episodes` have, or all tasks without classes; None where they differ."""
+    if not episodes[0].labels:
+        shots, queries = ({len(getattr(e, side)) for e in episodes} for side in ("support", "query"))
+        ways: set[int | None] = {None}
+    else:
+        ways = {len(e.labels) for e in episodes}
+        shots = {count for e in episodes for count in Counter(row.label for row in e.support).values()}
+        queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
+    sizes: dict[str, set[Any]] = {"n_way": ways, "k_shot": shots, "n_query": queries}
     return {name: size.pop() if len(size) == 1 else None for name, size in sizes.items()}
 
 
-def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pairs(results: Sequence[dict[str, Any]], objective: type[Objective]) -> list[dict[str, Any]]:
     """Differences between contestants on the same episodes: each after its last inner step, and where both went on, step by step."""
     from meta_demo.learning.evaluate import paired
 
@@ -203,7 +266,9 @@ def _pairs(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             and _size_of(a) == _size_of(b)
             and (a["step"] == b["step"] or at_end)
         ):
-            difference, ci95 = paired(a["accuracies"], b["accuracies"])
+            scores = zip(a[objective.per_task], b[objective.per_task], strict=True)
+            both = [pair for pair in scores if None not in pair]  # a task that diverged has no score
+            difference, ci95 = paired(*zip(*both, strict=True)) if both else (None, None)
             sides = {side: {key: row[key] for key in SIDE} for side, row in (("first", a), ("second", b))}
             size = {key: a[key] for key in ("n_way", "k_shot")}
             pairs.append({**sides, **size, "difference": difference, "ci95": ci95})
@@ -218,31 +283,26 @@ def _size_of(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[key] for key in ("n_way", "k_shot", "episodes"))
 
 
-def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int) -> None:
-    title = (
-        text("cli.evaluate.title", **where, count=count)
-        if all(where.values())
-        else text("cli.evaluate.file", count=count)
-    )
-    columns = [name for name in CELLS if rows[0].keys() >= {name} and any(row[name] is not None for row in rows)]
+def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int, objective: type[Objective]) -> None:
+    title = "title" if all(where.values()) else "pooled" if where["k_shot"] and where["n_query"] else "file"
+    columns = [name for name in CELLS if any(row.get(name) is not None for row in rows)]
+    if not any(row.get("diverged") for row in rows):
+        columns = [name for name in columns if name != "diverged"]
     cells = [[text(f"cli.evaluate.column.{name}") for name in columns]]
     cells += [["" if row[name] is None else CELLS[name](row) for name in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    print(title)
+    print(text(f"cli.evaluate.{title}", **where, count=count))
     for line in cells:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for pair in _pairs(rows):
-        first, second = (_named(pair[side]) for side in ("first", "second"))
-        print(text("cli.evaluate.pair", first=first, second=second, **_in_points(pair)))
+    for pair in _pairs(rows, objective):
+        if pair["difference"] is not None:
+            first, second = (_named(pair[side]) for side in ("first", "second"))
+            print(text("cli.evaluate.pair", first=first, second=second, difference=objective.differs(pair)))
 
 
 def _named(side: dict[str, Any]) -> str:
     step = "" if side["step"] is None else text("cli.evaluate.step", step=side["step"])
     return f"{side['algorithm']} ({_start_of(side)}{step})"
-
-
-def _in_points(pair: dict[str, Any]) -> dict[str, float]:
-    return {key: pair[key] * 100 for key in ("difference", "ci95")}
 
 
 def _start_of(row: dict[str, Any]) -> str:
@@ -251,6 +311,7 @@ def _start_of(row: dict[str, Any]) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else row["checkpoint"]
 
 
+POOLED_SHOTS = "10"  # where a task's examples are all of one group
 SIDE = ("algorithm", "checkpoint", "step")
 CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is printed
     "algorithm": lambda row: row["algorithm"],
@@ -258,6 +319,10 @@ CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is pri
     "step": lambda row: f"{row['step']:>4}",
     "accuracy": lambda row: f"{row['accuracy']:.1%} ± {row['ci95']:.1%}",
     "error": lambda row: f"{row['error']:.1%}",
+    "mse": lambda row: f"{row['mse']:.4g} ± {row['ci95']:.2g}",
+    "r2": lambda row: f"{row['r2']:.3f} ± {row['r2_ci95']:.3f}",
+    "coverage": lambda row: f"{row['coverage']:.1%} ± {row['coverage_ci95']:.1%}",
+    "diverged": lambda row: f"{row['diverged']}",
     "calibration_error": lambda row: f"{row['calibration_error']:.3f}",
     "seconds_per_episode": lambda row: f"{row['seconds_per_episode']:.3f}",
 }

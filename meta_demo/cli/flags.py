@@ -5,25 +5,32 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from tyro.conf import arg
 
-from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
 from meta_demo.core.config import MAX_SEED, Config, Knob
 from meta_demo.core.errors import UserError
-from meta_demo.learning.plan import Plan, TaskPlan
+from meta_demo.core.objective import OBJECTIVES, Objective
+from meta_demo.learning.plan import Plan
 from meta_demo.words import text
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
 Model = Annotated[str | None, arg(metavar="NAME", help=text("cli.adapt.model"))]  # None: the bundled one
-Names = Annotated[str, arg(help=text("cli.adapt.algorithms"))]
+Names = Annotated[str | None, arg(metavar="NAMES", help=text("cli.adapt.algorithms"))]  # None: the objective's own
 Seed = Annotated[int, arg(help=Plan.knob("seed").explained("en"))]
-Queries = Annotated[int, arg(help=TaskPlan.knob("n_query").explained("en"))]
+
+STANDARD_OUTPUT = "-"
+# What writes results to the standard output, where beside them nothing else is to be.
+RESULTS: ContextVar[Callable[[str], object]] = ContextVar("RESULTS")
 
 C = TypeVar("C", bound=Config)
 
@@ -56,16 +63,19 @@ def with_knobs(command: type[Any]) -> type[Any]:
     """`command` with one group of flags per algorithm, `--maml.inner-lr` and so on, made from the knobs themselves."""
     groups = []
     for name, cls in sorted(REGISTRY.items()):
-        group = make_dataclass(f"{cls.__name__}Knobs", [(k.name, _flag(k), None) for k in cls.Config.knobs()])
+        group = make_dataclass(f"{cls.__name__}Knobs", [(k.name, _flag(k, cls), None) for k in cls.Config.knobs()])
         described = Annotated[group, arg(help=text("cli.knobs", algorithm=name))]  # type: ignore[valid-type]
         groups.append((name, described, field(default_factory=group)))
     return make_dataclass(f"{command.__name__}WithKnobs", groups, bases=(command,))
 
 
-def _flag(k: Knob) -> Any:
+def _flag(k: Knob, cls: type[Algorithm]) -> Any:
     """The type of a knob's flag; None, when it is not given, leaves the knob as the algorithm or its checkpoint has it."""
     kind = "|".join(k.choices) or k.kind.__name__.upper()
     hint = text("cli.default", default=k.default)
+    for objective, values in cls.defaults.items():
+        if k.name in values:
+            hint += " " + text("cli.default_for", objective=OBJECTIVES[objective].title, default=values[k.name])
     return Annotated[k.kind | None, arg(help=k.explained("en"), metavar=kind, help_behavior_hint=hint)]
 
 
@@ -78,6 +88,15 @@ def changed_knobs(command: Any, name: str) -> dict[str, Any]:
 def split_names(names: str) -> tuple[str, ...]:
     """`maml,reptile` as names, each once."""
     return tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+
+
+def chosen(names: str | None, objective: type[Objective]) -> tuple[str, ...]:
+    """The algorithms that a flag names, or those of the objective; raises UserError where one cannot learn such labels."""
+    found = objective.algorithms if names is None else split_names(names)
+    if not found:
+        raise UserError("algorithm_none")
+    check_able([get_algorithm(name) for name in found], objective)
+    return found
 
 
 def whole_numbers(flag: str, value: str, least: int = 1) -> list[int]:
@@ -117,10 +136,14 @@ def quiet(bars: bool = False) -> Iterator[None]:
 
 
 def write_json(file: Path | None, content: dict[str, Any]) -> None:
-    """Write `content` to `file`, if one was asked for; raises UserError when it cannot be written."""
+    """Write `content` to `file`, if one was asked for, `-` being the standard output; raises UserError when it cannot be written."""
     if file is None:
         return
+    said = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     try:
-        file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if str(file) == STANDARD_OUTPUT:
+            RESULTS.get(sys.stdout.write)(said)
+        else:
+            file.write_text(said, encoding="utf-8")
     except OSError as error:
         raise UserError("json_write", file=file, reason=error.strerror) from error

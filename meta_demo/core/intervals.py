@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from statistics import fmean, stdev
 
 Z95 = 1.959964
@@ -18,6 +18,16 @@ def wilson(accuracy: float, count: int) -> tuple[float, float]:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean, and half the width of its 95 % interval: 1.96 standard errors."""
+    """Mean, and half the width of its 95 % interval: 1.96 standard errors; infinite where one of the values is."""
+    if inf in values:
+        return inf, inf
     spread = stdev(values) if len(values) > 1 else 0.0
     return fmean(values), Z95 * spread / len(values) ** 0.5
+
+
+def ratio_interval(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:
+    """The ratio of two sums over tasks, and half the width of its 95 % interval by the delta method (Cochran 1977, section 2.11)."""
+    total, count = sum(below), len(below)
+    ratio = sum(above) / total
+    squares = sum((a - ratio * b) ** 2 for a, b in zip(above, below, strict=True))
+    return ratio, Z95 * sqrt(squares * count / (count - 1)) / total if count > 1 else 0.0

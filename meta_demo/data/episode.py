@@ -6,17 +6,17 @@ Not here: JSON (`tasks.py`), files (`readers.py`), features and tensors (`core`)
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-from meta_demo.core.errors import UserError
-from meta_demo.core.objective import Objective
-from meta_demo.core.strings import clean, shorten
+import meta_demo.objectives  # noqa: F401  (registers every objective)
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.objective import Objective, Row, objective_among, objective_of
+from meta_demo.core.strings import clean_name, shorten
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, is_blank, modality_among, modality_of
-from meta_demo.objectives.classes import Classes
 
-MAX_CLASSES = 50
-MAX_NAME = 80  # characters
 MAX_SUPPORT = 2000  # examples
 MAX_QUERY = 5000  # examples
 MAX_UNLABELLED = 5000  # examples
@@ -24,10 +24,10 @@ MAX_UNLABELLED = 5000  # examples
 
 @dataclass(frozen=True)
 class Example:
-    """One input, such as a sentence or a picture, and its class where that is known."""
+    """One input, such as a sentence or a picture, and its label where that is known: the name of its class, or a number."""
 
     content: Content
-    label: str | None = None
+    label: Any = None
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,19 @@ class Episode:
     support: tuple[Example, ...]
     query: tuple[Example, ...] = ()
     unlabelled: tuple[Content, ...] = ()  # inputs that nobody labelled, for methods that learn from them too
+    notes: tuple[Note, ...] = field(default=(), compare=False)  # what a person should know of how it was read
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, in order of first appearance in the support set."""
-        return tuple(dict.fromkeys(row.label for row in self.support if row.label is not None))
+        """The classes, in order of first appearance in the support set; none where labels are no classes."""
+        return self.objective.labels
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
         """What a label of this task is."""
-        return Classes.of([row.label for row in self.support if row.label is not None])
+        labels = [row.label for row in self.support if row.label is not None]
+        units = MODALITIES[self.modality].units
+        return objective_among(labels).of(labels) if units is None else objective_among(labels).measured(labels, units)
 
     @property
     def modality(self) -> str:
@@ -55,26 +58,27 @@ class Episode:
 
 
 def make_episode(
-    support: Sequence[Example], query: Sequence[Example] = (), unlabelled: Sequence[Content] = ()
+    support: Sequence[Example],
+    query: Sequence[Example] = (),
+    unlabelled: Sequence[Content] = (),
+    notes: Sequence[Note] = (),
 ) -> Episode:
     """The check that every episode passes, wherever it comes from: cleaned rows, or a UserError.
 
-    Support rows that are blank, a pad without ink among them, and exact repeats within a class are dropped, and so are unlabelled
+    Support rows that are blank, a pad without ink among them, and exact repeats under one label are dropped, and so are unlabelled
     inputs that are blank or stand there twice. Queries stay one for one, so that answers line up with questions; a blank one is
     refused.
     """
     check_counts(len(support), len(query), len(unlabelled))
-    given = Episode(tuple(_cleaned(row) for row in support), tuple(_cleaned(row) for row in query))
-    shown = dict.fromkeys(row for row in given.support if not is_blank(row.content))
+    learned, asked = ([_cleaned(row) for row in rows] for rows in (support, query))
+    shown = dict.fromkeys(row for row in learned if not is_blank(row.content))
     others = {identity(c): c for c in (modality_of(c).clean(c) for c in unlabelled) if not is_blank(c)}
-    episode = Episode(tuple(shown), given.query, tuple(others.values()))
-    for row in episode.support:
-        if row.label is None:
-            raise UserError("example_no_label", text=shorten(row.content))
-    _check_names(given.labels)
-    _check_classes(given.labels, episode.labels)
-    _check_contradictions(episode.support)
-    _check_query(episode)
+    objective = objective_among([row.label for row in (*learned, *asked)])
+    for index, row in enumerate(asked):
+        if is_blank(row.content):
+            raise UserError("blank_query", where=f"query[{index}]")
+    objective.check(list(map(_judged, dict.fromkeys(learned))), list(map(_judged, asked)))
+    episode = Episode(tuple(shown), tuple(asked), tuple(others.values()), tuple(notes))
     _check_modality(episode)
     return episode
 
@@ -94,7 +98,7 @@ def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Se
     support: list[Example] = []
     names: set[str] = set()
     for said, examples in cards:
-        name = clean(said)
+        name = clean_name(said)
         shown = next((e for e in examples if modality_of(e).clean(e) != BLANK), None)
         if not name and shown is not None:
             raise UserError("card_no_name", text=shorten(shown))
@@ -107,52 +111,13 @@ def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Se
 
 
 def _cleaned(row: Example) -> Example:
-    return Example(modality_of(row.content).clean(row.content), clean(row.label or "") or None)
+    label = None if row.label is None else objective_of(row.label).clean(row.label)
+    return Example(modality_of(row.content).clean(row.content), label)
 
 
-def _check_names(names: Sequence[str]) -> None:
-    """Refuse class names that are too long, or that differ only in capitals."""
-    spelled: dict[str, str] = {}
-    for name in names:
-        if len(name) > MAX_NAME:
-            raise UserError("long_label", label=shorten(name), count=len(name), limit=MAX_NAME)
-        other = spelled.setdefault(name.casefold(), name)
-        if other != name:
-            raise UserError("label_spelling", label=shorten(other), other=shorten(name))
-
-
-def _check_classes(named: Sequence[str], shown: Sequence[str]) -> None:
-    """Refuse a class without an example, and too few or too many classes."""
-    if not named:
-        raise UserError("no_support")
-    for label in named:
-        if label not in shown:
-            raise UserError("class_no_example", label=shorten(label))
-    if len(shown) == 1:
-        raise UserError("one_class", label=shorten(shown[0]))
-    if len(shown) > MAX_CLASSES:
-        raise UserError("too_many_classes", count=len(shown), limit=MAX_CLASSES)
-
-
-def _check_contradictions(support: Sequence[Example]) -> None:
-    """Refuse one sentence, whatever its capitals, under two labels."""
-    seen: dict[Hashable, str | None] = {}
-    for row in support:
-        other = seen.setdefault(identity(row.content), row.label)
-        if other != row.label:
-            labels = {"label": shorten(other or ""), "other": shorten(row.label or "")}
-            raise UserError("two_labels", text=shorten(row.content), **labels)
-
-
-def _check_query(episode: Episode) -> None:
-    """Refuse a blank query, and one whose label no support example has."""
-    known = {None, *episode.labels}
-    for index, row in enumerate(episode.query):
-        if is_blank(row.content):
-            raise UserError("blank_query", where=f"query[{index}]")
-        if row.label not in known:
-            names = shorten(", ".join(episode.labels), 200)
-            raise UserError("query_label", text=shorten(row.content), label=shorten(row.label or ""), labels=names)
+def _judged(row: Example) -> Row:
+    """A clean example as its objective checks it."""
+    return Row(identity(row.content), str(row.content), is_blank(row.content), row.label)
 
 
 def _check_modality(episode: Episode) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example
 from meta_demo.modalities.base import MODALITIES, identity, is_blank
 
@@ -18,8 +19,11 @@ def spoken(label: str) -> str:
 def with_names(episode: Episode) -> Episode:
     """Each class's name as one more of its examples, unless that stands among the examples already.
 
-    Names come from the support set alone: what a query is called stays hidden. Raises UserError where no name can be an example.
+    Names come from the support set alone: what a query is called stays hidden. Raises UserError where no name can be an example, or
+    labels are no names.
     """
+    if not episode.labels:
+        raise UserError("labels_unnamed", objective=episode.objective.title)
     modality = MODALITIES[episode.modality]
     known = {identity(row.content) for row in episode.support}
     named = [Example(modality.of_name(spoken(label)), label) for label in episode.labels]

@@ -1,4 +1,4 @@
-"""Drawing tasks from sources: N-way K-shot, or of varying size as in Meta-Dataset.
+"""Drawing tasks from sources: N-way K-shot, or of varying size as in Meta-Dataset; of numbers, K examples of one group.
 
 Task number i of a stream depends on the seed, the stream and i alone, so that a resumed run, or one of several processes,
 draws exactly what one uninterrupted process would have drawn.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,19 +42,59 @@ class Shape(ABC):
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         """Some of `labels`, the classes of one task, each with its numbers of support and query examples."""
 
+    def whole(self, rng: np.random.Generator) -> tuple[int, int]:  # noqa: ARG002
+        """Support and query examples of a task that has no classes."""
+        return self.least
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether so many classes are enough for a task."""
         return len(labels) >= self.ways
 
+    @property
+    @abstractmethod
+    def alone(self) -> Shape:
+        """The same for a task whose examples are all of one group."""
+
+    def of(self, source: Source) -> Shape:
+        """How large the tasks of a source are."""
+        return self.alone if source.objective.pooled else self
+
     def check(self, source: Source) -> None:
         """Raises UserError when `source` has too few classes or texts, and says what would fit."""
-        if not self.fits(list(source.classes)):
-            raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=self.ways)
-        k_shot, n_query = self.least
+        shape = self.of(source)
+        if not source.tasks and not shape.fits(list(source.classes)):
+            raise _few_classes(source, shape.ways)
+        k_shot, n_query = shape.least
+        if k_shot < source.objective.least:
+            values = {"objective": source.objective.title, "least": source.objective.least}
+            raise UserError("few_shots", source=source.name, k_shot=k_shot, **values)
+        if source.tasks:
+            return
         label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
         if len(texts) < k_shot + n_query:
-            values = {"label": shorten(label), "count": len(texts), "k_shot": k_shot, "n_query": n_query}
-            raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - n_query), **values)
+            raise _few_texts(source.name, label, len(texts), k_shot, n_query)
+
+
+def _few_classes(source: Source, n_way: int) -> UserError:
+    """That a task has more classes than `source`, and how many there would be room for."""
+    count = len(source.classes)
+    values = {"source": source.name, "count": count, "n_way": n_way}
+    if source.held_out:
+        return UserError("few_classes_left", held_out=source.held_out, whole=count + source.held_out, **values)
+    return UserError("few_classes" if count > 1 else "few_classes_one", **values)
+
+
+def _few_texts(source: str, label: str, count: int, k_shot: int, n_query: int) -> UserError:
+    """That a class has too few examples for a task, with the numbers that there would be enough for."""
+    values: dict[str, Any] = {"label": shorten(label), "source": source, "count": count}
+    values |= {"k_shot": k_shot, "n_query": n_query, "need": k_shot + n_query}
+    if count > k_shot:
+        return UserError("few_texts", fits=count - k_shot, flags=f"--n-query {count - k_shot}", **values)
+    if count > n_query:
+        return UserError("few_texts", fits=count - n_query, flags=f"--k-shot {count - n_query}", **values)
+    if count > 1:
+        return UserError("few_texts", fits=1, flags=f"--k-shot 1 --n-query {count - 1}", **values)
+    return UserError("few_texts_one", **values)
 
 
 @dataclass(frozen=True)
@@ -73,6 +113,10 @@ class Fixed(Shape):
     def least(self) -> tuple[int, int]:
         return self.k_shot, self.n_query
 
+    @property
+    def alone(self) -> Fixed:
+        return replace(self, n_way=1)
+
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:  # noqa: ARG002
         return [(labels[i], self.k_shot, self.n_query) for i in rng.choice(len(labels), self.n_way, replace=False)]
 
@@ -84,14 +128,22 @@ class Variable(Shape):
     max_way: int = 20
     max_support: int = 60
     n_query: int = 5
+    min_shot: int = 1
 
     @property
     def ways(self) -> int:
-        return 2
+        return min(2, self.max_way)
 
     @property
     def least(self) -> tuple[int, int]:
-        return 1, 1
+        return self.min_shot, 1
+
+    @property
+    def alone(self) -> Variable:
+        return replace(self, max_way=1, min_shot=2)
+
+    def whole(self, rng: np.random.Generator) -> tuple[int, int]:
+        return int(rng.integers(2, self.max_support + 1)), self.n_query
 
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         top = min(self.max_way, len(labels))
@@ -104,7 +156,8 @@ class Variable(Shape):
         support = min(self.max_support, int(np.ceil(beta * np.minimum(100, left)).sum()))
         alpha = rng.uniform(np.log(0.5), np.log(2), n_way)
         share = np.exp(alpha) * left / (np.exp(alpha) * left).sum()
-        shots = np.minimum(np.floor(share * max(0, support - n_way)).astype(int) + 1, left)
+        shots = np.floor(share * max(0, support - n_way)).astype(int) + 1
+        shots = np.minimum(np.maximum(shots, self.min_shot), left)
         return [(label, int(k), n_query) for label, k in zip(chosen, shots, strict=True)]
 
 
@@ -127,7 +180,7 @@ class Sampler:
         for source in self.sources:
             self.shape.check(source)
             if self.within == 1 and not self._groups(source):
-                largest = max(map(len, source.groups.values()))
+                largest = max(map(len, source.groups.values()), default=0)
                 raise UserError("few_in_group", source=source.name, count=largest)
 
     @cached_property
@@ -148,12 +201,17 @@ class Sampler:
         """Task number `index`: no text in it twice."""
         rng = np.random.default_rng([self.seed, self.stream, index])
         source = self.sources[rng.choice(len(self.sources), p=self.weights())]
+        if source.tasks:
+            shots, queries = self.shape.whole(rng)
+            drawn = tuple(source.tasks(rng, shots + queries))
+            return Episode(drawn[:shots], drawn[shots:])
         support, query = [], []
-        for label, shots, queries in self.shape.sizes(source, self._labels(source, rng), rng):
-            texts = source.classes[label]
-            picked = [texts[i] for i in rng.choice(len(texts), shots + queries, replace=False)]
-            support += [Example(text, label) for text in picked[:shots]]
-            query += [Example(text, label) for text in picked[shots:]]
+        for name, shots, queries in self.shape.of(source).sizes(source, self._labels(source, rng), rng):
+            texts = source.classes[name]
+            places = rng.choice(len(texts), shots + queries, replace=False)
+            picked = [Example(texts[i], source.label(name, i)) for i in places]
+            support += picked[:shots]
+            query += picked[shots:]
         return Episode(tuple(support), tuple(query))
 
     def _labels(self, source: Source, rng: np.random.Generator) -> Sequence[str]:
@@ -162,4 +220,4 @@ class Sampler:
         return groups[rng.integers(len(groups))] if groups else list(source.classes)
 
     def _groups(self, source: Source) -> list[list[str]]:
-        return [labels for labels in source.groups.values() if self.shape.fits(labels)]
+        return [labels for labels in source.groups.values() if self.shape.of(source).fits(labels)]

@@ -47,7 +47,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Progress:
-    """The run after `step` outer steps. `valid` is (accuracy, ci95) where this step was validated."""
+    """The run after `step` outer steps. `valid` is (score, ci95) where this step was validated."""
 
     step: int
     steps: int
@@ -196,7 +196,8 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """What the run is: two runs of equal identity reach equal weights."""
         a, knobs = self.algorithm, {name: value for name, value in asdict(self.plan).items() if name not in FREE}
-        made_of = {"algorithm": a.name, "config": vars(a.config), "backbone_hash": a.backbone.hash}
+        made_of = {"algorithm": a.name, "config": vars(a.config), "backbone": a.backbone.name}
+        made_of |= {"backbone_hash": a.backbone.hash}
         whole: dict[str, Any] = json.loads(json.dumps({**made_of, "plan": knobs, **self.record}))
         return whole
 
@@ -204,15 +205,21 @@ class Run:
         """First the state of the run with everything in it, then the checkpoint: whatever is cut off, one of them is whole."""
         if not self.group.is_main:
             return
-        rows = [{"step": v.step, self.objective.measure: v.score, "ci95": v.ci95} for v in self.validations]
+        rows = [{"step": v.step, self.objective.figure: v.score, "ci95": v.ci95} for v in self.validations]
         facts = {"step": self.step, "seconds": self.seconds, "losses": self.losses, "validations": rows}
         facts["best_step"] = self.best.step if self.best else None
         now = {name: w.detach() for name, w in self.algorithm.state_dict().items()}
         SavedRun(now, self.mean, self.best_weights, self.optimizer.tensors(), facts).write(self.output, self.identity)
         weights, step = self._kept()
         minutes = round(self.seconds / 60, 1)
-        known = {"steps": step, "keep": self.plan.keep, "trained_steps": self.step, "minutes": minutes}
-        made_of = ("algorithm", "config", "backbone_hash")  # the card says these by itself
+        known = {
+            "objective": self.objective.name,
+            "steps": step,
+            "keep": self.plan.keep,
+            "trained_steps": self.step,
+            "minutes": minutes,
+        }
+        made_of = ("algorithm", "config", "backbone", "backbone_hash")  # the card says these by itself
         record = {name: value for name, value in self.identity.items() if name not in made_of}
         with self._holding(weights):
             checkpoint.save(self.algorithm, self.output, **record, **known, **self.about, validation=rows)

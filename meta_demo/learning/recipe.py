@@ -19,10 +19,12 @@ from threading import Event, Lock
 from typing import Any
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
+from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler
@@ -65,7 +67,7 @@ class Recipe:
     @property
     def valid_ways(self) -> int:
         """Classes in a validation task."""
-        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on))
+        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on if not s.tasks))
 
 
 def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
@@ -93,12 +95,14 @@ def prepare(
     tasks, task = recipe.tasks, recipe.task
     shape = Fixed(recipe.valid_ways, task.k_shot, task.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=task.within)
+    objective = one_objective([*tasks.sources, *recipe.validate_on])
+    check_able([get_algorithm(recipe.algorithm)], objective)
     if recipe.plan.muon:
         find_muon()
-    algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
+    algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed, objective.name)
     folder = Path(recipe.start) if recipe.start not in ("none", "auto") else None
     if recipe.start == "auto":
-        folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm)
+        folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm, objective.name)
     if folder:
         checkpoint.warm_start(algorithm, folder)
     if recipe.unlabelled:
@@ -113,8 +117,18 @@ def prepare(
         "tasks": {"sampler": task.sampler, **vars(task.shape), **task.mixture},
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
+    if folder:
+        record["start_sha256"] = checkpoint.read_card(folder).weights_sha256
     valid = [validation.draw(i) for i in range(recipe.plan.valid_episodes)]
     return Run(algorithm, tasks, valid, recipe.plan, output, record, about or {}, group or Processes())
+
+
+def one_objective(sources: Sequence[Source]) -> type[Objective]:
+    """What a label of all of `sources` is; raises UserError where that differs."""
+    found = list(dict.fromkeys(source.objective for source in sources))
+    if len(found) > 1:
+        raise UserError("labels_differ", first=found[0].title, other=found[1].title)
+    return found[0]
 
 
 def load_packs(names: Sequence[str]) -> Source:

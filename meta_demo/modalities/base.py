@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from meta_demo.core.cache import Cache
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.modalities.inputs import Inputs
 from meta_demo.words import Words, words
 
@@ -31,6 +31,8 @@ class Model:
     """A model that the page offers. `folder` finds one that needs no network, whose weights have the hash `sha256`.
 
     `megabytes` are of its download, `scripts` the writing systems that it has tokens for, as Unicode calls them.
+    `knobs` are those that suit it where an algorithm's own defaults do not: knob -> value, the same for every algorithm that has
+    the knob, or algorithm -> knob -> value.
     """
 
     name: str
@@ -42,10 +44,16 @@ class Model:
     languages: Words = field(default_factory=lambda: words("-"))
     good: Words = field(default_factory=lambda: words("-"))
     scripts: tuple[str, ...] = ("LATIN",)
+    knobs: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def bundled(self) -> bool:
         return self.folder is not None
+
+    def suited(self, algorithm: str) -> dict[str, Any]:
+        """The knobs that suit it of one algorithm; some may be knobs that the algorithm has not."""
+        common = {name: value for name, value in self.knobs.items() if not isinstance(value, Mapping)}
+        return {**common, **self.knobs.get(algorithm, {})}
 
     def reads(self, script: str) -> bool:
         return self.scripts == ANY or script in self.scripts
@@ -62,6 +70,10 @@ class Modality(ABC, Generic[C]):
         100  # lower ones are listed first; where several could read a model or a column, the highest does
     )
 
+    units: ClassVar[tuple[float, float] | None] = (
+        None  # mean and scale that numbers beside its inputs are standardised by; None: those of a task's support set
+    )
+
     title: ClassVar[Words]  # what models are for: text, pictures
     noun: ClassVar[Words]  # what an input is called: sentence, picture
     nouns: ClassVar[Words]  # several of them
@@ -74,7 +86,9 @@ class Modality(ABC, Generic[C]):
     suffixes: ClassVar[
         tuple[str, ...]
     ] = ()  # of files that hold one input each; a folder of class folders may hold them
+    doubtful: ClassVar[tuple[str, ...]] = ()  # those of `suffixes` that not every decoder knows every kind of
     hub_columns: ClassVar[tuple[str, ...]] = ()  # what data sets of the Hub call the column
+    columns: ClassVar[tuple[str, ...]] = ()  # what people call it in their tables, the likeliest first
     in_lines: ClassVar[bool] = False  # whether each line of a text file is an input
 
     # --- reading
@@ -124,6 +138,10 @@ class Modality(ABC, Generic[C]):
     def size(self, content: C) -> int:  # noqa: ARG002
         """Bytes that an input counts for where reading many is bounded; 0 where the size of their file bounds them."""
         return 0
+
+    def notes(self, contents: Sequence[C]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of inputs like these before the answers."""
+        return []
 
     def length(self, content: C) -> int:  # noqa: ARG002
         """How long an input is: many are computed in this order, so that little is padding."""

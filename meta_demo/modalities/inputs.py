@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from meta_demo.core.errors import UserError
@@ -21,6 +22,7 @@ from meta_demo.core.examples import Task
 from meta_demo.modalities.sentence import POOLING, read_sentence
 
 NO_PROMPT = "none"
+HEAD = "head"  # the folder, beside a model, of a vector that makes one number of an embedding
 POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
 Key = Hashable  # what a batch is made of, such as token ids or the picture itself: equal keys are equal inputs
 
@@ -115,3 +117,15 @@ def pooling_of(source: str) -> str | None:
     if modes and modes not in (("cls",), ("mean",)):
         raise UserError("model_module", model=source, module=" + ".join(modes))
     return modes[0] if modes else None
+
+
+def save_head(vector: Tensor, folder: Path) -> None:
+    """Write the vector [D] that makes one number of an embedding beside a model."""
+    (folder / HEAD).mkdir(exist_ok=True)
+    save_file({"vector": vector.detach().cpu().contiguous()}, folder / HEAD / "model.safetensors")
+
+
+def head_of(source: str) -> Tensor | None:
+    """The vector [D] that `save_head` wrote into a folder; None where there is none."""
+    file = Path(source) / HEAD / "model.safetensors"
+    return load_file(file)["vector"] if file.is_file() else None

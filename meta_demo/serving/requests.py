@@ -19,7 +19,6 @@ from meta_demo.data.episode import Episode
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 NOT_TRAINED = "not meta-trained"
-DEFAULT_ALGORITHMS = ("maml", "protonet", "finetune")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Request:
 
     episode: Episode
     model: str = BUNDLED
-    algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
+    algorithms: tuple[str, ...] = ()
     seed: int = 0
     knobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     checkpoint: str = "auto"
@@ -44,8 +43,8 @@ class Request:
 class Snapshot:
     """One algorithm after one inner step.
 
-    Losses in nats, and the scores of the support set and of those queries that have a label; both None where none has. `error` is set
-    where the adaptation diverged: the figures are then the last good state's.
+    Losses in the objective's units, such as nats, and the scores of the support set and of those queries that have a label; both None
+    where none has. `error` is set where the adaptation diverged: the figures are then the last good state's.
     """
 
     algorithm: str
@@ -56,7 +55,7 @@ class Snapshot:
     support_score: Score
     query_loss: float | None
     query_score: Score | None
-    outputs: Array  # [Q, O], as people read them: probabilities
+    outputs: Array  # [Q, O], as people read them: probabilities, or values with both ends of an interval
     seconds: dict[str, float]  # "features" and "adapt" so far, "predict" of this step
     error: UserError | None = None
 

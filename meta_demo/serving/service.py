@@ -21,7 +21,7 @@ from torch import Tensor
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.base import Algorithm, State
-from meta_demo.algorithms.registry import REGISTRY, get_algorithm
+from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.core.cache import SERVING, Cache, Shelf
@@ -34,7 +34,7 @@ from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import Content, digest, identity
+from meta_demo.modalities.base import MODALITIES, Content, digest, identity
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
@@ -73,6 +73,10 @@ class _Job:
         self.shelf.put(self.start, (self.algorithm, self.checkpoint))
         return Examples(x, self.y, self.objective)
 
+    def spread(self, start: State) -> Tensor | None:
+        """What makes the intervals of all answers, given state 0."""
+        return self.algorithm.spread(start, self.objective, self.y)
+
 
 @dataclass(frozen=True)
 class _Trajectory:
@@ -82,6 +86,12 @@ class _Trajectory:
     seconds: tuple[float, ...]
     feature_seconds: float
     error: UserError | None
+
+    def at(self, step: int | None) -> tuple[int, State]:
+        """The state after `step` inner steps, at most the last."""
+        reached = len(self.states) - 1
+        found = reached if step is None else min(step, reached)
+        return found, self.states[found]
 
 
 @dataclass(frozen=True)
@@ -109,11 +119,12 @@ class Service:
         return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
-        """What a visitor should know before the figures: inputs that were cut, or that the model cannot read or tell apart."""
-        backbone = self.backbone(request.model)
-        episode = request.episode
+        """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
+        the model knows, and how answers are made."""
+        backbone, episode = self.backbone(request.model), request.episode
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
-        return reading_notes(backbone, contents) + _about_unlabelled(request)
+        read = [*MODALITIES[episode.modality].notes(contents), *reading_notes(backbone, contents)]
+        return [*episode.notes, *read, *_about_unlabelled(request), *episode.objective.notes(len(episode.support))]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -134,23 +145,31 @@ class Service:
         finally:
             give_back()
 
-    def report(self, request: Request) -> tuple[dict[str, Any], list[UserError]]:
-        """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
-        history: dict[str, list[Snapshot]] = {name: [] for name in request.algorithms}
+    def history(self, request: Request) -> dict[str, list[Snapshot]]:
+        """All snapshots of a whole adaptation, by algorithm."""
+        found: dict[str, list[Snapshot]] = {name: [] for name in request.algorithms}
         for snapshot in self.adapt_stream(request):
-            history[snapshot.algorithm].append(snapshot)
+            found[snapshot.algorithm].append(snapshot)
+        return found
+
+    def report(
+        self, request: Request, history: dict[str, list[Snapshot]] | None = None
+    ) -> tuple[dict[str, Any], list[UserError]]:
+        """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
+        history = self.history(request) if history is None else history
         errors = [steps[-1].error for steps in history.values() if steps[-1].error]
         notes = self.notes(request)
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
     def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
-        """Each algorithm's probabilities for `contents` after `step` inner steps (default: all of them)."""
+        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them)."""
         predictions = []
         for job in self._jobs(request):
-            at, state = self._state(job, step)
+            known = self._trajectory(job)
+            at, state = known.at(step)
             z = job.algorithm.embed(state.tensors, job.algorithm.features(contents))
-            shown = job.objective.shown(job.algorithm.answer(state, z))
+            shown = job.objective.shown(job.algorithm.answer(state, z), job.spread(known.states[0]))
             similarity = z @ self._support_embeddings(job, at, state).T
             predictions.append(Prediction(job.algorithm.name, at, _array(shown), _array(similarity)))
         return predictions
@@ -161,7 +180,8 @@ class Service:
     ) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
         job = next(job for job in self._jobs(request) if job.algorithm.name == algorithm)
-        states = (self._state(job, 0)[1], self._state(job, step)[1])
+        known = self._trajectory(job)
+        states = (known.states[0], known.at(step)[1])
         before, after = (job.algorithm.backbone.attentions(content, job.algorithm.weights(s.tensors)) for s in states)
         return _array(before), _array(after)
 
@@ -171,6 +191,7 @@ class Service:
         if not request.algorithms:
             raise UserError("algorithm_none")
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
+        check_able(classes, type(request.episode.objective))
         backbone, shelf = self._models.get(request.model)
         support = _digest(request.episode)
         return [self._job(request, cls, backbone, shelf, support) for cls in classes]
@@ -178,12 +199,13 @@ class Service:
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> _Job:
         """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
         knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
-        start = (cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
+        kind = request.episode.objective.name
+        start = (cls.name, kind, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
         known: tuple[Algorithm, str] | None = shelf.get(start)
         if known is None:
-            folder = checkpoint.resolve(spec, request.model, cls.name)
-            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False).eval()
-            known = made, str(folder or NOT_TRAINED)
+            folder = checkpoint.resolve(spec, request.model, cls.name, kind)
+            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
+            known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
         return _Job(shelf, start, (*start, support), *known, request.episode)
 
@@ -197,25 +219,27 @@ class Service:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
         known: _Trajectory | None = job.shelf.get((*job.key, "trajectory"))
         if known:
-            times = known.feature_seconds
+            times, spread = known.feature_seconds, job.spread(known.states[0])
             for step, state in enumerate(known.states):
-                yield _snapshot(job, query, state, step, (times, known.seconds[step]))
+                yield _snapshot(job, query, state, step, (times, known.seconds[step]), spread)
             if known.error:
                 last = len(known.states) - 1
-                yield _snapshot(job, query, known.states[last], last, (times, known.seconds[last]), known.error)
+                yield _snapshot(job, query, known.states[last], last, (times, known.seconds[last]), spread, known.error)
             return
         states: list[State] = []
         seconds: list[float] = []
         support, times = _timed_support(job)
+        spread = None
         for state, elapsed, error in _adapt(job, support):
             if error is None:
+                spread = spread if states else job.spread(state)
                 states.append(state)
                 seconds.append(elapsed)
-            yield _snapshot(job, query, state, len(states) - 1, (times, elapsed), error)
+            yield _snapshot(job, query, state, len(states) - 1, (times, elapsed), spread, error)
         job.shelf.put((*job.key, "trajectory"), _Trajectory(tuple(states), tuple(seconds), times, error))
 
-    def _state(self, job: _Job, step: int | None) -> tuple[int, State]:
-        """The state after `step` inner steps, at most the last; an adaptation that was dropped is repeated."""
+    def _trajectory(self, job: _Job) -> _Trajectory:
+        """The whole adaptation; one that was dropped is repeated."""
         known: _Trajectory | None = job.shelf.get((*job.key, "trajectory"))
         if known is None:
             support, times = _timed_support(job)
@@ -223,8 +247,7 @@ class Service:
             good = [(state, elapsed) for state, elapsed, error in run if error is None]
             known = _Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), times, run[-1][2])
             job.shelf.put((*job.key, "trajectory"), known)
-        at = min(len(known.states) - 1, len(known.states) if step is None else step)
-        return at, known.states[at]
+        return known
 
     def _support_embeddings(self, job: _Job, at: int, state: State) -> Tensor:
         key = (*job.key, "support", at)
@@ -306,9 +329,15 @@ def _support_outputs(state: State) -> Tensor:
 
 
 def _snapshot(
-    job: _Job, query: _Query, state: State, step: int, times: tuple[float, float], error: UserError | None = None
+    job: _Job,
+    query: _Query,
+    state: State,
+    step: int,
+    times: tuple[float, float],
+    spread: Tensor | None,
+    error: UserError | None = None,
 ) -> Snapshot:
-    """`times` are the seconds that the support set's features and the adaptation so far took."""
+    """`times` are the seconds that the support set's features and the adaptation so far took; `spread` makes intervals."""
     algorithm, objective = job.algorithm, job.objective
     started = time.perf_counter()
     out = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else job.y[:0]
@@ -323,12 +352,12 @@ def _snapshot(
         support_score=objective.score(support_out, job.y),
         query_loss=float(objective.loss(asked, query.y)) if query.labelled else None,
         query_score=objective.score(asked, query.y) if query.labelled else None,
-        outputs=_array(objective.shown(out)),
+        outputs=_array(objective.shown(out, spread)),
         seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
         error=error,
     )
 
 
 def _array(tensor: Tensor) -> Array:
-    array: Array = tensor.float().cpu().numpy()
+    array: Array = (tensor if tensor.dtype == torch.float64 else tensor.float()).cpu().numpy()
     return array

@@ -27,6 +27,8 @@ class Asking:
         """Every algorithm's view of what is tried, at the step of the slider."""
         page, lang = self.page, request_language(request)
         run: Run | None = values[page.run]
+        if values[page.modality] in page.sheets:
+            return {}
         if run is None or not run.history:
             return {page.attempt.predictions: views.empty("page.try.empty", lang)}
         tried = self._tried(values)
@@ -101,7 +103,7 @@ class Asking:
         """After an adaptation: as many layers and heads as the model has, at the last layer, and the map itself."""
         page, lang = self.page, request_language(request)
         run: Run | None = values[page.run]
-        if run is None or not run.history:
+        if values[page.modality] in page.sheets or run is None or not run.history:
             return {}
         backbone = self.service.backbone(run.request.model)
         heads = [(look.head_name(h, lang), h) for h in (0, look.ROLLOUT, *range(1, backbone.n_heads + 1))]

@@ -13,8 +13,9 @@ import gradio as gr
 
 from meta_demo.core.files import MAX_FILE
 from meta_demo.core.strings import clean
-from meta_demo.data.episode import MAX_CLASSES, Episode, Example, episode_from_cards
+from meta_demo.data.episode import Episode, Example, episode_from_cards
 from meta_demo.modalities.base import Content, is_blank
+from meta_demo.objectives.classes import MAX_CLASSES
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import CLASS_COLOURS
 from meta_demo.ui.scripts import script

@@ -12,7 +12,7 @@ from meta_demo.backbones.loading import DEFAULT
 from meta_demo.core.config import MAX_SEED
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.tasks import as_json, parse_episode
-from meta_demo.serving.requests import DEFAULT_ALGORITHMS, Request
+from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 from meta_demo.ui.guard import sentence
 
@@ -23,18 +23,18 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
     def adapt(
         task: dict[str, Any],
         model: str | None = None,
-        algorithms: list[str] = list(DEFAULT_ALGORITHMS),  # noqa: B006  (Gradio shows it as the default; never changed)
+        algorithms: list[str] | None = None,
         seed: int = 0,
         checkpoint: str = "auto",
-        knobs: dict[str, Any] = {},  # noqa: B006  (as above)
+        knobs: dict[str, Any] = {},  # noqa: B006  (Gradio shows it as the default; never changed)
     ) -> dict[str, Any]:
         """Adapt algorithms to a task.
 
         Parameters:
             task: {"support": [{"text": "...", "label": "..."}], "query": [{"text": "...", "label": "..."}]}; a picture is
-                {"image": "data:image/png;base64,..."} in place of text
+                {"image": "data:image/png;base64,..."} in place of text, and a number {"value": 3.5} in place of label
             model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
-            algorithms: names of algorithms
+            algorithms: names of algorithms; without any, a few that can learn such labels
             seed: equal seeds give equal results
             checkpoint: where to start from: auto (the start that is shipped, where there is one) or none (plain pretrained weights)
             knobs: changed knobs by algorithm, such as {"maml": {"inner_steps": 3}}
@@ -44,7 +44,11 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
         try:
             episode = parse_episode(task)
             call = _checked(model=model, algorithms=algorithms, seed=seed, checkpoint=checkpoint, knobs=knobs)
-            chosen, names = call.model or DEFAULT[episode.modality], tuple(call.algorithms)
+            chosen = call.model or DEFAULT[episode.modality]
+            names = episode.objective.algorithms if call.algorithms is None else tuple(call.algorithms)
+            for name in call.knobs:
+                if name not in names:
+                    raise UserError("api_knobs_other", name=name, algorithms=", ".join(names))
             request = Request(episode, chosen, names, call.seed, call.knobs, call.checkpoint)
             report, _ = service.report(request)
         except Exception as error:
@@ -59,7 +63,7 @@ class _Call(BaseModel):
 
     model_config = ConfigDict(strict=True)
     model: str | None
-    algorithms: list[str]
+    algorithms: list[str] | None
     seed: int
     checkpoint: Literal["auto", "none"]  # never a path: nobody may name the server's folders
     knobs: dict[str, dict[str, Any]]
@@ -67,7 +71,7 @@ class _Call(BaseModel):
 
 def _checked(**given: Any) -> _Call:
     try:
-        call = _Call(**given)
+        return _Call(**given)
     except ValidationError as error:
         name = str(error.errors(include_url=False)[0]["loc"][0])
         value = as_json(given[name])
@@ -82,7 +86,3 @@ def _checked(**given: Any) -> _Call:
                 raise UserError("api_knobs", value=value) from None
             case _:
                 raise UserError("api_algorithms", value=value) from None
-    for name in call.knobs:
-        if name not in call.algorithms:
-            raise UserError("api_knobs_other", name=name, algorithms=", ".join(call.algorithms))
-    return call

@@ -6,6 +6,7 @@ are shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,13 @@ import gradio as gr
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import VIEWS
-from meta_demo.serving.requests import DEFAULT_ALGORITHMS
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query
 from meta_demo.ui.charts import chart
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
+from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
@@ -82,6 +83,8 @@ class Look:
 class Page:
     """Every component that an event reads or writes.
 
+    `bench` is what all sides share, and a sheet, which shares nothing, takes its place.
+
     The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts
     that the visitor trained; `shown`, the side that is shown, and `left`, how each side was left when another one was.
     """
@@ -90,6 +93,8 @@ class Page:
     tabs: gr.Tabs
     modality: gr.Radio
     sides: Sides
+    bench: gr.Column
+    sheets: dict[str, tuple[Sheet, gr.Column]]
     teach: Teach
     adapt: Adapt
     attempt: Try
@@ -112,33 +117,49 @@ def lay_out() -> Page:
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := next(iter(sides.values()))), load_sample(side.first_sample)
-    switch = Switch().turned(first.model, DEFAULT_ALGORITHMS, ())
+    switch = Switch().turned(first.model, sample.objective.algorithms, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
     ):
-        kinds = [(label(f"page.modality.{name}"), name) for name in sides]
+        others = {cls.name: cls() for cls in sheets()}
+        kinds = [(label(f"page.modality.{name}"), name) for name in (*sides, *others)]
         words = {"label": label("page.modality"), "show_label": False, "container": False}
         modality = gr.Radio(kinds, value=first.name, elem_id="modality", **words)
-        with gr.Row(elem_id="steps", equal_height=False):
-            with gr.Column(elem_classes="sheet", min_width=300):
-                teach = _teach(first)
-                for side in sides.values():
-                    cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
-                    side.cards = side.own(class_cards(side, cards, visible=visible(side is first)))
-            with gr.Column(elem_classes="sheet", min_width=300):
-                adapt = _adapt(first, switch)
-            with gr.Column(elem_classes="sheet", min_width=300):
-                heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
-                for side in sides.values():
-                    side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
-                attempt = _try(heading)
-        with gr.Column(elem_classes="sheet", elem_id="look"):
-            look = _look(sides, first)
+        with gr.Column(elem_id="bench") as bench:
+            with gr.Row(elem_id="steps", equal_height=False):
+                with gr.Column(elem_classes="sheet", min_width=300):
+                    teach = _teach(first)
+                    for side in sides.values():
+                        cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
+                        side.cards = side.own(class_cards(side, cards, visible=visible(side is first)))
+                with gr.Column(elem_classes="sheet", min_width=300):
+                    adapt = _adapt(first, switch, sample.objective.algorithms)
+                with gr.Column(elem_classes="sheet", min_width=300):
+                    heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
+                    for side in sides.values():
+                        side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
+                    attempt = _try(heading)
+            with gr.Column(elem_classes="sheet", elem_id="look"):
+                look = _look(sides, first)
+        laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
     run, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(2))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, tabs, modality, sides, teach, adapt, attempt, look, *states)
+    return Page(message, tabs, modality, sides, bench, laid, teach, adapt, attempt, look, *states)
+
+
+def placed(sheet: bool, shown: bool) -> list[str]:
+    """The style of a sheet, or of what all sides share: what is not shown stays in the page, and what it holds is drawn."""
+    return ["sheet"] * sheet + ["away"] * (not shown)
+
+
+def _sheet(sheet: Sheet) -> gr.Column:
+    """A sheet, which nobody sees yet."""
+    with gr.Column(elem_classes=placed(sheet=True, shown=False), elem_id=f"sheet-{sheet.name}") as place:
+        gr.HTML(label(f"html.sheet.{sheet.name}"), elem_classes="heading")
+        sheet.lay_out()
+    return place
 
 
 def _teach(first: Side[Any]) -> Teach:
@@ -157,7 +178,7 @@ def _teach(first: Side[Any]) -> Teach:
     return Teach(heading, sample, upload, shots)
 
 
-def _adapt(first: Side[Any], switch: Switch) -> Adapt:
+def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     gr.HTML(label("html.adapt"), elem_classes="heading")
     model = gr.Dropdown(
         first.models(),
@@ -168,7 +189,7 @@ def _adapt(first: Side[Any], switch: Switch) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, starts = _algorithms(switch)
+    algorithms, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -196,12 +217,10 @@ def _adapt(first: Side[Any], switch: Switch) -> Adapt:
     )
 
 
-def _algorithms(switch: Switch) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
+def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
     """Which algorithms, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
-    algorithms = gr.CheckboxGroup(
-        choices, value=list(DEFAULT_ALGORITHMS), label=label("page.algorithms"), elem_id="algorithms"
-    )
+    algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],

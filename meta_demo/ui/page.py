@@ -20,6 +20,7 @@ from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
@@ -47,6 +48,8 @@ def build_app(service: Service) -> gr.Blocks:
                 training = training_tab.lay_out()
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
+        for sheet, _ in page.sheets.values():
+            sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
         _wire_teach(app, page, handlers, Teaching(page, handlers), asking)
         _wire_adapt(app, page, handlers, asking)
@@ -66,7 +69,10 @@ def launch_arguments() -> dict[str, Any]:
         }
         for m in SUGGESTED
     }
-    composed = views.composed([side.name for side in discover()]) | training_knobs.composed()
+    composed = (
+        views.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
+        | training_knobs.composed()
+    )
     return {
         "theme": theme.MetaTheme(),
         "css": theme.style(),
@@ -224,7 +230,8 @@ def _turned_page(page: Page) -> set[Any]:
     headings = {page.teach.heading, attempt.heading, look.heading}
     chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
     kept = {page.run, page.row, *_aside(page)}
-    return {*parts, *results, *headings, *chosen, *kept, *_look_outputs(page)}
+    places = (page.bench, *(place for _, place in page.sheets.values()))
+    return {*parts, *results, *headings, *chosen, *kept, *places, *_look_outputs(page)}
 
 
 def _asked(page: Page) -> set[Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 from meta_demo.learning.recipe import Attempt
@@ -45,7 +46,7 @@ class Switch:
         """The boxes for a model and the algorithms chosen from it."""
         shown = tuple(name for name in sorted(chosen) if folder_of(model, name, own))
         starts = {name: None if name in self.plain else folder_of(model, name, own) for name in REGISTRY}
-        return replace(self, shown=shown, bases={name: _base(name, folder) for name, folder in starts.items()})
+        return replace(self, shown=shown, bases={name: _base(model, name, folder) for name, folder in starts.items()})
 
     def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> dict[str, str]:
         """What a request says of the chosen algorithms that have a meta-trained start."""
@@ -64,9 +65,10 @@ def is_own(folder: str) -> bool:
     return not Path(folder).is_relative_to(checkpoint.SHIPPED)
 
 
-def _base(algorithm: str, folder: Path | None) -> dict[str, Any]:
-    """The knobs of a start; the defaults where there is none, or where its card cannot be read: adapting says so."""
+def _base(model: str, algorithm: str, folder: Path | None) -> dict[str, Any]:
+    """The knobs of a start; those that suit the model where there is none, or where its card cannot be read: adapting says so."""
     values = {k.name: k.default for k in REGISTRY[algorithm].Config.knobs()}
+    values |= suited(model, algorithm, values)
     if folder:
         with suppress(UserError):
             card = checkpoint.read_card(folder).config

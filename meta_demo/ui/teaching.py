@@ -7,14 +7,16 @@ from pathlib import Path
 
 import gradio as gr
 
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode
 from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
+from meta_demo.modalities.base import MODALITIES
 from meta_demo.ui import views
 from meta_demo.ui.cards import Cards, cards_from, dealt, first_query
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import FIRST_SHOTS, Page
+from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
 
@@ -64,6 +66,8 @@ class Teaching:
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
         page, modality = self.page, episode.modality
+        if modality not in page.sides:
+            raise UserError("other_sheet", nouns=MODALITIES[modality].nouns)
         cards = self._cards(episode, shots)
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
@@ -87,8 +91,12 @@ class Teaching:
         return updates
 
     def turn_page(self, values: Values, request: gr.Request) -> Updates:
-        """Another side of the page, as it was left, or with a sample; `values` already say which."""
+        """Another side of the page, as it was left, or with a sample; `values` already say which. A sheet takes everything's place."""
+        if values[self.page.modality] in self.page.sheets:
+            return self._placed(str(values[self.page.modality]))
         teach, side = self.page.teach, self.page.side(values)
+        if side.name == values[self.page.shown]:  # it was there all the time, under a sheet
+            return self._placed(side.name)
         updates = self._turned(values, request) | {teach.shots: None}
         if values[side.cards]:
             return updates
@@ -96,6 +104,13 @@ class Teaching:
         updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
         chosen = gr.Dropdown(side.samples(), value=side.first_sample)
         return updates | {teach.sample: chosen, teach.shots: FIRST_SHOTS}
+
+    def _placed(self, name: str) -> Updates:
+        """The sheet called `name`, or what all sides share, in its place."""
+        page = self.page
+        shown = {page.bench: name not in page.sheets}
+        shown |= {place: name == sheet for sheet, (_, place) in page.sheets.items()}
+        return {place: gr.update(elem_classes=placed(place is not page.bench, here)) for place, here in shown.items()}
 
     def _turned(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
@@ -114,7 +129,7 @@ class Teaching:
             page.look.heading: views.heading("look", lang, side.name),
             page.adapt.names: gr.update(visible=side.named),
             page.message: "",
-        }
+        } | self._placed(side.name)
         for other in page.sides.values():
             updates |= other.turned(other is side)
         return updates | self.playground.outcome(now.run, lang)

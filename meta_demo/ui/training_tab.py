@@ -166,7 +166,7 @@ class TrainingHandlers:
         """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""
         tab, shown, chosen = self.tab, values[self.page.modality], values[self.tab.sources] or []
         before = [name for name in MODALITIES if set(chosen) <= set(built_in(name))]
-        if not before or shown in before:
+        if not before or shown in before or shown in self.page.sheets:
             return {}
         left = {**values[tab.left], before[0]: chosen}
         return {tab.left: left, tab.sources: left.get(shown, built_in(shown))}

@@ -1,7 +1,7 @@
 """The words of the page and of every message, in English and Simplified Chinese.
 
-They live in the `.toml` files beside this one (`errors`, `cli`, `page`), and in the `words.toml` of a modality's folder, one table a
-key. Code names a key. The words of an algorithm and of its knobs stand beside its class instead.
+They live in the `.toml` files beside this one (`errors`, `cli`, `page`), and in the `words.toml` of a modality's or an objective's folder,
+one table a key. Code names a key. The words of an algorithm and of its knobs stand beside its class instead.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Every key with its text per language: `{"error.one_class": {"en": "...", "zh": "..."}}`."""
     here = Path(__file__).parent
     found: dict[str, dict[str, str]] = {}
-    for file in (*sorted(here.glob("*.toml")), *sorted(here.parent.glob("modalities/*/words.toml"))):
+    folders = (*here.parent.glob("modalities/*/words.toml"), *here.parent.glob("objectives/*/words.toml"))
+    for file in (*sorted(here.glob("*.toml")), *sorted(folders)):
         found |= tomllib.loads(file.read_text(encoding="utf-8"))
     return found
 

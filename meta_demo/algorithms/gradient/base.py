@@ -6,7 +6,7 @@ meta-gradient, or its outer loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 
-from meta_demo.algorithms.base import State
+from meta_demo.algorithms.base import State, Trace
 from meta_demo.algorithms.body import BodyAlgorithm, BodyConfig, ScaleConfig, log_scale
 from meta_demo.algorithms.gradient.fast import (
     HEAD,
@@ -28,13 +28,14 @@ from meta_demo.algorithms.gradient.fast import (
     zero,
     zeros,
 )
+from meta_demo.algorithms.gradient.together import losses, most, room, traces
 from meta_demo.algorithms.gradient.walk_back import walk_back
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
-from meta_demo.core.heads import linear, shared_head
+from meta_demo.core.heads import linear
 from meta_demo.words import words
 
 
@@ -74,8 +75,8 @@ class GradientConfig(ScaleConfig, BodyConfig):
         "prototypes",
         words("Head starts from", "分类头的起点"),
         words(
-            "prototypes: the class means; shared: one learned vector for every class",
-            "prototypes：类别均值；shared：所有类别共用一个学习到的向量",
+            "prototypes: the class means, for numbers their mean; shared: one learned vector for every class, or on top of that mean",
+            "prototypes：类别均值（数值则为其均值）；shared：所有类别共用、或加在该均值之上的一个学习到的向量",
         ),
         choices=("prototypes", "shared"),
     )
@@ -90,6 +91,9 @@ class GradientAlgorithm(BodyAlgorithm):
     Config: ClassVar[type[knobs.Config]] = GradientConfig
     config: GradientConfig
     family = "gradient"
+    objectives = frozenset({"classes", "numbers"})
+    # A squared error is curved several times as much as a cross-entropy: the rates of the one run away on the other.
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {"numbers": {"inner_lr": 0.05, "head_lr": 0.5}}
     adapts_body = True
     steps_knob = "inner_steps"
     second_order: ClassVar[bool] = False
@@ -106,14 +110,14 @@ class GradientAlgorithm(BodyAlgorithm):
     def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
         self.log_scale = log_scale(backbone, config.scale)
-        self.shared = nn.Parameter(self.like.new_zeros(backbone.dim))
+        self.shared = nn.Parameter(backbone.head.clone())
 
     # --- what a method may do otherwise ---
 
     def start(self, support: Examples, z: Tensor) -> Fast:
         """What a task begins with beside the meta-learned body: its head, made from the support set's embeddings z [S, D]."""
         if self.config.head == "shared":
-            return shared_head(self.shared, support.objective.width)
+            return support.objective.shared_head(self.shared, support.y)
         return support.objective.head(z, support.y, self.log_scale.exp())
 
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor:  # noqa: ARG002
@@ -136,12 +140,42 @@ class GradientAlgorithm(BodyAlgorithm):
         """Learning rate of the fast weight `name`; a tensor where it is learned."""
         return self.config.head_lr if name.startswith(HEAD) else self.config.inner_lr
 
+    def seen(self, task: Task) -> Examples:
+        """What of a task the inner loop is trained on while the start is learned."""
+        return task.support
+
+    def outer_loss(self, fast: Fast, task: Task) -> Tensor:
+        """What the start is learned by, given the fast weights that a task ended with: the query's loss -> []."""
+        return task.query.objective.loss(self.predict(State(fast), task.query.x), task.query.y)
+
     def answer(self, state: State, z: Tensor) -> Tensor:
         return linear(z, state.tensors)
 
+    # --- the outer loss
+
     def meta_loss(self, task: Task) -> Tensor:
-        """The query's loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
-        return walk_back(self, task) if self.second_order and self.adapts_body else super().meta_loss(task)
+        """The outer loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
+        if self.second_order and self.adapts_body:
+            return walk_back(self, task)
+        *_, last = self.adapt(self.seen(task), graph=True)
+        return self.outer_loss(last.tensors, task)
+
+    def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
+        """Sums over as many tasks as go together where the model is small, else each one's."""
+        many = room(self, tasks)
+        for first in range(0, len(tasks), many):
+            some = tasks[first : first + many]
+            yield losses(self, some).sum() if len(some) > 1 else self.meta_loss(some[0])
+
+    @property
+    def at_once(self) -> int:
+        return most(self)
+
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+        """All at once where the model is small and they are of one shape, else one after the other."""
+        if len(tasks) > 1 and room(self, tasks) >= len(tasks):
+            return traces(self, tasks, steps)
+        return super().traces(tasks, steps)
 
     # --- the loop ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -71,4 +71,5 @@ class MetricAlgorithm(BodyAlgorithm):
         z = self.embed({}, self.backbone.pack(support.x))
         others = self.embed({}, unlabelled) if self.reads_unlabelled and unlabelled is not None else None
         tensors = self.remember(z, support, others)
-        yield State(tensors, self.answer(State(tensors), z).detach())
+        state = State(tensors, objective=support.objective)
+        yield replace(state, outputs=self.answer(state, z).detach())

@@ -16,7 +16,7 @@ from meta_demo.modalities.base import BLANK, Content, Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.inputs import PictureInputs
-from meta_demo.modalities.picture.reading import DATA_URL, SUFFIXES, read_data_url, read_picture
+from meta_demo.modalities.picture.reading import DATA_URL, DOUBTFUL, SUFFIXES, read_data_url, read_picture
 from meta_demo.modalities.sentence import beside, side_file
 from meta_demo.words import words
 
@@ -66,8 +66,38 @@ class Pictures(Modality[Picture]):
     reads = words("looks at", "读取")
     models = (GLYPH_VIT, *OFFERED)
     main_input = "pixel_values"
-    suffixes = SUFFIXES
+    suffixes, doubtful = SUFFIXES, DOUBTFUL
     hub_columns = ("image", "img")
+    columns = (
+        *(
+            "image",
+            "images",
+            "img",
+            "file_name",
+            "filename",
+            "image_path",
+            "image_name",
+            "image_file",
+            "image_id",
+            "img_path",
+        ),
+        *("file", "path", "filepath", "file_path", "picture", "photo", "id_code", "id", "name"),
+        *(
+            "bild",
+            "dateiname",
+            "datei",
+            "fichier",
+            "imagen",
+            "archivo",
+            "图片",
+            "图像",
+            "文件名",
+            "文件",
+            "照片",
+            "画像",
+            "이미지",
+        ),
+    )
 
     def read(self, said: Any, where: str) -> Picture:
         """The picture in a data URL."""

@@ -17,6 +17,7 @@ from meta_demo.core.strings import clean
 from meta_demo.modalities.base import ANY, Modality, Model, register
 from meta_demo.modalities.sentence import FINISH, finishing, read_sentence
 from meta_demo.modalities.text import multilingual
+from meta_demo.modalities.text.columns import NAMES
 from meta_demo.modalities.text.inputs import LONGEST, TextInputs, is_causal
 from meta_demo.modalities.text.tokenizers import read_tokenizer
 from meta_demo.words import words
@@ -119,6 +120,7 @@ class Text(Modality[str]):
     models = (MINILM, *((E5_SMALL,) if multilingual.installed() else ()), *OFFERED)
     main_input = "input_ids"
     hub_columns = ("text", "sentence", "utterance", "question", "content")
+    columns = NAMES
     in_lines = True
 
     def read(self, said: Any, where: str) -> str:  # noqa: ARG002
