@@ -129,12 +129,13 @@ def _first_problem(error: ValidationError, raw: Any) -> UserError:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "task"
     if first["type"] == "missing":
         return UserError("task_missing", where=where)
-    if first["type"] == "extra_forbidden":
-        return _unknown_key(str(first["loc"][-1]), where)
+    unknown = str(first["loc"][-1]) if first["type"] == "extra_forbidden" else ""
+    if first["type"] == "no_label" and (key := _misspelt(first["input"])):
+        unknown, where = key, f"{where}.{key}"
+    if unknown:
+        return _unknown_key(unknown, where)
     if first["type"] == "no_input":
         return UserError("task_missing", where=f"{where}.{next(iter(MODALITIES.values())).key}")
-    if first["type"] == "no_label" and (key := _misspelt(first["input"])):
-        return _unknown_key(key, f"{where}.{key}")
     if first["type"] == "no_label":
         keys = [objective.key for objective in OBJECTIVES.values()]
         others = next((key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row), keys[0])
