@@ -46,11 +46,7 @@ BAD_FILES = {
     "Latin-1": ("a.csv", csv_of("café,a", "y,b").encode("latin-1"), "not UTF-8 text at line 2"),
     "other columns": ("a.csv", "sentence,class\nx,a\n", "no column “text”"),
     "no label column": ("a.csv", "text\nx\n", "no column “label”"),
-    "a row without a label, where too few have one": (
-        "a.csv",
-        csv_of("x,a", "y,"),
-        "Row 3 of the file “a.csv”, “y”, has no label",
-    ),
+    "a row without a label, which is a query": ("a.csv", csv_of("x,a", "y,"), "Only one class, “a”"),
     "a label and a value": ("a.csv", "text,label,value\nx,a,1\n", "both a label and a value"),
     "labels and values": ("a.csv", "text,label,value\nx,a,\ny,,2\n", "with a label (“a”) and examples with a value (2"),
     "a label and a value in a task": (
