@@ -186,7 +186,7 @@ def test_help_of_every_command(run: Run) -> None:
     shown = run("adapt", "--help").out
     for name, cls in REGISTRY.items():
         for knob in cls.Config.knobs():
-            assert f"--{name}.{knob.name.replace('_', '-')} " in shown
+            assert f"--{name}.{knob.name} ".replace("_", "-") in shown
             assert f"(default {knob.default})" in " ".join(shown.replace("│", " ").split())
 
 
