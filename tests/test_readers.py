@@ -272,6 +272,12 @@ def test_bytes_raise_nothing_but_user_errors(data: bytes, suffix: str, headed: b
 WORKBOOK = xlsx_bytes([HEADER, ["x", "a"], ["y", "b"]])
 
 
+def test_a_workbook_without_a_sheet_has_no_rows() -> None:
+    """As damage at this place leaves one."""
+    with pytest.raises(UserError):
+        read(read_rows, WORKBOOK[:4504] + b"\x00" + WORKBOOK[4505:], ".xlsx")
+
+
 @QUICK
 @given(st.integers(0, len(WORKBOOK) - 1), st.binary(min_size=1, max_size=8))
 def test_a_damaged_workbook_raises_nothing_but_user_errors(at: int, noise: bytes) -> None:
