@@ -22,7 +22,7 @@ from meta_demo.backbones.files import WEIGHTS, check_config, check_folder, no_co
 from meta_demo.backbones.fresh import fresh_head, fresh_model
 from meta_demo.backbones.weights import check_read, encoder_of, read_weights
 from meta_demo.core.cache import Cache
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import UserError, trace_of
 from meta_demo.core.settings import settings
 from meta_demo.modalities.base import MODALITIES, Model
 from meta_demo.modalities.inputs import NO_PROMPT, Inputs, head_of
@@ -96,7 +96,7 @@ def load_backbone(
     except UserError:
         raise
     except Exception as error:  # whatever transformers, a tokenizer or a file that somebody made up raises
-        _LOG.warning("loading %s failed: %s", name, error)
+        _LOG.warning("a model cannot be loaded: %s", trace_of(error))
         raise why(error, name, BUNDLED) from error
 
 

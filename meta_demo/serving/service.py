@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.base import MODALITIES, Content, identity
+from meta_demo.serving.admission import Admission
 from meta_demo.serving.jobs import Job, learned_from
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
@@ -34,14 +36,21 @@ from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, 
 class Service:
     """Adapts, predicts and explains; thread-safe, and on a CPU equal to the bit for equal requests."""
 
-    def __init__(self, device: torch.device | None = None, cache_bytes: int | None = None) -> None:
+    def __init__(
+        self, device: torch.device | None = None, cache_bytes: int | None = None, admission: Admission | None = None
+    ) -> None:
         self.device = device or choose_device()
         self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
-        self._models = Models(self.device, self.cache)
+        self._models = Models(self.device, self.cache, admission or Admission())
+        self._closing = Event()
 
     def backbone(self, name: str) -> Backbone:
         """The model called `name`, loaded on first use; the two used last are kept."""
         return self._models.get(name)[0]
+
+    def close(self) -> None:
+        """The process ends: what is under way ends after its step."""
+        self._closing.set()
 
     def is_loaded(self, name: str) -> bool:
         return self._models.is_loaded(name)
@@ -63,7 +72,7 @@ class Service:
         """
         running = [job.snapshots() for job in self._jobs(request)]
         try:
-            while running:
+            while running and not self._closing.is_set():
                 for stream in list(running):
                     snapshot = next(stream, None)
                     if snapshot is None:
