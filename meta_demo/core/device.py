@@ -15,6 +15,8 @@ def choose_device() -> torch.device:
     """
     wanted = settings().device
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if settings().zero_gpu:  # torch then says that there is a GPU, which only the process has that it is lent to
+        return torch.device("cpu")
     if not wanted:
         return torch.device(next(name for name, there in available.items() if there))
     try:

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     cache_dir: Path | None = _setting(None, "META_DEMO_CACHE_DIR")
     user_cache: Path | None = _setting(None, "XDG_CACHE_HOME")
     max_parameters: int = _setting(600_000_000, "META_DEMO_MAX_PARAMETERS", ge=1, le=10**12)
+    zero_gpu_said: str | None = _setting(None, "SPACES_ZERO_GPU")
     processes: int = _setting(1, "WORLD_SIZE", ge=1, le=100_000)
 
     @property
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
         return not self.public if self.training_said is None else bool(self.training_said)
 
     @property
+    def zero_gpu(self) -> bool:
+        """Whether a GPU is lent to other processes, on request; this one then computes on the CPU."""
+        return (self.zero_gpu_said or "").lower() in ("1", "t", "true")
+
+    @property
     def cache_folder(self) -> Path:
         """The folder for what is made once of a model, never of a visitor's input."""
         return self.cache_dir or (self.user_cache or Path.home() / ".cache") / "meta-demo"
@@ -79,6 +85,7 @@ _COMES_TO = {
     "any_model_said": "any_model",
     "training_said": "training",
     "cache_dir": "cache_folder",
+    "zero_gpu_said": "zero_gpu",
 }
 # What a setting follows where nobody makes it.
 _FOLLOWS = {

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -16,11 +17,12 @@ from typing import Any
 import gradio as gr
 from gradio import routes, utils
 
-from meta_demo.backbones.loading import BUNDLED
+from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import Settings, give, settings
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import Service
+from meta_demo.ui import zerogpu
 from meta_demo.ui.logs import keep_words_out
 from meta_demo.ui.page import build_app, launch_arguments
 from meta_demo.words import text
@@ -46,10 +48,12 @@ def serve(said: Settings) -> None:
     place = _temporary_place()
     ends: list[Callable[[], object]] = []
     try:
-        service = Service(admission=Admission.as_set())
+        service = Service(admission=Admission.as_set(), lender=zerogpu.lender())
         ends.append(service.close)
         app = build_app(service)
         ends.append(partial(_close, app))
+        if said.zero_gpu:
+            _place(service)
         _launch(app, said)
         Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
         Event().wait()
@@ -57,6 +61,14 @@ def serve(said: Settings) -> None:
         _end(ends, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _place(service: Service) -> None:
+    """Models that come with the page are on the GPU from the beginning: it is prepared when the page is launched."""
+    for model in SUGGESTED:
+        if model.bundled:
+            with suppress(UserError):
+                zerogpu.place(service.backbone(model.name))
 
 
 def _launch(app: gr.Blocks, said: Settings) -> None:
