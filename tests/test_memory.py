@@ -20,7 +20,7 @@ from torch import nn
 from benchmarks import residence
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, SETTING, Cache, footprint
+from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
 from meta_demo.core.errors import UserError
 from meta_demo.core.memory import _trim, give_back
 from meta_demo.data.episode import Example, make_episode
@@ -31,6 +31,7 @@ from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 
 ROOT = Path(__file__).parents[1]
+SETTING = "META_DEMO_CACHE_MB"
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Backbone]]:
     return seen
 
 
+@pytest.mark.slow
 def test_no_adaptation_holds_a_model_that_has_gone(loaded: list[weakref.ref[Backbone]]) -> None:
     """Not even one that is still under way when the model goes, and ends after."""
     service = Service(torch.device("cpu"), cache_bytes=1 << 26)
@@ -213,6 +215,7 @@ def test_freed_pages_go_back() -> None:
     assert residence.resident() < full - 100 and len(blocks) == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "bound"), [("different tasks", 8), ("a meta-training", SERVING)])
 def test_what_stays_is_bounded(case: str, bound: int, tmp_path: Path, tiny_of: Callable[..., Backbone]) -> None:
     """The benchmark's law in small: a process of its own, a tiny model, fewer tasks."""
