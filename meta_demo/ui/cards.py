@@ -11,10 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.core.files import MAX_FILE
+from meta_demo.core.files import MAX_FILE, UPLOAD
 from meta_demo.core.strings import clean
-from meta_demo.data.episode import Episode, Example, episode_from_cards
-from meta_demo.modalities.base import Content, is_blank
+from meta_demo.data.episode import Episode, Example, check_counts, episode_from_cards
+from meta_demo.data.reading.tasks import bounded, foresee
+from meta_demo.modalities.base import MODALITIES, Content, is_blank
 from meta_demo.objectives.classes import MAX_CLASSES
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import CLASS_COLOURS
@@ -97,12 +98,19 @@ def spelled(cards: Any, side: Side[Any]) -> Spelled:
 def episode_of(said: Spelled, side: Side[Any]) -> Episode:
     """The episode that the cards spell, held-out examples as labelled queries; raises UserError."""
 
-    def contents(name: str, items: Sequence[str]) -> list[Content]:
-        found = [side.read(item, f"{name} {place}") for place, item in enumerate(items, 1)]
-        return [content for content in found if not is_blank(content)]
+    learned_from, asked = ([(row[0], row[side]) for row in said] for side in (1, 2))
+    check_counts(*(sum(len(items) for _, items in cards) for cards in (learned_from, asked)))
+    given = [
+        (item, f"{name} {place}") for name, items in (*learned_from, *asked) for place, item in enumerate(items, 1)
+    ]
+    foresee([(MODALITIES[side.name], item) for item, _ in given])
+    read = bounded((side.read(item, where) for item, where in given), UPLOAD)
 
-    learned = [(name, contents(name, examples)) for name, examples, _ in said]
-    query = [Example(content, name) for name, _, held_out in said for content in contents(name, held_out)]
+    def contents(items: Sequence[str]) -> list[Content]:
+        return [content for _, content in zip(items, read, strict=False) if not is_blank(content)]
+
+    learned = [(name, contents(items)) for name, items in learned_from]
+    query = [Example(content, name) for name, items in asked for content in contents(items)]
     return episode_from_cards(learned, query)
 
 

@@ -15,6 +15,7 @@ from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
 from meta_demo.ui.asking import Asking
+from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
@@ -82,7 +83,7 @@ def launch_arguments() -> dict[str, Any]:
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
         "app_kwargs": {
-            "middleware": [Middleware(Headers, settings().space), Middleware(BrowserLanguage)],
+            "middleware": [Middleware(Headers, settings().space), Middleware(Bodies), Middleware(BrowserLanguage)],
             "routes": routes(),
         },
         "show_error": False,
