@@ -18,8 +18,10 @@ import gradio as gr
 from gradio import routes, utils
 
 from meta_demo.backbones.loading import BUNDLED, SUGGESTED
+from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import Settings, give, settings
+from meta_demo.learning.cost import Budget
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import Service
 from meta_demo.ui import zerogpu
@@ -48,7 +50,8 @@ def serve(said: Settings) -> None:
     place = _temporary_place()
     ends: list[Callable[[], object]] = []
     try:
-        service = Service(admission=Admission.as_set(), lender=zerogpu.lender())
+        budget = Budget.of_visitor(choose_device())
+        service = Service(admission=Admission.as_set(), lender=zerogpu.lender(), budget=budget)
         ends.append(service.close)
         app = build_app(service)
         ends.append(partial(_close, app))
