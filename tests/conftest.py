@@ -119,7 +119,7 @@ def make_task(
     return Task(side(support), side(query))
 
 
-def make_values(backbone: Backbone, algorithm: Algorithm, texts: Sequence[str], values: Sequence[float]) -> Task:
+def make_values(algorithm: Algorithm, texts: Sequence[str], values: Sequence[float]) -> Task:
     """A task of numbers, and three queries."""
     objective = Numbers.of(values)
 

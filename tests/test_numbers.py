@@ -156,7 +156,7 @@ def answers(
     known = {k.name for k in cls.Config.knobs()}
     given = {**cls.defaults["numbers"], "scope": scope, **knobs} if cls.defaults else {"scope": scope, **knobs}
     algorithm = cls(BACKBONE, cls.Config(**{k: v for k, v in given.items() if k in known and v is not None}))
-    task = make_values(BACKBONE, algorithm, [TEXTS[i] for i in order], [values[i] for i in order])
+    task = make_values(algorithm, [TEXTS[i] for i in order], [values[i] for i in order])
     with torch.no_grad():
         states = list(algorithm.adapt(task.support))
         spread = algorithm.spread(states[0], task.support.objective, task.support.y)
@@ -195,7 +195,7 @@ def test_the_head_alone_trained_to_the_end_is_least_squares() -> None:
     cls = REGISTRY["maml"]
     algorithm = cls(BACKBONE, cls.Config(scope="head", inner_steps=50, head_lr=0.45, momentum=0.0))
     object.__setattr__(algorithm.config, "inner_steps", 60_000)
-    task = make_values(BACKBONE, algorithm, TEXTS, VALUES)
+    task = make_values(algorithm, TEXTS, VALUES)
     *_, last = algorithm.adapt(task.support)
     z = algorithm.embed({}, task.support.x).detach()
     inputs, y = torch.cat([z, torch.ones(6, 1, dtype=z.dtype)], 1), task.support.y[:, 0]
@@ -212,7 +212,7 @@ def test_maml_on_a_quadratic_has_the_known_jacobian(steps: int) -> None:
     """Squared error of a linear head is a quadratic with Hessian A: d phi_T / d theta = (I - alpha A)^T, to the power T."""
     cls, alpha = REGISTRY["maml"], 0.3
     algorithm = cls(BACKBONE, cls.Config(scope="head", head="shared", inner_steps=steps, head_lr=alpha, momentum=0.0))
-    task = make_values(BACKBONE, algorithm, TEXTS, VALUES)
+    task = make_values(algorithm, TEXTS, VALUES)
     z = algorithm.embed({}, task.support.x).detach()
     inputs = torch.cat([z, torch.ones(6, 1, dtype=z.dtype)], 1)
     hessian = 2 * inputs.T @ inputs / 6
@@ -231,7 +231,7 @@ def test_maml_on_a_quadratic_has_the_known_jacobian(steps: int) -> None:
 def test_kernel_averages_by_hand() -> None:
     """Nadaraya-Watson and its leave-one-out answers, written out example by example, for numbers and for classes."""
     algorithm = Kernel(BACKBONE, Kernel.Config(scope="head", scale=3.0))
-    task = make_values(BACKBONE, algorithm, TEXTS, VALUES)
+    task = make_values(algorithm, TEXTS, VALUES)
     (state,) = algorithm.adapt(task.support)
     z, asked = (algorithm.embed({}, side.x).detach() for side in (task.support, task.query))
 

@@ -364,6 +364,7 @@ def _snapshot(
         outputs=_array(objective.shown(out, spread)),
         seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
         error=error,
+        objective=objective.name,
     )
 
 

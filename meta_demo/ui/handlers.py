@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import gradio as gr
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.names import with_names
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.ui import guard, plots, views
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
+from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.layout import Page
@@ -59,8 +62,9 @@ class Handlers:
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
         chosen, own, model = values[adapt.algorithms] or [], values[page.own], self.model(values)
         before: Switch = values[page.switch]
-        switch = before.turned(model, chosen, own)
-        mine = [a.recipe.algorithm for a in own if a.model == model]
+        kind = self.form(values).name
+        switch = before.turned(model, chosen, own, kind)
+        mine = [a.recipe.algorithm for a in own if a.model == model and a.recipe.objective.name == kind]
         yours = text("page.run.yours", lang)
         boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
         now = {**values, page.switch: switch}
@@ -73,6 +77,19 @@ class Handlers:
         switch: Switch = values[self.page.switch]
         shown = described(self._algorithms(values), switch.bases, request_language(request))
         return {self.page.adapt.knobs: gr.update(shown=shown)}
+
+    def fit(self, values: Values, request: gr.Request, before: Form) -> Updates:
+        """What differs for the labels that `values` now hold, where they were those of `before`'s."""
+        page, form, lang = self.page, self.form(values), request_language(request)
+        updates: Updates = {
+            page.adapt.names: gr.update(visible=page.side(values).named and form.named),
+            page.teach.shots: gr.update(visible=form.dealt_by_shots),
+            page.adapt.unable: unable(form, lang),
+        }
+        if form is before:
+            return updates
+        chosen = list(form.objective.algorithms)
+        return updates | {page.adapt.algorithms: chosen} | self.turn({**values, page.adapt.algorithms: chosen}, request)
 
     def choose(self, values: Values, request: gr.Request) -> Updates:
         """Other algorithms. Unlike a model, which turns with the page, only a visitor chooses them."""
@@ -186,7 +203,7 @@ class Handlers:
         return Spelling(
             modality=side.name,
             cards=spelled(values[side.cards], side),
-            named=bool(values[adapt.names]) and side.named,
+            named=bool(values[adapt.names]) and side.named and self.form(values).named,
             model=model,
             algorithms=algorithms,
             seed=int(values[adapt.seed] or 0),
@@ -213,6 +230,10 @@ class Handlers:
         chosen = values[self.page.adapt.algorithms] or []
         return tuple(name for name in algorithm_names() if name in chosen)
 
+    def form(self, values: Values) -> Form:
+        """The form of what the side that is shown has collected."""
+        return form_of(values[self.page.side(values).cards])
+
     def model(self, values: Values) -> str:
         """The name of the chosen model."""
         return str(values[self.page.adapt.model] or "").strip()
@@ -220,3 +241,13 @@ class Handlers:
     def left(self, values: Values) -> Left:
         """What the side that is shown has come to."""
         return Left(self.model(values), values[self.page.run])
+
+
+def unable(form: Form, lang: str) -> dict[str, Any]:
+    """The algorithms that cannot learn a form's labels, by their places in the list, and what is said of them."""
+    names = [name for name in algorithm_names() if form.name not in REGISTRY[name].objectives]
+    if not names:
+        return {}
+    why = text("page.algorithms.unable", lang, objective=form.objective.title)
+    said = f"{', '.join(title(name, lang) for name in names)}: {why}"
+    return {"places": [algorithm_names().index(name) for name in names], "why": why, "said": said}

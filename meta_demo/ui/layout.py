@@ -16,9 +16,10 @@ from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import VIEWS
 from meta_demo.ui.atlas import atlas
-from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query
+from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
 from meta_demo.ui.knobs import knob_panel
+from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Side, discover, visible
@@ -46,6 +47,7 @@ class Adapt:
     model: gr.Dropdown
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
+    unable: gr.HTML
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
@@ -125,7 +127,7 @@ def lay_out() -> Page:
                 teach = _teach(first)
                 for side in sides.values():
                     cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
-                    side.cards = side.own(class_cards(side, cards, visible=visible(side is first)))
+                    side.cards = side.own(collector(side, cards, visible=visible(side is first)))
             with gr.Column(elem_classes="sheet", min_width=300):
                 adapt = _adapt(first, switch, sample.objective.algorithms)
             with gr.Column(elem_classes="sheet", min_width=300):
@@ -168,7 +170,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, starts = _algorithms(switch, chosen)
+    algorithms, unable, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -192,14 +194,16 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, starts, names, seed, knobs, start, stop, notice, runs, curves, summary
+        model, model_status, algorithms, unable, starts, names, seed, knobs, start, stop, notice, runs, curves, summary
     )
 
 
-def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
+def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.CheckboxGroup]:
     """Which algorithms, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
+    why = tag("p", cls="hint unable-why", role="status")
+    unable = gr.HTML({}, html_template=why, js_on_load=script("unable"), apply_default_css=False, elem_id="unable")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
@@ -209,7 +213,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, starts
+    return algorithms, unable, starts
 
 
 def _try(heading: gr.HTML) -> Try:

@@ -217,8 +217,9 @@ def _turned_page(page: Page) -> set[Any]:
     results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, attempt.step, attempt.predictions}
     headings = {page.teach.heading, attempt.heading, look.heading}
     chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
+    fitting = {adapt.algorithms, adapt.unable, *_turned(page)}
     kept = {page.run, page.row, *_aside(page)}
-    return {*parts, *results, *headings, *chosen, *kept, *_look_outputs(page)}
+    return {*parts, *results, *headings, *chosen, *fitting, *kept, *_look_outputs(page)}
 
 
 def _asked(page: Page) -> set[Any]:

@@ -35,6 +35,7 @@ class Side(ABC, Generic[C]):
     named: ClassVar[bool] = False  # whether the name of a class can count as an example of it
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
+    rows: ClassVar[tuple[str, ...]] = ()  # the scripts of a list of examples with a number each, where it can have one
     functions: ClassVar[tuple[Callable[..., Any], ...]] = ()  # what a card may ask the server
 
     def __init__(self) -> None:

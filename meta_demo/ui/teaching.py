@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -11,7 +12,8 @@ from meta_demo.data.episode import Episode
 from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.ui import views
-from meta_demo.ui.cards import Cards, cards_from, dealt, first_query
+from meta_demo.ui.cards import cards_from, dealt, first_query
+from meta_demo.ui.form import form_for, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import FIRST_SHOTS, Page
@@ -29,7 +31,8 @@ class Teaching:
         """A sample with as many examples of each class as chosen, or as the first one has."""
         teach = self.page.teach
         sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
-        return self._filled(sample, shots, values, request) | {teach.shots: shots}
+        filled = self._filled(sample, shots, values, request)
+        return filled | {teach.shots: gr.update(value=shots, visible=form_for(sample.objective.name).dealt_by_shots)}
 
     def deal(self, values: Values, request: gr.Request) -> Updates:
         """So many examples of each class on the cards that are there, and the others held out."""
@@ -50,7 +53,12 @@ class Teaching:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        return self._filled(episode, None, values, request) | {teach.sample: None, teach.shots: None}
+        lang = request_language(request)
+        notes = views.notice(*(note.message(lang) for note in episode.notes))
+        shots = gr.update(value=None, visible=form_for(episode.objective.name).dealt_by_shots)
+        filled = self._filled(episode, None, values, request)
+        told = {self.page.adapt.notice: notes} if notes else {}
+        return filled | {teach.sample: None, teach.shots: shots} | told
 
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
@@ -61,15 +69,20 @@ class Teaching:
             updates |= self._turned({**values, page.modality: modality}, request) | {page.modality: modality}
         updates |= self._shown(episode, cards)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
-        spelled = {page.sides[modality].cards: cards}
-        return updates | self.playground.mark_changes({**values, **now, **spelled}, request)
+        now = {**values, **now, page.sides[modality].cards: cards}
+        fitting = self.playground.fit(now, request, self.playground.form(values))
+        return (
+            updates
+            | fitting
+            | self.playground.mark_changes(now | {k: v for k, v in fitting.items() if k is page.switch}, request)
+        )
 
-    def _cards(self, episode: Episode, shots: int | None) -> Cards:
+    def _cards(self, episode: Episode, shots: int | None) -> Any:
         side = self.page.sides[episode.modality]
         cards = cards_from(episode, side)
         return cards if shots is None else dealt(cards, shots, side)
 
-    def _shown(self, episode: Episode, cards: Cards) -> Updates:
+    def _shown(self, episode: Episode, cards: Any) -> Updates:
         """An episode's cards, and something to try."""
         query, side = first_query(episode), self.page.sides[episode.modality]
         updates: Updates = {side.cards: gr.update(value=cards, visible=True)}
@@ -80,13 +93,22 @@ class Teaching:
     def turn_page(self, values: Values, request: gr.Request) -> Updates:
         """Another side of the page, as it was left, or with a sample; `values` already say which."""
         teach, side = self.page.teach, self.page.side(values)
-        updates = self._turned(values, request) | {teach.shots: None}
+        before = form_of(values[self.page.sides[values[self.page.shown]].cards])
+        updates = self._turned(values, request)
         if values[side.cards]:
-            return updates
+            fitting = self.playground.fit(values, request, before)
+            return (
+                updates
+                | fitting
+                | {teach.shots: gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)}
+            )
         sample = load_sample(side.first_sample)
         updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
         chosen = gr.Dropdown(side.samples(), value=side.first_sample)
-        return updates | {teach.sample: chosen, teach.shots: FIRST_SHOTS}
+        now = {**values, side.cards: self._cards(sample, FIRST_SHOTS)}
+        updates |= self.playground.fit(now, request, before)
+        shots = gr.update(value=FIRST_SHOTS, visible=form_for(sample.objective.name).dealt_by_shots)
+        return updates | {teach.sample: chosen, teach.shots: shots}
 
     def _turned(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
@@ -103,7 +125,6 @@ class Teaching:
             page.teach.heading: views.heading("teach", lang, side.name),
             page.attempt.heading: views.heading("try", lang, side.name),
             page.look.heading: views.heading("look", lang, side.name),
-            page.adapt.names: gr.update(visible=side.named),
             page.message: "",
         }
         for other in page.sides.values():

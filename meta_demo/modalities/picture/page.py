@@ -42,6 +42,7 @@ class PictureSide(Side[Picture]):
     first_sample = "shapes"
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
+    rows = ("pictures", "picture_row", "values")
     functions = (read_file,)
     cards_id = "picture-cards"
 
