@@ -52,8 +52,8 @@ checkpoints: .venv/dev
 	$(BIN)/pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt requirements-fonts.txt
-	$(BIN)/pip install --quiet -r requirements.txt -r requirements-dev.txt -r requirements-fonts.txt
+.venv/dev: .venv/bin/python requirements.txt requirements-dev.txt requirements-fonts.txt requirements-multilingual.txt
+	$(BIN)/pip install --quiet -r requirements.txt -r requirements-dev.txt -r requirements-fonts.txt -r requirements-multilingual.txt
 	@touch $@
 
 # What `pip install .` installs, as a file in dist/.

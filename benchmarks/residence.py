@@ -57,6 +57,7 @@ class Arguments:
 
     case: Annotated[str, tyro.conf.arg(help="one case alone (what the child processes run)")] = ""
     tasks: Annotated[int, tyro.conf.arg(help="how many different tasks")] = 200
+    steps: Annotated[int, tyro.conf.arg(help="of the meta-training")] = 20
     model: Annotated[str, tyro.conf.arg(help="another model than the bundled ones, for texts alone")] = ""
 
 
@@ -85,7 +86,7 @@ def tasks(service: Service, arguments: Arguments) -> None:
 def training(service: Service, arguments: Arguments) -> None:
     """A meta-training on the built-in packs, as the page's tab runs it."""
     kept, held_out = hold_out([load_source("builtin")], 0)
-    plan = Plan(steps=20, valid_every=10, valid_episodes=30)
+    plan = Plan(steps=arguments.steps, valid_every=10, valid_episodes=10)
     recipe = Recipe(kept, held_out, plan, "maml")
     with tempfile.TemporaryDirectory() as folder:
         run = prepare(recipe, lambda: service.backbone(arguments.model or BUNDLED), Path(folder) / "start")
@@ -148,7 +149,8 @@ def child(arguments: Arguments, case: str, bound: int) -> tuple[float, float, fl
     environment = {name: value for name, value in os.environ.items() if name != SETTING}
     if bound != SERVING:
         environment[SETTING] = str(bound)
-    flags = ["--case", case, "--tasks", str(arguments.tasks), "--model", arguments.model]
+    sizes = ["--tasks", str(arguments.tasks), "--steps", str(arguments.steps)]
+    flags = ["--case", case, *sizes, "--model", arguments.model]
     command = [sys.executable, "-m", "benchmarks.residence", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     idle, after, held = map(float, done.stdout.split()[-3:])

@@ -44,7 +44,6 @@ BAD_FILES = {
     "UTF-16": ("a.csv", CSV.encode("utf-16"), "save it as UTF-8"),
     "UTF-16 without its mark": ("a.jsonl", json.dumps(SUPPORT[0]).encode("utf-16-le"), "save it as UTF-8"),
     "Latin-1": ("a.csv", csv_of("café,a", "y,b").encode("latin-1"), "not UTF-8 text at line 2"),
-    "semicolons": ("a.csv", CSV.replace(",", ";"), "semicolons"),
     "other columns": ("a.csv", "sentence,class\nx,a\n", "no column “text”"),
     "no label column": ("a.csv", "text\nx\n", "no column “label”"),
     "a row without a label, which is a query": ("a.csv", csv_of("x,a", "y,"), "Only one class, “a”"),
@@ -94,7 +93,7 @@ BAD_FILES = {
 BAD_ARGUMENTS = {
     "an unknown algorithm": ("--algorithms maml,magic", "no algorithm “magic”: use one of anil"),
     "no algorithm": ("--algorithms ,", "pick at least one"),
-    "a model folder that is not there": ("--model /no/such/folder", "“/no/such/folder” could not be loaded"),
+    "a model folder that is not there": ("--model /no/such/folder", "There is no model “/no/such/folder”"),
     "a folder without a model": ("--model .", "no config.json"),
     "no checkpoint there": ("--checkpoint /no/such/folder", "/no/such/folder holds no readable card.json"),
     "a folder for --json": (f"{' '.join(QUICK)} --json .", "Is a directory"),

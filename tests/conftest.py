@@ -6,10 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+
+os.environ.setdefault("META_DEMO_CACHE_DIR", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
 
 import meta_demo  # noqa: F401  (before torch: it says how threads wait)
 
@@ -18,6 +21,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
+from benchmarks import models
+from benchmarks.models import HYBRID, SMALL
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
@@ -29,15 +34,6 @@ from meta_demo.objectives.classes import Classes
 from meta_demo.objectives.numbers import Numbers
 from meta_demo.serving.service import Service
 
-SMALL = {
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 24,
-    "max_position_embeddings": 64,
-    "vocab_size": 30522,
-    "pad_token_id": 0,
-}
 ARCHITECTURES = {
     "bert": SMALL,
     "roberta": SMALL,
@@ -63,6 +59,7 @@ ARCHITECTURES = {
     },
     "xlm-roberta": SMALL,
 }
+__all__ = ["HYBRID", "SMALL"]  # tests take them from here
 SUPPORT = [
     ("my card was charged twice", 0),
     ("why is there a second payment", 0),
@@ -72,12 +69,6 @@ SUPPORT = [
     ("I forgot my password", 2),
 ]
 QUERY = [("I paid two times", 0), ("still waiting for the package", 1), ("cannot log in any more", 2)]
-
-# What makes a `dpt` configuration a Transformer over a tiny residual network that reads the pixels (Dosovitskiy et al. 2021).
-TRUNK = {"model_type": "bit", "embedding_size": 8, "hidden_sizes": [8, 16, 16], "depths": [1, 1, 1], "num_groups": 4}
-TRUNK |= {"layer_type": "bottleneck", "global_padding": "same", "output_stride": 8, "embedding_dynamic_padding": True}
-TRUNK |= {"out_features": ["stage1", "stage2", "stage3"]}
-HYBRID = {"is_hybrid": True, "backbone_featmap_shape": [1, 16, 1, 1], "backbone_config": TRUNK, "num_hidden_layers": 4}
 
 
 def tiny_backbone(
@@ -95,6 +86,11 @@ def tiny_backbone(
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
     return Backbone(model, inputs, f"tiny-{architecture}", cache=cache or Cache(1 << 26))
+
+
+def saved_model(folder: Path, architecture: str, **sizes: object) -> Path:
+    """`folder` with a tiny random model of transformers and what reads its inputs, as the Hub would give it."""
+    return models.saved_model(folder, architecture, sizes)
 
 
 def make_task(

@@ -26,7 +26,8 @@ def client(page_url: str) -> Client:
 
 def test_adapt_returns_the_object_of_the_design(client: Client) -> None:
     report: dict[str, Any] = client.predict(TASK, "minilm", ["protonet", "maml"], 0, api_name="/adapt")
-    assert set(report) == {"model", "device", "labels", "results"}
+    assert set(report) == {"model", "device", "objective", "labels", "notes", "results"}
+    assert (report["objective"], report["notes"]) == ("classes", [])
     assert report["model"] == "minilm"
     assert report["labels"] == ["card", "transfer"]
     assert [r["algorithm"] for r in report["results"]] == ["protonet", "maml"]
@@ -48,6 +49,14 @@ def test_defaults_and_statelessness(client: Client) -> None:
     assert [r["predictions"] for r in first["results"]] == [r["predictions"] for r in second["results"]]
 
 
+def test_knobs_and_where_to_start_from(client: Client) -> None:
+    changed = client.predict(TASK, "minilm", ["maml"], 0, "none", {"maml": {"inner_steps": 2}}, api_name="/adapt")
+    (result,) = changed["results"]
+    assert result["checkpoint"] == "not meta-trained" and len(result["steps"]) == 3
+    (shipped,) = client.predict(TASK, "minilm", ["maml"], 0, api_name="/adapt")["results"]
+    assert shipped["checkpoint"].endswith("checkpoints/minilm/maml")
+
+
 @pytest.mark.parametrize(
     ("task", "arguments", "said"),
     [
@@ -61,6 +70,11 @@ def test_defaults_and_statelessness(client: Client) -> None:
         (TASK, {"seed": "many"}, 'seed is "many": give a whole number'),
         (TASK, {"seed": 1.5}, "seed is 1.5"),
         (TASK, {"seed": -1}, "The seed is -1"),
+        (TASK, {"checkpoint": "/etc"}, 'checkpoint is "/etc" and should say where to start from'),
+        (TASK, {"knobs": ["maml"]}, "is not knobs by algorithm"),
+        (TASK, {"knobs": {"maml": 3}}, "is not knobs by algorithm"),
+        (TASK, {"knobs": {"anil": {"inner_steps": 1}}}, "knobs for anil"),
+        (TASK, {"knobs": {"maml": {"inner_steps": 99}}}, "inner_steps"),
     ],
 )
 def test_a_wrong_request_is_answered_with_one_sentence(

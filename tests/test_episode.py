@@ -159,10 +159,8 @@ def test_no_cards() -> None:
         episode_from_cards([("", [])])
 
 
-def test_parse_ignores_what_it_does_not_know() -> None:
-    support = [{"text": "one", "label": "a", "id": 3}, {"text": "two", "label": "b"}]
-    expected = tuple(rows(("one", "a"), ("two", "b")))
-    assert parse_episode({"support": support, "title": "t"}) == Episode(expected)
+def test_a_query_may_have_a_label() -> None:
+    support = [{"text": "one", "label": "a"}, {"text": "two", "label": "b"}]
     query = [{"text": "q"}, {"text": "r", "label": "b"}, {"text": "s", "label": None}]
     assert parse_episode({"support": support, "query": query}).query == tuple(
         rows(("q", None), ("r", "b"), ("s", None))
@@ -187,6 +185,10 @@ def test_parse_ignores_what_it_does_not_know() -> None:
         ({"support": [], "query": [{"text": "x"}, {"image": "/etc/passwd"}]}, "picture_url", ["query[1].image"]),
         ({"support": [{"image": None, "label": "a"}]}, "task_not_text", ["support[0].image", "null"]),
         ({"support": [{"image": "", "text": "", "label": "a"}]}, "task_both", ["support[0]"]),
+        ({"support": [{"text": "x", "label": "a", "id": 3}]}, "task_key", ["support[0].id", "label"]),
+        ({"support": [{"text": "x", "lable": "a"}]}, "task_key_near", ["support[0].lable", "“label”"]),
+        ({"support": [], "queries": []}, "task_key_near", ["queries", "“query”"]),
+        ({"support": [], "title": "t"}, "task_key", ["title", "unlabelled"]),
         ({"support": []}, "no_support", []),
     ],
 )

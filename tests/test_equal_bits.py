@@ -130,14 +130,14 @@ def test_a_corpus_is_computed_once_and_alike_from_wherever_one_begins() -> None:
     assert sum(ran) == len(texts) + 1 and whole.count == len(texts) + 1
 
 
-@given(st.lists(st.text(max_size=2 * LENGTH // MOST)))
-def test_chunks_hold_every_input_once(texts: list[str]) -> None:
-    corpus = Corpus(texts, len)
+@given(st.lists(st.text(max_size=2 * LENGTH)), st.sampled_from([1, 3, MOST]))
+def test_chunks_hold_every_input_once(texts: list[str], most: int) -> None:
+    corpus = Corpus(texts, len, most)
     assert sorted(c for chunk in corpus.chunks for c in chunk) == sorted(set(texts))
     lengths = [len(c) for chunk in corpus.chunks for c in chunk]
     assert lengths == sorted(lengths)
     for place, chunk in enumerate(corpus.chunks):
-        assert 0 < len(chunk) <= MOST and (len(chunk) == 1 or len(chunk) * len(chunk[-1]) <= LENGTH)
+        assert 0 < len(chunk) <= most and (len(chunk) == 1 or len(chunk) * len(chunk[-1]) <= most * LENGTH)
         assert all(c in corpus and corpus.place(c) == place for c in chunk)
     assert corpus.place("\0 nowhere") is None
 

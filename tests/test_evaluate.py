@@ -160,7 +160,8 @@ def test_classes_that_were_trained_on_are_refused(tmp_path, capsys, minilm):
     label = sorted(SOURCE.classes)[0]
     trained = {"name": SOURCE.name, "classes": {label: fingerprint(SOURCE.classes[label])}}
     checkpoint.save(cls(minilm, cls.Config(scope="head")), tmp_path / "made", sources=[trained])
-    words = f"--episodes 2 --n-query 2 --algorithms protonet --checkpoint {tmp_path / 'made'}"
+    words = f"--algorithms protonet --checkpoint {tmp_path / 'made'}"
+    drawn = "--episodes 2 --n-query 2 "
     renamed = tmp_path / "renamed.jsonl"
     rows = [{"text": t.upper(), "label": name[::-1]} for name, texts in SOURCE.classes.items() for t in texts]
     renamed.write_text("\n".join(map(json.dumps, rows)))
@@ -168,10 +169,10 @@ def test_classes_that_were_trained_on_are_refused(tmp_path, capsys, minilm):
     tasks = [[[vars(row) for row in side] for side in (e.support, e.query)] for e in EPISODES]
     spelled = [[[{"text": row["content"], "label": row["label"]} for row in side] for side in task] for task in tasks]
     episodes.write_text("\n".join(json.dumps({"support": s, "query": q}) for s, q in spelled))
-    for where in ("builtin:sport", renamed, episodes):
-        assert main(["evaluate", str(where), *words.split()]) == 2
+    for where, more in (("builtin:sport", drawn), (renamed, drawn), (episodes, "")):
+        assert main(["evaluate", str(where), *(more + words).split()]) == 2
         assert f"“{label}”" in capsys.readouterr().err
-    assert main(["evaluate", "builtin:sport", *words.split(), "--seen-classes"]) == 0
+    assert main(["evaluate", "builtin:sport", *(drawn + words).split(), "--seen-classes"]) == 0
 
 
 def test_a_class_is_recognised_by_most_of_it_and_not_by_a_sentence_in_common():

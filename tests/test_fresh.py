@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, AutoModel
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.fresh import fresh_model
@@ -44,7 +44,7 @@ def test_weights_depend_on_the_seed_alone(untrained):
 
 def test_nothing_is_drawn_from_the_global_generator():
     before = torch.random.get_rng_state()
-    fresh_model(AutoConfig.for_model(**CONFIG), 0)
+    fresh_model(lambda: AutoModel.from_config(AutoConfig.for_model(**CONFIG)), 0)
     assert torch.equal(before, torch.random.get_rng_state())
 
 

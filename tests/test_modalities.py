@@ -120,13 +120,14 @@ def test_a_table_with_two_inputs_in_a_row_or_none(tmp_path: Path) -> None:
         read_rows(path)
     assert "同时有 text 和 image：" in caught.value.message("zh")
     path.write_text("words,label\na,c\n")
-    with pytest.raises(UserError, match=r"no column “text”.* name the columns “text” \(or “image”\) and “label”"):
+    with pytest.raises(UserError, match=r"no column “text”.* name the columns “text” \(or “image”, “x”\) and “label”"):
         read_rows(path)
 
 
 def test_built_in_sources_are_of_the_modality_that_they_are_listed_under() -> None:
-    assert GLYPHS in built_in("picture") and f"{BUILTIN}:school" in built_in("text") and built_in("points") == []
-    assert all(load_source(names[0]).modality == kind for kind in ("text", "picture") if (names := built_in(kind)))
+    assert GLYPHS in built_in("picture") and "school" in built_in("text") and built_in("points") == []
+    named = {"text": f"{BUILTIN}:{built_in('text')[0]}"} | {kind: built_in(kind)[0] for kind in ("picture", "curve")}
+    assert all(load_source(name).modality == kind for kind, name in named.items())
 
 
 # --- pixels
@@ -237,8 +238,8 @@ def test_its_tasks_are_read(points: Modality[Any], tmp_path: Path) -> None:
     assert episode.modality == "points" and episode.labels == ("left", "right")
     assert [row.content.x for row in episode.query] == [-0.75, 0.25]
     for suffix, said in (
-        (".csv", "x,label\n-0.5,left\n1e-3,right\n"),
-        (".jsonl", '{"x": -0.5, "label": "left"}\n' * 2),
+        (".csv", "at,label\n-0.5,left\n1e-3,right\n"),
+        (".jsonl", '{"at": -0.5, "label": "left"}\n' * 2),
     ):
         (tmp_path / f"rows{suffix}").write_text(said)
         assert read_rows(tmp_path / f"rows{suffix}")[0] == Example(points.content(-0.5), "left")
@@ -248,10 +249,10 @@ def test_its_tasks_are_read(points: Modality[Any], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"x": "0.5", "label": "a"}, 'support[0].x is "0.5" and should be a number'),
-        ({"x": None, "label": "a"}, "support[0].x is null and should be a number"),
-        ({"x": float("nan"), "label": "a"}, "support[0].x is NaN and should be a number"),
-        ({"x": 1, "text": "one", "label": "a"}, "support[0] has both “text” and “x”"),
+        ({"at": "0.5", "label": "a"}, 'support[0].at is "0.5" and should be a number'),
+        ({"at": None, "label": "a"}, "support[0].at is null and should be a number"),
+        ({"at": float("nan"), "label": "a"}, "support[0].at is NaN and should be a finite number"),
+        ({"at": 1, "text": "one", "label": "a"}, "support[0] has both “text” and “at”"),
     ],
 )
 def test_its_bad_rows_are_refused(points: Modality[Any], row: dict[str, Any], said: str) -> None:
@@ -264,7 +265,7 @@ def test_its_bad_rows_are_refused(points: Modality[Any], row: dict[str, Any], sa
 @pytest.mark.usefixtures("points")
 def test_it_mixes_with_no_other() -> None:
     with pytest.raises(UserError, match=r"sentences \(“one”\) and points \(“x = 1”\)"):
-        parse_episode({"support": [{"x": 1, "label": "a"}, {"text": "one", "label": "b"}]})
+        parse_episode({"support": [{"at": 1, "label": "a"}, {"text": "one", "label": "b"}]})
     with pytest.raises(UserError, match="and these are points: leave --names out"):
         with_names(parse_episode(TASK))
 
@@ -310,8 +311,8 @@ def test_its_folder_is_all_that_it_takes(tmp_path: Path) -> None:
     shutil.copytree(POINTS, mine, ignore=shutil.ignore_patterns("__pycache__"))
     weights = (saved(mine / "model") / "model.safetensors").read_bytes()
     (mine / "sha256.txt").write_text(hashlib.sha256(weights).hexdigest())
-    (tmp_path / "rows.csv").write_text("x,label\n" + "".join(f"{i / 10},{'ab'[i % 2]}\n" for i in range(8)))
-    (tmp_path / "bad.csv").write_text("x,label\nhere,a\n")
+    (tmp_path / "rows.csv").write_text("at,label\n" + "".join(f"{i / 10},{'ab'[i % 2]}\n" for i in range(8)))
+    (tmp_path / "bad.csv").write_text("at,label\nhere,a\n")
     program = (
         "import sys\n"
         "from meta_demo.cli import main\n"
@@ -337,7 +338,8 @@ def test_its_folder_is_all_that_it_takes(tmp_path: Path) -> None:
     assert [len(result["predictions"]) for result in out["results"]] == [2, 2]
     assert json.loads((tmp_path / "scores.json").read_text())["results"][0]["episodes"] == 3
     models = json.loads((tmp_path / "models.json").read_text())["models"]
-    assert {"name": "tiny-points", "parameters": "5 k", "modality": "points", "bundled": True} in models
+    said = {"name": "tiny-points", "parameters": "5 k", "modality": "points", "bundled": True}
+    assert any(model | said == model for model in models)
     assert "bad.csv, 2 is here and should be a number" in done.stderr
     assert "“x = -0.5” is a point: pick a model for points such as tiny-points" in done.stderr
 

@@ -293,9 +293,7 @@ def test_values_of_a_million_millions_keep_their_digits(service: Any) -> None:
 def test_any_values_give_finite_answers_or_a_refusal(values: list[float]) -> None:
     episode = make_episode([Example(f"text {i}", v) for i, v in enumerate(values)])
     algorithm = Kernel(BACKBONE, Kernel.Config(scope="head"))
-    task = make_values(
-        BACKBONE, algorithm, [row.content for row in episode.support], [row.label for row in episode.support]
-    )
+    task = make_values(algorithm, [row.content for row in episode.support], [row.label for row in episode.support])
     (state,) = algorithm.adapt(task.support)
     shown = task.query.objective.shown(algorithm.predict(state, task.query.x), None)
     assert np.isfinite(shown[:, 0].numpy()).all()

@@ -86,8 +86,14 @@ def test_what_reads_pixels_runs_for_one_picture_where_a_run_starts_above_it(back
 def test_any_boundary_equals_the_whole_model(backbone, architecture):
     pixels, _ = backbone.inputs.batch(PICTURES, backbone.inputs.tokens)
     with torch.no_grad():
-        whole = backbone.model(pixel_values=pixels.double()).last_hidden_state
-    expected = torch.nn.functional.normalize(backbone.inputs.pool(whole, None), dim=-1)
+        whole = backbone.model(pixel_values=pixels.double())
+    published = architecture in (
+        "beit",
+        "clip_vision_model",
+        "siglip_vision_model",
+    )  # with a norm or attention of its own
+    own = whole.pooler_output if published else whole.last_hidden_state[:, 0]
+    expected = torch.nn.functional.normalize(own, dim=-1)
     assert backbone.inputs.prefix == ARCHITECTURES[architecture][1]
     assert backbone.inputs.grid == (4, 4)
     for boundary in range(backbone.n_layers + 1):
@@ -130,7 +136,8 @@ def test_a_clip_model_is_its_half_for_pictures(tmp_path):
     backbone = load_backbone(str(tmp_path), torch.device("cpu"), Cache(1 << 26))
     pixels, _ = backbone.inputs.batch(PICTURES, backbone.inputs.tokens)
     with torch.no_grad():
-        expected = whole.vision_model(pixel_values=pixels).last_hidden_state[:, 0]
+        expected = whole.get_image_features(pixel_values=pixels).pooler_output
+    assert expected.shape[1] == backbone.dim == 8
     assert torch.allclose(
         backbone.forward(backbone.features(PICTURES, 0), {}), torch.nn.functional.normalize(expected, dim=-1), atol=1e-5
     )
@@ -143,7 +150,9 @@ def test_a_model_that_joins_patches_has_no_grid(tmp_path):
     SwinModel(config).save_pretrained(tmp_path)
     ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
     backbone = load_backbone(str(tmp_path), torch.device("cpu"), Cache(1 << 26))
-    assert (backbone.inputs.grid, backbone.n_heads) == (None, 4)
+    assert (backbone.inputs.grid, backbone.n_maps) == (None, 0)
+    with pytest.raises(UserError, match="no attention map"):
+        backbone.attentions(PICTURES[0], {})
 
 
 def test_each_model_says_what_it_reads(tiny, folder_of):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from meta_demo.core import files
 from meta_demo.core.errors import UserError
-from meta_demo.core.strings import clean
+from meta_demo.core.strings import clean, clean_name
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading import readers
 from meta_demo.data.reading.readers import read_episode, read_rows
@@ -92,7 +92,7 @@ def test_columns_may_be_many_in_any_order_and_any_case(suffix: str) -> None:
     assert read(read_rows, data, suffix) == [Example("x y", "a"), Example("z", "b")]
 
 
-def test_of_two_columns_with_one_name_the_first_counts() -> None:
+def test_of_two_columns_that_differ_in_capitals_the_first_counts() -> None:
     assert read(read_rows, b"text,label,Text\nx,a,other\n", ".csv") == [Example("x", "a")]
 
 
@@ -108,7 +108,7 @@ def test_blank_rows_are_dropped_but_a_class_is_not_lost_in_silence(suffix: str) 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=4), st.sampled_from(sorted(WRITERS)))
 @example([("=1+1", "+1"), ("_x0041_", "-"), ("#N/A", "'"), ("\u2028 a", "😀"), ("1e5", "007")], ".xlsx")
 def test_any_clean_text_survives_the_way_through_a_file(pairs: list[tuple[str, str]], suffix: str) -> None:
-    rows = [Example(clean(text), clean(label)) for text, label in pairs]
+    rows = [Example(clean(text), clean_name(label)) for text, label in pairs]
     rows = [row for row in rows if row.content and row.label] or [Example("x", "a")]
     data = WRITERS[suffix]([HEADER, *([row.content, row.label or ""] for row in rows)])
     assert read(read_rows, data, suffix) == rows
@@ -167,7 +167,7 @@ REFUSED: list[tuple[str, bytes, str, list[str]]] = [
     *((".jsonl", ENCODED.encode(name), "wide_text", ["UTF-8"]) for name in ("utf-32-le", "utf-32-be")),
     (".csv", "text,label\ncafé,a\n".encode("latin-1"), "not_utf8", ["2"]),
     (".csv", ENCODED.encode("gbk"), "not_utf8", ["3", "GBK"]),
-    (".csv", b"text;label\nx, y;a\n", "semicolons", [".tsv"]),
+    (".csv", b"label,text,label\nx,y,z\n", "column_twice", ["“label”"]),
     (".csv", b"sentence,class\nx,a\n", "no_column", ["“text”", "sentence, class"]),
     (".tsv", b"text\tclass\nx\ta\n", "no_column", ["“label”", "text, class"]),
     (".xlsx", xlsx_bytes([["text", None, "class"], ["x", "", "a"]]), "no_column", ["“label”", "class"]),
@@ -270,6 +270,15 @@ def test_bytes_raise_nothing_but_user_errors(data: bytes, suffix: str, headed: b
 
 
 WORKBOOK = xlsx_bytes([HEADER, ["x", "a"], ["y", "b"]])
+
+
+def test_a_workbook_of_charts_alone_has_no_rows() -> None:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.create_chartsheet("chart")
+    del book["Sheet"]
+    book.save(out)
+    with pytest.raises(UserError):
+        read(read_rows, out.getvalue(), ".xlsx")
 
 
 @QUICK

@@ -157,7 +157,7 @@ def test_attention_changes_where_the_body_adapts(service):
     for name in ALL:
         before, after = service.attention(REQUEST, name, "a second payment")
         np.testing.assert_allclose(after.sum(-1), 1, rtol=1e-5)
-        body_moves = name in ("maml", "fomaml", "reptile", "finetune")
+        body_moves = REGISTRY[name].adapts_body
         assert (np.abs(after[-1] - before[-1]).max() > 1e-4) == body_moves
         assert np.array_equal(after[:3], before[:3])  # the frozen prefix
         start, _ = service.attention(REQUEST, name, "a second payment", 0)

@@ -185,3 +185,27 @@ def test_what_is_tried_is_read_by_its_side(page: Page) -> None:
     maps = np.random.default_rng(0).random((1, 2, 6, 6)).astype(np.float32)
     small = picture.small(maps, None, SimpleNamespace(grid=(2, 2), prefix=2))
     assert small.shape == (1, 2, 2, 2) and text.small(maps, None, None).shape == maps.shape
+
+
+def test_who_speaks_chinese_meets_a_model_that_reads_it(page: Page, service: Service) -> None:
+    """Where the multilingual extra is there; everybody else meets the page as it opens, and so does who has chosen something."""
+    from meta_demo.modalities.text import multilingual
+
+    playground = Handlers(service, page)
+    teaching, side = Teaching(page, playground), page.sides["text"]
+    values = said(page, "text") | {page.teach.sample: side.first_sample, page.teach.shots: 5}
+    chinese: Any = SimpleNamespace(headers={"accept-language": "zh-CN,zh;q=0.9"})
+    assert teaching.greet(values, ENGLISH) == {}
+    assert teaching.greet({**values, page.teach.sample: "news"}, chinese) == {}
+    greeted = teaching.greet(values, chinese)
+    if not multilingual.installed():
+        assert greeted == {}
+        return
+    assert (greeted[page.adapt.model], greeted[page.teach.sample]) == ("e5-small", "chinese-service")
+    assert "退款" in str(greeted[side.cards])
+
+
+@pytest.mark.parametrize("name", ["chinese-service", "chinese-reviews", "chinese-headlines"])
+def test_chinese_samples_are_chinese(name: str) -> None:
+    rows = load_sample(name).support
+    assert len(rows) >= 24 and all(any("一" <= c <= "鿿" for c in str(row.content)) for row in rows)

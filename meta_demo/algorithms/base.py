@@ -36,6 +36,19 @@ class State:
     objective: Objective | None = None
 
 
+@dataclass(frozen=True)
+class Trace:
+    """How a task goes: the outputs [Q, O] for its queries after each inner step that was asked for, and what makes their intervals."""
+
+    outputs: dict[int, Tensor]
+    spread: Tensor | None
+
+
+def taken(steps: Sequence[int], count: int) -> list[int]:
+    """Those of `steps` that `count` states have; the last where they have none of them."""
+    return [step for step in steps if step < count] or [count - 1]
+
+
 class Algorithm(nn.Module, ABC):
     """A few-shot learner. Its parameters are the meta-parameters; a task's state is returned, never stored on it.
 
@@ -148,6 +161,22 @@ class Algorithm(nn.Module, ABC):
     def predict(self, state: State, x: Features) -> Tensor:
         """Outputs [B, O] for features."""
         return self.answer(state, self.embed(state.tensors, x))
+
+    @property
+    def at_once(self) -> int:
+        """How many tasks `traces` may be given at once, so that none waits for memory."""
+        return 1
+
+    def trace(self, task: Task, steps: Sequence[int]) -> Trace:
+        """How one task goes, at those of `steps` that it has; at the last where it has none of them."""
+        states = list(self.adapt(task.support, unlabelled=task.unlabelled))
+        wanted = taken(steps, len(states))
+        outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
+        return Trace(outputs, self.spread(states[0], task.support.objective, task.support.y))
+
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+        """How each task goes."""
+        return [self.trace(task, steps) for task in tasks]
 
     def meta_loss(self, task: Task) -> Tensor:
         """The query's loss after adaptation, differentiable with respect to the meta-parameters -> []."""

@@ -6,12 +6,14 @@ nothing of tasks, classes or algorithms; what is special to text or pictures liv
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,16 +21,18 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from meta_demo.backbones.replay import Replay
+from meta_demo.backbones.trial import try_out
 from meta_demo.core.cache import Cache
 from meta_demo.core.corpus import Corpus
+from meta_demo.core.errors import UserError
 from meta_demo.core.features import Features, Group, partition
 from meta_demo.modalities.base import Content
 from meta_demo.modalities.inputs import Encoded, Inputs
+from meta_demo.modalities.sentence import FINISH
 
 AT_ONCE = (
     8192  # tokens of a batch at the most: more of them gain no speed, and what layers compute on the way takes memory
 )
-TRIED = 16  # tokens, most of them padding, that a new model is tried on
 _NUMBERS = count()
 
 
@@ -55,48 +59,62 @@ class _Read(dict[Content, Encoded]):
 class Backbone:
     """`features` computes the prefix, once per batch; `forward` the rest. Thread-safe; its own weights never change.
 
+    `head` [D] is what the model was trained with to answer by one number, by which it multiplies an embedding; zero where it has none.
+
     An input's bits may depend on what shares its batch. So batches are decided on from what is asked for alone, never from what is
     known already, and the cache keeps them whole: equal requests get equal bits.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs, name: str, *, cache: Cache) -> None:
+    def __init__(
+        self, model: nn.Module, inputs: Inputs, name: str, *, cache: Cache, head: Tensor | None = None
+    ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.inputs, self.name = inputs, name
         self._replay = Replay(self.model)
         self._shelf = cache.shelf()
         weakref.finalize(self, self._shelf.close)
         self._number = next(_NUMBERS)  # in the layouts that a corpus remembers
-        self._config: Any = model.config
-        self._parameters = dict(self.model.named_parameters())
-        example = next(iter(self._parameters.values()))
+        unread: frozenset[str] = getattr(model, "unread", frozenset())
+        self.parameters = {name: p for name, p in self.model.named_parameters() if name not in unread}
+        example = next(iter(self.parameters.values()))
         self.device, self.dtype = example.device, example.dtype
         encoded = inputs.encode(inputs.example)
-        first, mask = self._batch([encoded], max(TRIED, encoded.length) if inputs.pads else encoded.length)
-        self._replay.probe(inputs.arguments(first, mask))
-        # Local attention windows can leave a padded row nothing to look at: such models get exact widths.
-        whole = self._run(first, mask, None, 0, self.n_layers, {})
-        inputs.pads &= bool(torch.isfinite(whole).all())
+        first, mask = self._batch([encoded], encoded.length)
+        with torch.no_grad():
+            last = self._replay.probe(inputs.arguments(first, mask))
+            z = self._finished(last, mask, {})
+        if not bool(torch.isfinite(z).all()):
+            raise UserError("model_not_finite", model=name)
+        self.dim = int(z.shape[-1])  # D of an embedding: what the pooling makes of the model's width
+        fits = head is not None and head.shape == (self.dim,)
+        self.head = head.to(example) if head is not None and fits else example.new_zeros(self.dim)
+        self._verdict = try_out(self._replay, inputs, name)
+        inputs.pads &= self._verdict.pads
 
     @property
     def n_layers(self) -> int:
         return len(self._replay.layers)
 
     @property
-    def dim(self) -> int:
-        """Length D of an embedding."""
-        return int(self._config.hidden_size)
+    def n_maps(self) -> int:
+        """Maps of attention: one for each layer, or for each pass through a layer that is used again; 0 where the model tells none."""
+        return self._verdict.maps
 
     @property
     def n_heads(self) -> int:
-        """Of the widest layer, where layers differ."""
-        heads = self._config.num_attention_heads
-        return int(max(heads) if isinstance(heads, list | tuple) else heads)
+        """Of the widest layer, where layers differ; 0 where the model tells no attention."""
+        return self._verdict.heads
+
+    @property
+    def boundaries(self) -> tuple[int, ...]:
+        """Numbers of layers after which the model can be cut in two."""
+        return self._verdict.boundaries
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of every parameter's name and bytes: the identity that checkpoints are tied to."""
+        """SHA-256 of the name and bytes of every parameter that was read: the identity that checkpoints are tied to."""
         digest = hashlib.sha256()
-        for name, parameter in sorted(self._parameters.items()):
+        for name, parameter in sorted(self.parameters.items()):
             digest.update(name.encode())
             digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -107,7 +125,7 @@ class Backbone:
             yield f"{self._replay.path}.{i}", layer
 
     def parameter(self, name: str) -> Tensor:
-        return self._parameters[name]
+        return self.parameters[name]
 
     def encode(self, content: Content) -> Encoded:
         """`content` as the model reads it; raises UserError when the model reads something else."""
@@ -117,8 +135,10 @@ class Backbone:
     def features(self, contents: Sequence[Content], boundary: int, among: Corpus[Content] | None = None) -> Features:
         """Hidden states after the first `boundary` layers, from the highest layer of each batch that is already cached.
 
-        Batches are those of the corpus `among`; inputs that are no part of it, by default all, share batches with each other.
+        Batches are those of the corpus `among`; inputs that are no part of it, by default all, share batches with each other. Where the
+        model cannot be cut at `boundary`, they are those of the next lower one where it can.
         """
+        boundary = self._reachable(boundary)
         return self._gathered(contents, boundary, among, partial(self._prefix, boundary))
 
     @torch.no_grad()
@@ -131,11 +151,14 @@ class Backbone:
         among: Corpus[Content] | None = None,
     ) -> Features:
         """Hidden states after all layers, those above `boundary` under `weights`; each batch computed once per `run`."""
+        boundary = self._reachable(boundary)
 
         def whole(batch: _Batch, read: _Read) -> Tensor:
             known: Tensor | None = self._shelf.get((run, batch.key))
             if known is None:
                 hidden = self._prefix(boundary, batch, read)
+                if boundary == self.n_layers and hidden is not None:  # all is done, what follows the layers too
+                    return hidden
                 first, mask = self._batch([read[content] for content in batch.contents], batch.width)
                 known = self._run(first, mask, hidden, boundary, self.n_layers, weights)
                 self._shelf.put((run, batch.key), known)
@@ -241,15 +264,39 @@ class Backbone:
             hidden = g.hidden
             if hidden is None or features.boundary < self.n_layers:
                 hidden = self._run(g.first, g.mask, g.hidden, features.boundary, self.n_layers, weights)
-            rows.append(self.inputs.pool(hidden, g.mask))
+            rows.append(self._finished(hidden, g.mask, weights))
         return normalize(features.scatter(rows), dim=-1)
+
+    def _finished(self, hidden: Tensor, mask: Tensor, weights: dict[str, Tensor]) -> Tensor:
+        """Last hidden states [b, W, D'] -> embeddings of any length [b, D]."""
+        return self._replay.finish(self.inputs.pool(hidden, mask), self.inputs.heads, weights)
+
+    def _reachable(self, boundary: int) -> int:
+        return max(b for b in self.boundaries if b <= boundary)
 
     @torch.no_grad()
     def attentions(self, content: Content, weights: dict[str, Tensor]) -> Tensor:
-        """Attention of one input: [layers, heads, L, L], each row a distribution over the L tokens it looks at."""
+        """Attention of one input: [layers, heads, L, L], each row a distribution over the L tokens it looks at. Raises UserError where
+        the model tells no such maps."""
+        if not self.n_maps:
+            raise UserError("no_attentions", model=self.name)
         encoded = self.encode(content)
         batch = self._batch([encoded], encoded.length)
-        return self._replay.attentions(self.inputs.arguments(*batch), weights)
+        return torch.stack([layer[0] for layer in self._replay.attentions(self.inputs.arguments(*batch), weights)])
+
+    def save(self, folder: Path, weights: dict[str, Tensor]) -> None:
+        """Write the model as a folder of Hugging Face's, `weights` in the place of its own, with what reads its inputs and how to pool."""
+        model: Any = self.model
+        own = {**model.state_dict(), **weights}
+        unread = model.state_dict().keys() & getattr(model, "unread", frozenset())
+        kept = {n: w for n, w in own.items() if n not in unread and not n.startswith(f"{FINISH}.")}
+        model.save_pretrained(folder, state_dict=kept)
+        if FINISH in self.inputs.heads:
+            behind = copy.deepcopy(model.get_submodule(FINISH))
+            behind.load_state_dict({name: own[f"{FINISH}.{name}"] for name in behind.state_dict()})
+            self.inputs.finished_by(behind).save(folder)
+        else:
+            self.inputs.save(folder)
 
     def _run(
         self, first: Tensor, mask: Tensor, hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]

@@ -6,6 +6,7 @@ each relative position (BEiT), each head starts at one of the eight neighbours, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,19 +16,22 @@ NEIGHBOURS = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 
 TABLE = "relative_position_bias_table"
 
 
-def fresh_model(config: Any, seed: int) -> nn.Module:
-    """The model of a Hugging Face configuration with random weights; nothing is drawn from the global generator."""
-    from transformers import AutoModel
-
+def fresh_model(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """What `build` makes of a Hugging Face configuration, with random weights; nothing is drawn from the global generator."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model: nn.Module = AutoModel.from_config(config, attn_implementation="eager")
+        model = build()
     tables: list[Any] = [module for module in model.modules() if hasattr(module, TABLE)]
     for depth, module in enumerate(tables):
         table: Tensor = getattr(module, TABLE).data  # [(2H-1)(2W-1) + 3, heads], the last three about CLS
         rows, columns = module.window_size
         table[:-3] = _neighbour_bias(rows, columns, table.shape[1], depth / len(tables))
     return model
+
+
+def fresh_head(dim: int, seed: int) -> Tensor:
+    """A vector [D] whose product with an embedding of length 1 is a normal number of variance 1."""
+    return torch.randn(dim, generator=torch.Generator().manual_seed(seed))
 
 
 def _neighbour_bias(rows: int, columns: int, heads: int, depth: float) -> Tensor:

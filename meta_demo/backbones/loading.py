@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,12 +18,16 @@ from huggingface_hub.utils import validate_repo_id
 from torch import nn
 
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.fresh import fresh_model
+from meta_demo.backbones.files import WEIGHTS, check_config, check_folder, no_conversion, why
+from meta_demo.backbones.fresh import fresh_head, fresh_model
+from meta_demo.backbones.weights import check_read, encoder_of, read_weights
 from meta_demo.core.cache import Cache
 from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import UserError
 from meta_demo.modalities.base import MODALITIES, Model
-from meta_demo.modalities.inputs import Inputs
+from meta_demo.modalities.inputs import NO_PROMPT, Inputs, head_of
+from meta_demo.modalities.sentence import CONFIG, read_sentence
+from meta_demo.words import Words
 
 _LOG = logging.getLogger(__name__)
 _IMPORTING = Lock()
@@ -37,16 +41,30 @@ class ModelInfo:
     parameters: str
     modality: str
     bundled: bool
+    megabytes: int
+    licence: str
+    languages: Words
+    good: Words
 
 
 DEFAULT = {kind.name: kind.models[0].name for kind in MODALITIES.values() if kind.models}  # by modality
 BUNDLED = next(iter(DEFAULT.values()))  # what is used where nobody says for what
 SUGGESTED = tuple(
     sorted(
-        (ModelInfo(m.name, m.parameters, kind.name, m.bundled) for kind in MODALITIES.values() for m in kind.models),
+        (
+            ModelInfo(m.name, m.parameters, kind.name, m.bundled, m.megabytes, m.licence, m.languages, m.good)
+            for kind in MODALITIES.values()
+            for m in kind.models
+        ),
         key=lambda info: not info.bundled,
     )
 )
+
+
+def suited(model: str, algorithm: str, known: Collection[str]) -> dict[str, Any]:
+    """The knobs among `known` that suit a model where an algorithm's own defaults do not."""
+    found = next((m for kind in MODALITIES.values() for m in kind.models if m.name == model), None)
+    return {name: value for name, value in found.suited(algorithm).items() if name in known} if found else {}
 
 
 def load_backbone(
@@ -54,29 +72,38 @@ def load_backbone(
 ) -> Backbone:
     """The backbone called `name`: `minilm`, `glyph-vit`, a folder with a config.json, or a Hub id.
 
+    Behind a # may stand which of the model's prompts is read before every text, or none: `e5-small#passage`.
     With `scratch` its weights are random, by that seed, and only its configuration and its reading of inputs are `name`'s.
 
-    Raises UserError when it cannot be had, is no encoder of text or pictures, is too large (`META_DEMO_MAX_PARAMETERS`, default
-    600 million), or when the bundled weights are not the published ones.
+    Raises UserError, and nothing else, when it cannot be had, is no encoder of text or pictures, is too large
+    (`META_DEMO_MAX_PARAMETERS`, default 600 million), lacks weights, is not what it says when it is cut in two (`trial.py`), or when
+    the bundled weights are not the published ones.
     """
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    no_conversion()
     _import_transformers()
-    bundled = next((m for kind in MODALITIES.values() for m in kind.models if m.name == name and m.folder), None)
-    source = str(bundled.folder()) if bundled and bundled.folder else name
-    if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
-        raise UserError("model_folder", model=name)
-    if bundled:
-        _check_bundled(bundled, Path(source) / "model.safetensors")
+    asked, prompt = _spelt(name)
+    bundled = next((m for kind in MODALITIES.values() for m in kind.models if m.name == asked and m.folder), None)
     try:
-        if not Path(source).is_dir():
-            validate_repo_id(source)  # a folder that is not there cannot be a Hub id: no use in asking, again and again
-        model, inputs = _load(source, dtype, cache, scratch)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        if isinstance(error, UserError):
-            raise
+        source = str(bundled.folder()) if bundled and bundled.folder else asked
+        if bundled:
+            _check_bundled(bundled, Path(source) / WEIGHTS)
+        model, inputs = _load(source, asked, dtype, cache, scratch)
+        if prompt is not None:
+            inputs.use_prompt("" if prompt == NO_PROMPT and prompt not in inputs.prompts else prompt)
+        config: Any = model.config
+        head = head_of(source) if scratch is None else fresh_head(config.hidden_size, scratch)
+        return Backbone(model.to(device), inputs, name, cache=cache, head=head)
+    except UserError:
+        raise
+    except Exception as error:  # whatever transformers, a tokenizer or a file that somebody made up raises
         _LOG.warning("loading %s failed: %s", name, error)
-        raise UserError("model_unavailable", model=name, bundled=BUNDLED) from error
-    return Backbone(model.to(device), inputs, name, cache=cache)
+        raise why(error, name, BUNDLED) from error
+
+
+def _spelt(name: str) -> tuple[str, str | None]:
+    """A model's name, and the name of the prompt that stands behind a #, if one does."""
+    before, found, after = name.rpartition("#")
+    return (before, after) if found and not Path(name).is_dir() else (name, None)
 
 
 def _import_transformers() -> None:
@@ -88,28 +115,53 @@ def _import_transformers() -> None:
             kind.warm()
 
 
-def _load(source: str, dtype: torch.dtype, cache: Cache, scratch: int | None) -> tuple[nn.Module, Inputs]:
+def _load(source: str, name: str, dtype: torch.dtype, cache: Cache, scratch: int | None) -> tuple[nn.Module, Inputs]:
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    local = Path(source).is_dir()
+    folder = read_sentence(source).folder if local or _is_id(source, name) else ""
+    place = Path(source) / folder
+    if local and not (place / CONFIG).is_file():
+        raise UserError("model_folder", model=name)
+    check_config(source, folder, name)
+    where = {"subfolder": folder} if folder else {}
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
     for kind in MODALITIES.values():
         config = kind.config(config)
+    cls = next((c for kind in MODALITIES.values() if (c := kind.loaded_as(config))), AutoModel)
     with torch.device("meta"):
-        skeleton = AutoModel.from_config(config, attn_implementation="eager")
+        skeleton = _built(cls, config)
     able = [kind for kind in MODALITIES.values() if kind.reads_with(config, skeleton.main_input_name)]
-    if config.is_encoder_decoder or not able:
-        raise UserError("model_kind", model=source, kind=config.model_type)
+    if not able or (config.is_encoder_decoder and not hasattr(skeleton, "get_encoder")):
+        raise UserError("model_kind", model=name, kind=config.model_type)
     size = sum(p.numel() for p in skeleton.parameters())
     limit = whole_setting("META_DEMO_MAX_PARAMETERS", 600_000_000)
     if size > limit:
-        raise UserError("model_size", model=source, size=round(size / 1e6), limit=round(limit / 1e6))
-    # Eager attention: the only implementation that returns attention maps and has second-order gradients.
-    how: dict[str, Any] = {"attn_implementation": "eager", "use_safetensors": True, "trust_remote_code": False}
-    if scratch is None:
-        model = AutoModel.from_pretrained(source, config=config, dtype=dtype, **how)
-    else:
-        model = fresh_model(config, scratch).to(dtype)
-    return model, able[-1].inputs(source, model, cache)
+        raise UserError("model_size", model=name, size=round(size / 1e6), limit=round(limit / 1e6))
+    if scratch is not None:
+        fresh = encoder_of(fresh_model(lambda: _built(cls, config), scratch).to(dtype).eval())
+        return fresh, able[-1].inputs(source, fresh, cache)
+    if local:
+        check_folder(place, name)
+    model = encoder_of(read_weights(cls, source, name, config=config, dtype=dtype, **where))
+    inputs = able[-1].inputs(source, model, cache)
+    check_read(model, inputs, name)
+    return model, inputs
+
+
+def _is_id(source: str, name: str) -> bool:
+    """Raises UserError for what can be no Hub id, such as a folder that is not there: no use in asking, again and again."""
+    try:
+        validate_repo_id(source)
+    except ValueError as error:
+        raise UserError("model_unknown", model=name, bundled=BUNDLED) from error
+    return True
+
+
+def _built(cls: Any, config: Any) -> Any:
+    """A model of that configuration, without weights of its own. Eager attention is the only kind with maps and second derivatives."""
+    make = cls.from_config if hasattr(cls, "from_config") else cls._from_config
+    return make(config, attn_implementation="eager")
 
 
 def _check_bundled(model: Model, weights: Path) -> None:

@@ -2,84 +2,49 @@
 
 A *shell* is a copy of the module tree that shares every tensor with the model. Each thread borrows a shell of its own, so
 `torch.func.functional_call`, which swaps parameters while it runs, never swaps those of somebody else. In a shell the
-layers below `start` are stand-ins that pass the cached hidden states on, and the one at `stop` ends the run: the model's own
-`forward` still makes masks, position biases and the final norm, so every architecture works as it does in transformers.
+layers below `start` are stand-ins that pass the cached hidden states on, and the one before `stop` ends the run: the model's own
+`forward` still makes masks, position biases and the final norm, so every architecture works as it does in transformers. Where one
+does not, the trial at load (`trial.py`) finds out.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from queue import Empty, LifoQueue
 from threading import Lock
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import linear
 
+from meta_demo.backbones.linear import take_factors
+from meta_demo.backbones.many import spell_out
 from meta_demo.core.errors import UserError
 
-LORA_A, LORA_B = "lora_a", "lora_b"
+SHARE = 0.7  # of the weights in lists of modules, at the least, that the list of layers must hold
 
 
 class _Reached(Exception):
-    """Carries the hidden states out of the model's forward at the layer where a run stops."""
+    """Carries the hidden states out of the model's forward after the layer where a run stops."""
 
     def __init__(self, hidden: Tensor) -> None:
         self.hidden = hidden
 
 
-class _Linear(nn.Linear):
-    """A linear layer beside which low-rank factors, where a run sets them, add 2 B A (Hu et al. 2022, with alpha = 2 r)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        factors: list[Tensor] = [getattr(self, name) for name in (LORA_A, LORA_B) if hasattr(self, name)]
-        if not factors:
-            return super().forward(input)
-        rows = input.reshape(-1, self.in_features)
-        output: Tensor = _LowRank.apply(rows, self.weight, self.bias, *factors)  # type: ignore[no-untyped-call]
-        return output.view(*input.shape[:-1], self.out_features)
-
-
-class _LowRank(torch.autograd.Function):
-    """x [T, in] -> x W^T + b + 2 (x A^T) B^T, in as few and as large operations as there are: most of an inner step is spent here.
-
-    W and b stay as they are; the gradient by x, A and B can be differentiated again.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
-        low = x @ a.T  # [T, r]
-        ctx.save_for_backward(x, weight, a, b, low)
-        return linear(x, weight, bias).addmm_(low, b.T.to(low.dtype), alpha=2)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, a, b, low = (t.to(grad.dtype) for t in ctx.saved_tensors)  # under autocast they differ
-        if torch.is_grad_enabled():
-            low = x @ a.T  # connected to what it came from, for the second derivative
-        by_low = 2 * (grad @ b)  # [T, r]
-        by_x = (grad @ weight).addmm_(by_low, a) if ctx.needs_input_grad[0] else None
-        return by_x, None, None, by_low.T @ x, grad.T @ (2 * low)
-
-
 class _StandIn(nn.Module):
     """Takes the place of a layer: returns the hidden states it is given, or those put into it, as that layer would."""
 
-    def __init__(self, layer: nn.Module, arity: int, stop: bool) -> None:
+    def __init__(self, layer: nn.Module, arity: int) -> None:
         super().__init__()
         self.__dict__["layer"] = layer  # not registered: its parameters are not part of this stretch
-        self.arity, self.stop = arity, stop
+        self.arity = arity
         self.hidden: Tensor | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        hidden = self.hidden if self.hidden is not None else _hidden_of(args, kwargs)
-        if self.stop:
-            raise _Reached(hidden)
+        hidden = self.hidden if self.hidden is not None else _first_tensor(args, kwargs)
         return (hidden, *[None] * (self.arity - 1)) if self.arity else hidden
 
     def __getattr__(self, name: str) -> Any:
@@ -90,17 +55,30 @@ class _StandIn(nn.Module):
             return getattr(self.__dict__["layer"], name)
 
 
-def _hidden_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    hidden: Tensor = args[0] if args else kwargs["hidden_states"]
-    return hidden
+def _first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    return next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+
+
+def _stop(module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG001  (torch's signature)
+    raise _Reached(output if isinstance(output, Tensor) else output[0])
 
 
 def find_layers(model: nn.Module) -> tuple[str, nn.ModuleList]:
-    """Path and list of the Transformer's layers: the longest ModuleList, as names differ between architectures."""
-    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
-    if not lists:
+    """Path and list of the Transformer's layers: the list of modules with most weights, as names differ between architectures.
+
+    Raises UserError where that is only a part of the layers: the attentions, or the first of several blocks.
+    """
+    lists = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) and not isinstance(module[0], nn.ModuleList)
+    }
+    sizes = {name: sum(p.numel() for p in module.parameters()) for name, module in lists.items()}
+    inside = {id(p): p.numel() for module in lists.values() for p in module.parameters()}
+    path = max(sizes, key=lambda name: sizes[name], default="")
+    if not path or sizes[path] < SHARE * sum(inside.values()):
         raise UserError("model_layers", model=type(model).__name__)
-    return max(lists, key=lambda item: len(item[1]))
+    return path, lists[path]
 
 
 class Replay:
@@ -113,24 +91,28 @@ class Replay:
         self._idle: dict[tuple[int, int], LifoQueue[nn.Module]] = {}
         self._lock = Lock()
 
-    def probe(self, inputs: dict[str, Tensor]) -> None:
-        """Learn from one real run what this architecture's layers return."""
+    def probe(self, inputs: dict[str, Any]) -> Tensor:
+        """The model's output, from one real run that says what this architecture's layers return."""
         seen: list[int] = []
         hook = self.layers[0].register_forward_hook(
             lambda _m, _a, output: seen.append(len(output) if isinstance(output, tuple) else 0)
         )
-        self.model(**inputs)
-        hook.remove()
+        try:
+            last: Tensor = self.model(**inputs).last_hidden_state
+        finally:
+            hook.remove()
         if not seen:
             raise UserError("model_layers", model=type(self.model).__name__)
         self.arity = seen[0]
+        return last
 
     def run(
-        self, inputs: dict[str, Tensor], hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
+        self, inputs: dict[str, Any], hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
     ) -> Tensor:
         """Hidden states [b, W, D] before layer `start` (None for start 0) -> after layer `stop - 1`; all layers: the model's output.
 
-        `inputs` are the keyword arguments of the model's own `forward`.
+        `inputs` are the keyword arguments of the model's own `forward`. What the model does after its layers, such as a norm, is done
+        where `stop` is their number: such hidden states are no start of a further run.
         """
         with self._shell(start, stop) as shell:
             if start:
@@ -145,13 +127,28 @@ class Replay:
         last: Tensor = output.last_hidden_state
         return last
 
-    def attentions(self, inputs: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:
-        """Attention weights of every layer and head, transformers' own: [layers, heads, W, W] of one input."""
+    def finish(self, z: Tensor, heads: Sequence[str], weights: dict[str, Tensor]) -> Tensor:
+        """What is pooled after the modules of the model at the paths `heads`, one after the other."""
+        for path in heads:
+            start = f"{path}."
+            own = {name.removeprefix(start): w for name, w in weights.items() if name.startswith(start)}
+            if not own:
+                z = self.model.get_submodule(path)(z)
+                continue
+            with self._shell(0, len(self.layers)) as shell:
+                z = functional_call(shell.get_submodule(path), own, (z,))
+        return z
+
+    def attentions(self, inputs: dict[str, Any], weights: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Attention weights of every pass through a layer, transformers' own: each [b, heads, W, W], if the model tells."""
         with self._shell(0, len(self.layers)) as shell:
             maps = functional_call(shell, weights, (), {**inputs, "output_attentions": True}).attentions
-        if len(maps) != len(self.layers):
-            raise UserError("no_attentions", model=type(self.model).__name__, found=len(maps), layers=len(self.layers))
-        return torch.stack([layer[0] for layer in maps])
+        return tuple(maps or ())
+
+    def forget(self) -> None:
+        """Let go of the shells that nobody has borrowed."""
+        with self._lock:
+            self._idle.clear()
 
     @contextmanager
     def _shell(self, start: int, stop: int) -> Iterator[nn.Module]:
@@ -170,13 +167,13 @@ class Replay:
         shared = {id(tensor): tensor for tensor in chain(self.model.parameters(), self.model.buffers())}
         shell = copy.deepcopy(self.model, shared)
         for module in shell.modules():
-            if type(module) is nn.Linear:
-                module.__class__ = _Linear
+            take_factors(module)
+            spell_out(module)
         layers = _layers(shell, self.path)
         for i in range(start):
-            layers[i] = _StandIn(layers[i], self.arity, stop=False)
+            layers[i] = _StandIn(layers[i], self.arity)
         if stop < len(layers):
-            layers[stop] = _StandIn(layers[stop], self.arity, stop=True)
+            layers[stop - 1].register_forward_hook(_stop)
         return shell
 
 

@@ -11,7 +11,27 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from meta_demo.backbones.loading import DEFAULT
-from meta_demo.cli.flags import Json, Model, Names, Seed, changed_knobs, check_seed, chosen, quiet, write_json
+from meta_demo.cli.checks import (
+    LabelColumn,
+    TextColumn,
+    check_algorithms,
+    check_json,
+    check_starts,
+    columns_of,
+    tell,
+)
+from meta_demo.cli.flags import (
+    Json,
+    Model,
+    Names,
+    Seed,
+    changed_knobs,
+    check_seed,
+    chosen,
+    quiet,
+    split_names,
+    write_json,
+)
 from meta_demo.core.objective import Score
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode
@@ -29,6 +49,8 @@ class Adapt:
     seed: Seed = 0
     checkpoint: Annotated[str, arg(help=text("cli.adapt.checkpoint"))] = "auto"
     names: Annotated[bool, arg(help=text("cli.names"))] = False
+    text_column: TextColumn = ""
+    label_column: LabelColumn = ""
     json: Json = None
 
     def run(self) -> int:
@@ -36,8 +58,13 @@ class Adapt:
         from meta_demo.serving.service import Service
 
         check_seed(self.seed)
-        episode = read_episode(self.task, beside(self.task.parent))
+        check_json(self.json)
+        check_starts([self.checkpoint])
+        if self.algorithms is not None:
+            check_algorithms(self, split_names(self.algorithms))
+        episode = read_episode(self.task, beside(self.task.parent), columns_of(self))
         names = chosen(self.algorithms, type(episode.objective))
+        check_algorithms(self, names)
         knobs = {name: changed for name in names if (changed := changed_knobs(self, name))}
         if self.names:
             episode = with_names(episode)
@@ -46,8 +73,7 @@ class Adapt:
         service = Service()
         with quiet(bars=model not in DEFAULT.values() and sys.stderr.isatty()):
             notes = service.notes(request)
-        for note in notes:
-            print(text("cli.note", message=note.message()), file=sys.stderr)
+        tell(notes)
         history = service.history(request)
         report, errors = service.report(request, history)
         write_json(self.json, report)

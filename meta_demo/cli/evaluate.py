@@ -12,12 +12,21 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.loading import DEFAULT
+from meta_demo.cli.checks import (
+    LabelColumn,
+    TextColumn,
+    check_algorithms,
+    check_json,
+    check_starts,
+    columns_of,
+    tell,
+)
 from meta_demo.cli.flags import (
     Json,
     Model,
     Names,
-    Queries,
     Seed,
     changed_knobs,
     check_number,
@@ -29,8 +38,21 @@ from meta_demo.cli.flags import (
     write_json,
 )
 from meta_demo.core.errors import Note, UserError
-from meta_demo.core.objective import Objective
+from meta_demo.core.objective import OBJECTIVES, Objective
+from meta_demo.data.sources import is_episodes
 from meta_demo.words import text
+
+DRAWN: dict[str, Any] = {
+    "n_way": "5",
+    "k_shot": "1",
+    "n_query": 5,
+    "episodes": 600,
+}  # the sizes of tasks, where they are drawn
+
+
+def _drawn(name: str, key: str) -> Any:
+    """A flag of how tasks are drawn: None, when it is not given, is told from its default."""
+    return arg(metavar="NUMBER", help=text(key), help_behavior_hint=text("cli.default", default=DRAWN[name]))
 
 
 @dataclass
@@ -40,15 +62,17 @@ class Evaluate:
     model: Model = None
     algorithms: Names = None
     checkpoint: Annotated[str, arg(help=text("cli.evaluate.checkpoint"))] = "auto"
-    n_way: Annotated[str, arg(help=text("cli.evaluate.n_way"))] = "5"
-    k_shot: Annotated[str | None, arg(metavar="NUMBERS", help=text("cli.evaluate.k_shot"))] = None
-    n_query: Queries = 5
-    episodes: Annotated[int, arg(help=text("cli.evaluate.episodes"))] = 600
+    n_way: Annotated[str | None, _drawn("n_way", "cli.evaluate.n_way")] = None
+    k_shot: Annotated[str | None, _drawn("k_shot", "cli.evaluate.k_shot")] = None
+    n_query: Annotated[int | None, _drawn("n_query", "cli.evaluate.n_query")] = None
+    episodes: Annotated[int | None, _drawn("episodes", "cli.evaluate.episodes")] = None
     steps: Annotated[str, arg(help=text("cli.evaluate.steps"))] = ""
     names: Annotated[bool, arg(help=text("cli.names"))] = False
     format: Annotated[Literal["auto", "omniglot-runs"], arg(help=text("cli.evaluate.format"))] = "auto"
     within: Annotated[bool, arg(help=text("cli.evaluate.within"))] = False
     seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
+    text_column: TextColumn = ""
+    label_column: LabelColumn = ""
     seed: Seed = 0
     json: Json = None
 
@@ -56,21 +80,21 @@ class Evaluate:
         from meta_demo.data.names import with_names
         from meta_demo.learning.processes import Processes
 
-        check_seed(self.seed)
-        check_number("--episodes", self.episodes, 2)
-        check_number("--n-query", self.n_query, 1)
+        given = self._check()
         processes = Processes()
         results: list[dict[str, Any]] = []
+        notes: list[Note] = []
         backbone = None
         objective: type[Objective] | None = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
-        for where, drawn, contents in self._tasks():
+        for where, drawn, contents, read in self._tasks(given):
             episodes = [with_names(episode) for episode in drawn] if self.names else drawn
             objective = _objective(episodes)
             self.model = self.model or DEFAULT[episodes[0].modality]
             named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
             contestants = [(name, self._start(name, spec, contents, objective)) for name, spec in named]
             backbone = backbone or self._backbone(processes)
+            notes += [note for note in [*read, *_notes(backbone, episodes)] if note not in notes]
             measured = [
                 self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
             ]
@@ -80,10 +104,11 @@ class Evaluate:
             results += rows
             if processes.is_main:
                 _print(rows, where, len(episodes), objective)
+        said = tell(notes) if processes.is_main else []
         if processes.is_main and objective:
             content = {
                 "objective": objective.name,
-                "notes": [note.message() for note in self._notes],
+                "notes": said,
                 "model": self.model,
                 "source": self.source,
                 "within": self.within,
@@ -95,48 +120,65 @@ class Evaluate:
             write_json(self.json, content)
         return 0
 
-    def _tasks(self) -> Any:
-        """(what they are, the episodes, everything they are drawn from) for every size asked for."""
+    def _check(self) -> bool:
+        """Whether the tasks are given, and what is asked for possible; raises UserError before anything is read."""
+        check_seed(self.seed)
+        check_json(self.json)
+        names = split_names(self.algorithms or "")
+        if names:
+            check_algorithms(self, names)
+        check_starts(split_names(self.checkpoint))
+        if self.steps:
+            whole_numbers("--steps", self.steps, 0)
+        if self.steps and names and not any(get_algorithm(name).steps_knob for name in names):
+            raise UserError("flag_needs", flag="--steps", needs="--algorithms maml")
+        given = self.format == "omniglot-runs" or is_episodes(self.source)
+        useless = [name for name in (*DRAWN, "classes", "within", "text_column", "label_column") if getattr(self, name)]
+        if given and useless:
+            flags = ", ".join("--" + name.replace("_", "-") for name in useless)
+            raise UserError("flags_given", source=self.source, flags=flags)
+        self.episodes = DRAWN["episodes"] if self.episodes is None else self.episodes
+        self.n_query = DRAWN["n_query"] if self.n_query is None else self.n_query
+        check_number("--episodes", self.episodes, 2)
+        check_number("--n-query", self.n_query, 1)
+        return given
+
+    def _tasks(self, given: bool) -> Any:
+        """(what they are, the episodes, everything they are drawn from, notes of how it was read) for every size asked for."""
         from meta_demo.data.sampler import TEST, Fixed, Sampler
         from meta_demo.data.sources import load_sources
 
-        given = self._given()
         if given:
-            self._tell([note for e in given for note in e.notes])
-            yield _size(given), given, [row.content for e in given for row in (*e.support, *e.query)]
+            tasks = self._given()
+            contents = [row.content for e in tasks for row in (*e.support, *e.query)]
+            yield _size(tasks), tasks, contents, [note for e in tasks for note in e.notes]
             return
-        sources = load_sources([self.source], self.classes)
-        self._tell([note for source in sources for note in source.notes])
+        sources = load_sources([self.source], self.classes, columns_of(self))
         contents = [content for source in sources for those in source.classes.values() for content in those]
-        pooled = sources[0].objective.pooled
-        ways = [None] if pooled else whole_numbers("--n-way", self.n_way)
-        shots = whole_numbers("--k-shot", self.k_shot or (POOLED_SHOTS if pooled else "1"))
+        notes = [note for source in sources for note in source.notes]
+        pooled, n_query = sources[0].objective.pooled, self.n_query or 0
+        if pooled and self.n_way is not None:
+            raise UserError("flag_needs", flag="--n-way", needs=OBJECTIVES["classes"].title)
+        ways = [None] if pooled else whole_numbers("--n-way", self.n_way or str(DRAWN["n_way"]))
+        shots = whole_numbers("--k-shot", self.k_shot or (POOLED_SHOTS if pooled else str(DRAWN["k_shot"])))
         for n_way, k_shot in product(ways, shots):
             if n_way is not None:
                 check_number("--n-way", n_way, 2)
-            shape = Fixed(n_way or 1, k_shot, self.n_query)
+            shape = Fixed(n_way or 1, k_shot, n_query)
             sampler = Sampler(sources, shape, self.seed, TEST, within=float(self.within))
-            where = {"n_way": n_way, "k_shot": k_shot, "n_query": self.n_query}
-            yield where, [sampler.draw(i) for i in range(self.episodes)], contents
-
-    def _tell(self, notes: Sequence[Note]) -> None:
-        """What a person should know of how the tasks were read, on stderr and kept for the JSON."""
-        self._notes = list(dict.fromkeys(notes))
-        for note in self._notes:
-            print(text("cli.note", message=note.message()), file=sys.stderr)
+            where = {"n_way": n_way, "k_shot": k_shot, "n_query": n_query}
+            yield where, [sampler.draw(i) for i in range(self.episodes or 0)], contents, notes
 
     def _given(self) -> list[Any]:
-        """The tasks of an episodes file or of Omniglot's runs; none where they are to be drawn from a source."""
+        """The tasks of an episodes file or of Omniglot's runs."""
         from meta_demo.data.reading.omniglot import read_runs
-        from meta_demo.data.sources import LIMITS, is_episodes, read_episodes
+        from meta_demo.data.sources import LIMITS, read_episodes
 
-        if self.format == "omniglot-runs":
-            return read_runs(Path(self.source), LIMITS)
-        return read_episodes(Path(self.source)) if is_episodes(self.source) else []
+        path = Path(self.source)
+        return read_runs(path, LIMITS) if self.format == "omniglot-runs" else read_episodes(path)
 
     def _start(self, name: str, spec: str, contents: Iterable[Any], objective: type[Objective]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
-        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.data.fingerprints import recognised
         from meta_demo.learning import checkpoint
 
@@ -155,7 +197,6 @@ class Evaluate:
         """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
 
-        from meta_demo.algorithms.registry import get_algorithm
         from meta_demo.learning import checkpoint
         from meta_demo.learning.evaluate import follow, summary
         from meta_demo.serving.requests import NOT_TRAINED
@@ -189,6 +230,14 @@ def _objective(episodes: Sequence[Any]) -> type[Objective]:
     if len(found) > 1:
         raise UserError("labels_differ", first=found[0].title, other=found[1].title)
     return found[0]
+
+
+def _notes(backbone: Any, episodes: Sequence[Any]) -> list[Note]:
+    """What a person should know of the inputs in the tasks."""
+    from meta_demo.backbones.notes import reading_notes
+
+    rows = (row for episode in episodes for row in (*episode.support, *episode.query))
+    return reading_notes(backbone, (row.content for row in rows))
 
 
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:

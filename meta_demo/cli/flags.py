@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,14 +20,17 @@ from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
 from meta_demo.core.config import MAX_SEED, Config, Knob
 from meta_demo.core.errors import UserError
 from meta_demo.core.objective import OBJECTIVES, Objective
-from meta_demo.learning.plan import Plan, TaskPlan
+from meta_demo.learning.plan import Plan
 from meta_demo.words import text
 
 Json = Annotated[Path | None, arg(metavar="FILE", help=text("cli.json"))]
 Model = Annotated[str | None, arg(metavar="NAME", help=text("cli.adapt.model"))]  # None: the bundled one
 Names = Annotated[str | None, arg(metavar="NAMES", help=text("cli.adapt.algorithms"))]  # None: the objective's own
 Seed = Annotated[int, arg(help=Plan.knob("seed").explained("en"))]
-Queries = Annotated[int, arg(help=TaskPlan.knob("n_query").explained("en"))]
+
+STANDARD_OUTPUT = "-"
+# What writes results to the standard output, where beside them nothing else is to be.
+RESULTS: ContextVar[Callable[[str], object]] = ContextVar("RESULTS")
 
 C = TypeVar("C", bound=Config)
 
@@ -131,10 +136,14 @@ def quiet(bars: bool = False) -> Iterator[None]:
 
 
 def write_json(file: Path | None, content: dict[str, Any]) -> None:
-    """Write `content` to `file`, if one was asked for; raises UserError when it cannot be written."""
+    """Write `content` to `file`, if one was asked for, `-` being the standard output; raises UserError when it cannot be written."""
     if file is None:
         return
+    said = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     try:
-        file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if str(file) == STANDARD_OUTPUT:
+            RESULTS.get(sys.stdout.write)(said)
+        else:
+            file.write_text(said, encoding="utf-8")
     except OSError as error:
         raise UserError("json_write", file=file, reason=error.strerror) from error

@@ -36,7 +36,9 @@ class Models:
         rows = [asdict(m) for m in SUGGESTED]
         write_json(self.json, {"models": rows})
         for row in rows:
-            print(f"{row['name']:<60} {row['parameters']:>7}  {text('cli.bundled' if row['bundled'] else 'cli.hub')}")
+            where = text("cli.bundled" if row["bundled"] else "cli.hub")
+            facts = f"{row['megabytes']:>4} MB  {row['licence']:<10}  {row['languages']['en']:<13}  {row['good']['en']}"
+            print(f"{row['name']:<60} {row['parameters']:>7}  {where:<26}  {facts}".rstrip())
         return 0
 
 

@@ -6,7 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import tyro
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.cli.adapt import Adapt
 from meta_demo.cli.evaluate import Evaluate
-from meta_demo.cli.flags import with_knobs
+from meta_demo.cli.flags import RESULTS, STANDARD_OUTPUT, with_knobs
 from meta_demo.cli.listings import Algorithms, Checkpoints, Models
 from meta_demo.cli.train import Train
 from meta_demo.core.errors import UserError
@@ -27,8 +27,11 @@ PROG = name if (name := Path(sys.argv[0]).stem) == "meta-demo" else "python -m m
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; every error is one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that cannot show a character is sent its number instead
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code: int = _parse(arguments).run()
+        code = _run(_parse(arguments))
     except UserError as error:
         print(text("cli.error", message=error), file=sys.stderr)
         return 2
@@ -38,6 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text("cli.failed", kind=type(error).__name__, message=error), file=sys.stderr)
         return 1
     return code
+
+
+def _run(command: Any) -> int:
+    """The exit code of a command. Where its results are to be on the standard output, all else that it says is on stderr."""
+    out = sys.stdout
+    token = RESULTS.set(out.write)
+    try:
+        with redirect_stdout(sys.stderr) if str(command.json) == STANDARD_OUTPUT else nullcontext():
+            code: int = command.run()
+        return code
+    finally:
+        RESULTS.reset(token)
 
 
 def _parse(arguments: Sequence[str] | None) -> Any:

@@ -7,15 +7,27 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import UseAppendAction, arg
 
 from meta_demo.backbones.loading import DEFAULT
+from meta_demo.cli.checks import (
+    LabelColumn,
+    TextColumn,
+    check_algorithms,
+    check_export,
+    check_json,
+    check_starts,
+    columns_of,
+    tell,
+)
 from meta_demo.cli.flags import Json, Model, changed_knobs, check_seed, quiet, spelt, with_flags, write_json
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.learning.plan import Plan, TaskPlan
+from meta_demo.learning.saved_run import STATE
 from meta_demo.words import text
 
 
@@ -39,6 +51,8 @@ class Train:
     resume: Annotated[bool, arg(help=text("cli.train.resume"))] = False
     export: Annotated[Path | None, arg(help=text("cli.train.export"))] = None
     track: Annotated[bool, arg(help=text("cli.train.track"))] = False
+    text_column: TextColumn = ""
+    label_column: LabelColumn = ""
     json: Json = None
 
     def run(self) -> int:
@@ -48,6 +62,7 @@ class Train:
         task, plan = self._checked()
         processes = Processes()
         run = self._prepare(task, plan, processes)
+        notes = tell(self._notes(run)) if processes.is_main else []
         track = _tracker(self.output.name, run.record) if self.track and processes.is_main else None
         history = []
         for progress in _with_bar(run, self.resume, shown=processes.is_main):
@@ -63,9 +78,8 @@ class Train:
             last = history[-1]
             figures = {"best": last.best, "best_step": last.best_step, "steps": last.step, "seconds": last.seconds}
             valid_rows = [[p.step, *p.valid] for p in history if p.valid]
-            write_json(
-                self.json, {"output": str(self.output), "algorithm": self.algorithm, **figures, "valid": valid_rows}
-            )
+            made = {"output": str(self.output), "algorithm": self.algorithm, "notes": notes}
+            write_json(self.json, {**made, **figures, "valid": valid_rows})
             told = {**figures, "best": run.objective.told(last.best), "measure": run.objective.figure_title}
             print(text("cli.train.done", folder=self.output, **told, episodes=plan.valid_episodes))
         return 0
@@ -73,12 +87,35 @@ class Train:
     def _checked(self) -> tuple[TaskPlan, Plan]:
         """What the flags say of the tasks and of the outer loop."""
         check_seed(vars(self)["seed"])
+        check_json(self.json)
         task, plan = spelt(TaskPlan, self), spelt(Plan, self)
+        check_algorithms(self, [self.algorithm])
+        check_starts([self.start])
+        if self.export:
+            check_export(self.algorithm, changed_knobs(self, self.algorithm))
+        if task.mix != "temperature" and task.temperature != TaskPlan.knob("temperature").default:
+            raise UserError("flag_needs", flag="--temperature", needs="--mix temperature")
+        if self.track and find_spec("trackio") is None:
+            raise UserError("no_trackio")
+        self._check_output()
         if not self.source and not self.unlabelled:
             raise UserError("no_source")
         if not self.source and not self.valid:
             raise UserError("unlabelled_alone")
         return task, plan
+
+    def _check_output(self) -> None:
+        """Refuse a folder that is taken, and one without a run to go on with."""
+        if self.output.is_file():
+            raise UserError("output_file", folder=self.output)
+        if self.resume and not (self.output / STATE).is_file():
+            raise UserError("resume_missing", folder=self.output)
+        if not self.resume and self.output.exists() and any(self.output.iterdir()):
+            raise UserError("output_exists", folder=self.output)
+
+    def _notes(self, run: Any) -> list[Note]:
+        """How the data were read, and what of them the model does not read."""
+        return [*(note for source in self._read for note in source.notes), *run.notes()]
 
     def _prepare(self, task: TaskPlan, plan: Plan, processes: Any) -> Any:
         """The run that the flags spell."""
@@ -89,8 +126,7 @@ class Train:
         from meta_demo.learning.recipe import Recipe, prepare, split
 
         train_on, valid_on = self._sources()
-        for note in dict.fromkeys(note for source in (*train_on, *valid_on) for note in source.notes):
-            print(text("cli.note", message=note.message()), file=sys.stderr)
+        self._read = [*train_on, *valid_on]
         model = self.model or DEFAULT[(train_on or valid_on)[0].modality]
 
         def backbone() -> Any:
@@ -108,7 +144,7 @@ class Train:
             task=task,
             start=self.start,
             from_scratch=self.from_scratch,
-            unlabelled=load_unlabelled(self.unlabelled),
+            unlabelled=load_unlabelled(self.unlabelled, columns_of(self)),
         )
         return prepare(recipe, backbone, self.output, about=_about(), group=processes)
 
@@ -116,10 +152,12 @@ class Train:
         """Sources to train on and to validate on, as far as the latter are named."""
         from meta_demo.data.sources import load_sources
 
-        train_on = load_sources(self.source, self.classes)
+        train_on = load_sources(self.source, self.classes, columns_of(self))
         if not (self.valid or self.valid_classes):
             return train_on, []
-        return train_on, load_sources(self.valid or self.source[: len(self.valid_classes)], self.valid_classes)
+        return train_on, load_sources(
+            self.valid or self.source[: len(self.valid_classes)], self.valid_classes, columns_of(self)
+        )
 
 
 def _about() -> dict[str, Any]:

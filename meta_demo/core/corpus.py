@@ -9,24 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-MOST, LENGTH = 8, 1000  # inputs of a chunk, and characters or bytes: about 250 tokens, at which a layer is at its best
+MOST = 8  # inputs of a chunk of a pool that tasks are drawn from: whoever needs one of them waits for all
+ALL = 64  # and where all will be needed
+LENGTH = 125  # characters, or bytes of a picture, for each of them: about 30 tokens
 
 
 T = TypeVar("T", bound=Hashable)
 
 
 class Corpus(Generic[T]):
-    """Inputs in chunks of neighbours in length: whoever needs one of them has its whole chunk computed, once.
+    """Inputs in chunks of at most `most` neighbours in length: whoever needs one of them has its whole chunk computed, once.
 
-    Small chunks, so that little is computed in vain where only some are needed, or where the cache has no room for all.
+    Small ones, and smaller for long inputs, so that little is computed in vain where only some are needed, or where the cache has no
+    room for all.
     """
 
-    def __init__(self, contents: Iterable[T], length: Callable[[T], int]) -> None:
-        self._length = length
+    def __init__(self, contents: Iterable[T], length: Callable[[T], int], most: int = MOST) -> None:
+        self._length, self._most = length, most
         self.chunks: list[tuple[T, ...]] = []
         chunk: list[T] = []
         for content in sorted(dict.fromkeys(contents), key=length):
-            if chunk and (len(chunk) == MOST or (len(chunk) + 1) * length(content) > LENGTH):
+            if chunk and (len(chunk) == most or (len(chunk) + 1) * length(content) > most * LENGTH):
                 self.chunks.append(tuple(chunk))
                 chunk = []
             chunk.append(content)
@@ -44,9 +47,13 @@ class Corpus(Generic[T]):
 
     def each(self, name: Hashable, change: Callable[[T], Sequence[T]]) -> Corpus[T]:
         """The corpus of what `change` makes of every input; `name` says which change this is."""
-        made: Corpus[T] = self.remember(
-            name, lambda: Corpus((m for chunk in self.chunks for c in chunk for m in change(c)), self._length)
-        )
+
+        def changed() -> Corpus[T]:
+            return Corpus(
+                (made for chunk in self.chunks for c in chunk for made in change(c)), self._length, self._most
+            )
+
+        made: Corpus[T] = self.remember(name, changed)
         return made
 
     def remember(self, name: Hashable, make: Callable[[], Any]) -> Any:

@@ -31,3 +31,13 @@ class Note:
 
     def message(self, lang: str = "en") -> str:
         return text(f"note.{self.name}", lang, **dict(self.values))
+
+
+class Notes(list[Note]):
+    """What is to be said of an input, gathered while it is read."""
+
+    def say(self, name: str, /, **values: Any) -> None:
+        """One note more, unless it has been said."""
+        note = Note(name, tuple(values.items()))
+        if note not in self:
+            self.append(note)

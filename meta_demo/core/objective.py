@@ -78,6 +78,11 @@ class Objective(ABC):
         """The objective of a task whose support set has these labels, in this order."""
 
     @classmethod
+    def measured(cls, labels: Sequence[Any], units: tuple[float, float]) -> Self:  # noqa: ARG003
+        """The same where numbers are measured in `units`, a mean and a scale, whatever the support set has."""
+        return cls.of(labels)
+
+    @classmethod
     def clean(cls, label: Any) -> Any:
         """A label in the one form that everything else sees; None where nothing is said."""
         return label

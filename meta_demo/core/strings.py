@@ -5,6 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 NOT_TEXT = "\ufeff\ufffe\uffff"  # byte order marks and noncharacters, which XML, and so a workbook, cannot hold
+JOINERS = "\u200c\u200d"  # part of emoji, and of words in Persian or Hindi
+# What leaves no trace between letters: soft hyphens, zero widths, marks of direction, fillers, deprecated formatting.
+UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u3164\uffa0"
+UNSEEN += "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2060, 0x2070))))
 
 
 def clean(text: str) -> str:
@@ -15,6 +19,13 @@ def clean(text: str) -> str:
     kept = "".join(c for c in text if c.isspace() or not (unicodedata.category(c) in ("Cc", "Cs") or c in NOT_TEXT))
     result = " ".join(unicodedata.normalize("NFC", kept).split())
     return result if any(unicodedata.category(c) not in ("Cf", "Zs") for c in result) else ""
+
+
+def clean_name(text: str) -> str:
+    """A class's name cleaned, without what nobody can see: names that look the same are the same."""
+    seen = "".join(c for c in clean(text) if c not in UNSEEN)
+    around = zip(seen, " " + seen, seen[1:] + " ", strict=False)
+    return clean("".join(c for c, before, after in around if c not in JOINERS or min(before, after) > "\u02ff"))
 
 
 def shorten(said: object, width: int = 60) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import meta_demo.objectives  # noqa: F401  (registers every objective)
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import Objective, Row, objective_among, objective_of
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean_name, shorten
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, is_blank, modality_among, modality_of
 
 MAX_SUPPORT = 2000  # examples
@@ -48,7 +48,8 @@ class Episode:
     def objective(self) -> Objective:
         """What a label of this task is."""
         labels = [row.label for row in self.support if row.label is not None]
-        return objective_among(labels).of(labels)
+        units = MODALITIES[self.modality].units
+        return objective_among(labels).of(labels) if units is None else objective_among(labels).measured(labels, units)
 
     @property
     def modality(self) -> str:
@@ -97,7 +98,7 @@ def episode_from_cards(cards: Sequence[tuple[str, Sequence[Content]]], query: Se
     support: list[Example] = []
     names: set[str] = set()
     for said, examples in cards:
-        name = clean(said)
+        name = clean_name(said)
         shown = next((e for e in examples if modality_of(e).clean(e) != BLANK), None)
         if not name and shown is not None:
             raise UserError("card_no_name", text=shorten(shown))

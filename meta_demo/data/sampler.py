@@ -42,6 +42,10 @@ class Shape(ABC):
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         """Some of `labels`, the classes of one task, each with its numbers of support and query examples."""
 
+    def whole(self, rng: np.random.Generator) -> tuple[int, int]:  # noqa: ARG002
+        """Support and query examples of a task that has no classes."""
+        return self.least
+
     def fits(self, labels: Sequence[str]) -> bool:
         """Whether so many classes are enough for a task."""
         return len(labels) >= self.ways
@@ -58,16 +62,39 @@ class Shape(ABC):
     def check(self, source: Source) -> None:
         """Raises UserError when `source` has too few classes or texts, and says what would fit."""
         shape = self.of(source)
-        if not shape.fits(list(source.classes)):
-            raise UserError("few_classes", source=source.name, count=len(source.classes), n_way=shape.ways)
+        if not source.tasks and not shape.fits(list(source.classes)):
+            raise _few_classes(source, shape.ways)
         k_shot, n_query = shape.least
         if k_shot < source.objective.least:
             values = {"objective": source.objective.title, "least": source.objective.least}
             raise UserError("few_shots", source=source.name, k_shot=k_shot, **values)
+        if source.tasks:
+            return
         label, texts = min(source.classes.items(), key=lambda item: len(item[1]))
         if len(texts) < k_shot + n_query:
-            values = {"label": shorten(label), "count": len(texts), "k_shot": k_shot, "n_query": n_query}
-            raise UserError("few_texts", source=source.name, fits=max(0, len(texts) - n_query), **values)
+            raise _few_texts(source.name, label, len(texts), k_shot, n_query)
+
+
+def _few_classes(source: Source, n_way: int) -> UserError:
+    """That a task has more classes than `source`, and how many there would be room for."""
+    count = len(source.classes)
+    values = {"source": source.name, "count": count, "n_way": n_way}
+    if source.held_out:
+        return UserError("few_classes_left", held_out=source.held_out, whole=count + source.held_out, **values)
+    return UserError("few_classes" if count > 1 else "few_classes_one", **values)
+
+
+def _few_texts(source: str, label: str, count: int, k_shot: int, n_query: int) -> UserError:
+    """That a class has too few examples for a task, with the numbers that there would be enough for."""
+    values: dict[str, Any] = {"label": shorten(label), "source": source, "count": count}
+    values |= {"k_shot": k_shot, "n_query": n_query, "need": k_shot + n_query}
+    if count > k_shot:
+        return UserError("few_texts", fits=count - k_shot, flags=f"--n-query {count - k_shot}", **values)
+    if count > n_query:
+        return UserError("few_texts", fits=count - n_query, flags=f"--k-shot {count - n_query}", **values)
+    if count > 1:
+        return UserError("few_texts", fits=1, flags=f"--k-shot 1 --n-query {count - 1}", **values)
+    return UserError("few_texts_one", **values)
 
 
 @dataclass(frozen=True)
@@ -115,6 +142,9 @@ class Variable(Shape):
     def alone(self) -> Variable:
         return replace(self, max_way=1, min_shot=2)
 
+    def whole(self, rng: np.random.Generator) -> tuple[int, int]:
+        return int(rng.integers(2, self.max_support + 1)), self.n_query
+
     def sizes(self, source: Source, labels: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int, int]]:
         top = min(self.max_way, len(labels))
         n_way = int(rng.integers(min(5, top), top + 1))
@@ -150,7 +180,7 @@ class Sampler:
         for source in self.sources:
             self.shape.check(source)
             if self.within == 1 and not self._groups(source):
-                largest = max(map(len, source.groups.values()))
+                largest = max(map(len, source.groups.values()), default=0)
                 raise UserError("few_in_group", source=source.name, count=largest)
 
     @cached_property
@@ -171,6 +201,10 @@ class Sampler:
         """Task number `index`: no text in it twice."""
         rng = np.random.default_rng([self.seed, self.stream, index])
         source = self.sources[rng.choice(len(self.sources), p=self.weights())]
+        if source.tasks:
+            shots, queries = self.shape.whole(rng)
+            drawn = tuple(source.tasks(rng, shots + queries))
+            return Episode(drawn[:shots], drawn[shots:])
         support, query = [], []
         for name, shots, queries in self.shape.of(source).sizes(source, self._labels(source, rng), rng):
             texts = source.classes[name]

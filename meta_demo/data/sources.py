@@ -15,13 +15,16 @@ import numpy as np
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean, clean_name, shorten
 from meta_demo.data.episode import Episode, Example
+from meta_demo.data.reading.columns import Columns
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
 from meta_demo.data.scales import NUMBERS, number_source
 from meta_demo.data.source import Source, make_source
+from meta_demo.data.waves import FAMILIES, wave_source
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
+from meta_demo.modalities.curve.modality import Curves
 from meta_demo.modalities.picture.modality import Pictures
 from meta_demo.modalities.text.modality import Text
 
@@ -37,26 +40,19 @@ def pack_names() -> list[str]:
 
 
 def built_in(modality: str) -> list[str]:
-    """The built-in sources whose examples are of one modality, as `load_source` calls them."""
-    packs = [f"{BUILTIN}:{name}" for name in pack_names()]
-    return {Text.name: [*packs, NUMBERS], Pictures.name: [GLYPHS]}.get(modality, [])
+    """What the page offers to train on for one modality: packs by their names, or what `load_source` calls a source without end."""
+    waves = [f"{BUILTIN}:{name}" for name in FAMILIES]
+    return {Text.name: pack_names(), Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
 
 
-def load_source(spec: str) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:numbers`, a table,
-    a folder or zip of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
+def load_source(spec: str, columns: Columns | None = None) -> Source:
+    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:numbers`,
+    `builtin:sines` or another family of curves, a table, a folder or zip of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
-    if spec == BUILTIN or spec.removeprefix(f"{BUILTIN}:") in pack_names():
-        chosen = pack_names() if spec == BUILTIN else [spec.removeprefix(f"{BUILTIN}:")]
-        return make_source(spec, (row for name in chosen for row in _pack(name)))
-    if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
-        return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
-    if spec == NUMBERS:
-        return number_source()
-    if spec.startswith(f"{BUILTIN}:"):
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers"]))
+    if spec == BUILTIN or spec.startswith(f"{BUILTIN}:"):
+        return _built_in(spec)
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     if spec.startswith(FONTS):
@@ -65,10 +61,28 @@ def load_source(spec: str) -> Source:
         return font_source(Path(spec.removeprefix(FONTS)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-    return make_source(name, *read_source(path, LIMITS, beside(path.parent)))
+    return make_source(name, *read_source(path, LIMITS, beside(path.parent), columns))
 
 
-def load_unlabelled(specs: Sequence[str]) -> list[Content]:
+def _built_in(spec: str) -> Source:
+    name = spec.removeprefix(BUILTIN).removeprefix(":")
+    if not name or name in pack_names():
+        return make_source(spec, (row for pack in ([name] if name else pack_names()) for row in _pack(pack)))
+    if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
+        return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
+    if spec == NUMBERS:
+        return number_source()
+    if name in FAMILIES:
+        return wave_source(name, spec)
+    raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES]))
+
+
+def _is_named(spec: str) -> bool:
+    """Whether a source has a name of its own instead of a file."""
+    return spec in pack_names() or spec.startswith((BUILTIN, HUB, FONTS))
+
+
+def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> list[Content]:
     """The examples of tables and text files, with or without labels, and of whatever else `load_source` knows; no label is looked at.
 
     Raises UserError when one of `specs` cannot be had or read.
@@ -77,7 +91,7 @@ def load_unlabelled(specs: Sequence[str]) -> list[Content]:
     for spec in specs:
         path = Path(spec)
         if path.suffix.lower() in UNLABELLED:
-            found += read_unlabelled(path, LIMITS, beside(path.parent))
+            found += read_unlabelled(path, LIMITS, beside(path.parent), columns)
         else:
             found += [content for contents in load_source(spec).classes.values() for content in contents]
     return found
@@ -87,7 +101,7 @@ def _glyphs(seed: str, spec: str) -> Source:
     from meta_demo.data.drawing.glyphs import glyph_source
 
     if not seed.isdecimal():
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers"]))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES]))
     return replace(glyph_source(int(seed)), name=spec)
 
 
@@ -104,14 +118,19 @@ def load_split(spec: str) -> list[str]:
         raise UserError("split_key", file=path.name, key=key, keys=shorten(", ".join(map(str, keys))))
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise UserError("split_list", file=path.name, key=key)
-    return [clean(label) for label in dict.fromkeys(labels)]
+    return list(dict.fromkeys(map(clean_name, labels)))
 
 
-def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Source]:
-    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all."""
+def load_sources(specs: Sequence[str], splits: Sequence[str] = (), columns: Columns | None = None) -> list[Source]:
+    """The sources of `specs`; the i-th keeps the classes of the i-th split, and those beyond the splits keep all.
+
+    Those that are files have `columns`, which raises UserError where none is.
+    """
+    if columns and all(_is_named(spec) for spec in specs):
+        raise UserError("columns_no_table", file=", ".join(specs))
     if len(splits) > len(specs):
         raise UserError("split_many", splits=len(splits), sources=len(specs))
-    sources = [load_source(spec) for spec in specs]
+    sources = [load_source(spec, columns) for spec in specs]
     for i, split in enumerate(splits):
         sources[i] = sources[i].only(load_split(split), split)
     return sources
@@ -120,10 +139,15 @@ def load_sources(specs: Sequence[str], splits: Sequence[str] = ()) -> list[Sourc
 def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
     """A fifth of each source's classes, at least two, for validation, and the rest; raises UserError where too few are left.
 
-    Where examples have values of their own and there are too few groups of them, some of each group's examples.
+    Where examples have values of their own and there are too few groups of them, some of each group's examples. A source that draws
+    whole tasks is for both.
     """
     train, valid = [], []
     for source in sources:
+        if source.tasks:  # no task of the one is a task of the other
+            train.append(source)
+            valid.append(source)
+            continue
         labels = sorted(source.classes)
         count = max(2, len(labels) // 5)
         if len(labels) >= count + 2:
@@ -134,7 +158,7 @@ def hold_out(sources: Sequence[Source], seed: int) -> tuple[list[Source], list[S
         else:
             raise UserError("hold_out", source=source.name, count=len(labels))
         valid.append(held)
-        train.append(kept)
+        train.append(replace(kept, held_out=len(held.classes) if len(labels) > len(kept.classes) else 0))
     return train, valid
 
 
@@ -218,7 +242,7 @@ def _hub(dataset: str) -> Iterator[Example]:
     cells = next(found for found in able if found is not None)
     for said, value in zip(bounded(cells, LIMITS), rows[label], strict=True):
         if said != BLANK and value is not None and value != -1:
-            yield Example(said, clean(names[value] if names else str(value)))
+            yield Example(said, clean_name(names[value] if names else str(value)))
 
 
 def _columns(dataset: str, rows: Any) -> tuple[str, str]:

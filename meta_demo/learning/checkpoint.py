@@ -24,9 +24,11 @@ from torch import Tensor
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import suited
 from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.errors import UserError
 from meta_demo.core.places import place
+from meta_demo.modalities.inputs import save_head
 
 FORMAT = 1
 WEIGHTS, CARD = "weights.safetensors", "card.json"
@@ -87,18 +89,17 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def export(algorithm: Algorithm, folder: Path) -> None:
-    """Write the start as a model folder of Hugging Face's, its way of reading inputs and of pooling beside it.
+    """Write the start as a model folder of Hugging Face's, its way of reading inputs and of pooling beside it, and a shared head.
 
     Raises UserError unless the whole model is the algorithm's own, or when the folder cannot be written.
     """
     scope = getattr(algorithm.config, "scope", "head")
     if not SCOPES[scope].whole:
         raise UserError("export_scope", scope=scope)
-    model: Any = algorithm.backbone.model
-    weights = {name: w.detach() for name, w in algorithm.body.items()}
     try:
-        model.save_pretrained(folder, state_dict={**model.state_dict(), **weights})
-        algorithm.backbone.inputs.save(folder)
+        algorithm.backbone.save(folder, {name: w.detach() for name, w in algorithm.body.items()})
+        if getattr(algorithm.config, "head", "") == "shared":
+            save_head(algorithm.lasting["shared"], folder)
     except OSError as error:
         raise UserError("checkpoint_write", folder=folder, reason=error.strerror or error) from error
 
@@ -207,4 +208,5 @@ def start(
     if folder:
         own = {} if read_card(folder).objective == objective else cls.defaults.get(objective, {})
         return load(folder, backbone, {**own, **knobs})
-    return cls(backbone, cls.Config.from_dict({**cls.defaults.get(objective, {}), **knobs}), seed)
+    fitting = suited(backbone.name, name, [k.name for k in cls.Config.knobs()])
+    return cls(backbone, cls.Config.from_dict({**cls.defaults.get(objective, {}), **fitting, **knobs}), seed)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from meta_demo.algorithms.base import Algorithm
-from meta_demo.core.corpus import Corpus
+from meta_demo.core.corpus import ALL, Corpus
 from meta_demo.core.intervals import mean_interval
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
@@ -54,13 +54,13 @@ def follow(
     Whatever the frozen part of the model computes, it computes once per input, and before the first episode: in batches of all
     that is in `episodes`, so that scores do not depend on the number of processes.
     """
-    among = Corpus((content for episode in episodes for content in _contents(episode)), length)
+    among = Corpus((content for episode in episodes for content in _contents(episode)), length, ALL)
     share = [episodes[i] for i in (processes or Processes()).mine(range(len(episodes)))]
     ordered = sorted({content: None for episode in share for content in _contents(episode)}, key=length)
     for start in range(0, len(ordered), CHUNK):
         algorithm.features(ordered[start : start + CHUNK], among)
-    for episode in share:
-        yield _measured(algorithm, episode, steps, among)
+    for first in range(0, len(share), algorithm.at_once):
+        yield from _measured(algorithm, share[first : first + algorithm.at_once], steps, among)
     give_back()
 
 
@@ -69,20 +69,18 @@ def _contents(episode: Episode) -> Iterator[Content]:
     yield from episode.unlabelled
 
 
-def _measured(algorithm: Algorithm, episode: Episode, steps: Sequence[int], among: Corpus[Content]) -> list[Measured]:
+def _measured(
+    algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], among: Corpus[Content]
+) -> Iterator[list[Measured]]:
+    """Of each episode a Measured after each step; their seconds are equal shares of what they took together."""
     started = time.perf_counter()
-    task = to_task(algorithm, episode, among)
-    objective = task.query.objective
-    states = list(algorithm.adapt(task.support, unlabelled=task.unlabelled))
-    wanted = [step for step in steps if step < len(states)] or [len(states) - 1]
-    outputs = [algorithm.predict(states[step], task.query.x) for step in wanted]
-    spread = algorithm.spread(states[0], objective, task.support.y)
-    grades = [objective.grades(out, task.query.y, spread) for out in outputs]
-    seconds = time.perf_counter() - started
-    return [
-        Measured(step, type(objective), rows, objective.task_score(rows), seconds)
-        for step, rows in zip(wanted, grades, strict=True)
-    ]
+    tasks = [to_task(algorithm, episode, among) for episode in episodes]
+    traces = algorithm.traces(tasks, steps)
+    seconds = (time.perf_counter() - started) / len(tasks)
+    for task, trace in zip(tasks, traces, strict=True):
+        objective = task.query.objective
+        grades = {step: objective.grades(out, task.query.y, trace.spread) for step, out in trace.outputs.items()}
+        yield [Measured(s, type(objective), rows, objective.task_score(rows), seconds) for s, rows in grades.items()]
 
 
 def summary(measured: Sequence[Measured]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
-from meta_demo.core.errors import UserError
+from meta_demo.backbones.notes import reading_notes
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Task
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
@@ -89,6 +90,13 @@ class Run:
         self.best: Validation | None = None
         self.best_weights: dict[str, Tensor] = {}
         self.mean = self._weights()
+
+    def notes(self) -> list[Note]:
+        """What a person should know of the inputs to train and to validate on, but for those that a program draws."""
+        kept = [texts for s in self.tasks.sources if not s.program for texts in s.classes.values()]
+        asked = [row.content for episode in self.valid for row in (*episode.support, *episode.query)]
+        given = [content for texts in kept for content in texts]
+        return reading_notes(self.algorithm.backbone, [*given, *asked])
 
     def train(self, *, resume: bool = False) -> Iterator[Progress]:
         """Meta-trains the algorithm in place and keeps the best start in `output`. Yields after every step; closing it stops the run.
@@ -188,7 +196,8 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """What the run is: two runs of equal identity reach equal weights."""
         a, knobs = self.algorithm, {name: value for name, value in asdict(self.plan).items() if name not in FREE}
-        made_of = {"algorithm": a.name, "config": vars(a.config), "backbone_hash": a.backbone.hash}
+        made_of = {"algorithm": a.name, "config": vars(a.config), "backbone": a.backbone.name}
+        made_of |= {"backbone_hash": a.backbone.hash}
         whole: dict[str, Any] = json.loads(json.dumps({**made_of, "plan": knobs, **self.record}))
         return whole
 
@@ -210,7 +219,7 @@ class Run:
             "trained_steps": self.step,
             "minutes": minutes,
         }
-        made_of = ("algorithm", "config", "backbone_hash")  # the card says these by itself
+        made_of = ("algorithm", "config", "backbone", "backbone_hash")  # the card says these by itself
         record = {name: value for name, value in self.identity.items() if name not in made_of}
         with self._holding(weights):
             checkpoint.save(self.algorithm, self.output, **record, **known, **self.about, validation=rows)

@@ -22,7 +22,7 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.device import whole_setting
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Example
@@ -72,7 +72,7 @@ class Recipe:
     @property
     def valid_ways(self) -> int:
         """Classes in a validation task."""
-        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on))
+        return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on if not s.tasks))
 
 
 def split(train_on: Sequence[Source], validate_on: Sequence[Source], seed: int) -> tuple[list[Source], list[Source]]:
@@ -122,6 +122,8 @@ def prepare(
         "tasks": {"sampler": task.sampler, **vars(task.shape), **task.mixture},
         "start": str(folder) if folder else "random weights" if recipe.from_scratch else "pretrained weights",
     }
+    if folder:
+        record["start_sha256"] = checkpoint.read_card(folder).weights_sha256
     valid = [validation.draw(i) for i in range(recipe.plan.valid_episodes)]
     return Run(algorithm, tasks, valid, recipe.plan, output, record, about or {}, group or Processes())
 
@@ -157,6 +159,7 @@ class Attempt:
     def __init__(self, recipe: Recipe, model: str) -> None:
         self.recipe, self.model = recipe, model
         self.tasks = recipe.tasks
+        self.notes: list[Note] = []  # on the inputs, from the first progress on
         self._ended = Event()
         self._root = Path(tempfile.mkdtemp(prefix="meta-demo-"))
         weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
@@ -173,7 +176,7 @@ class Attempt:
         try:
             about = {"command": "the page's Meta-train tab", "date": datetime.now(UTC).date().isoformat()}
             run = prepare(self.recipe, backbone, self.folder, about=about, group=_Stoppable(self._ended))
-            self.tasks = run.tasks
+            self.tasks, self.notes = run.tasks, run.notes()
             yield from run.train()
         finally:
             give_back()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from meta_demo.core.errors import UserError
 from meta_demo.learning.checkpoint import write_tensors
+from meta_demo.learning.identity import refuse_other
 
 STATE = "training.safetensors"
 
@@ -44,10 +45,7 @@ class SavedRun:
                 tensors = {name: file.get_tensor(name).to(device) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise UserError("resume_missing", folder=folder) from error
-        before = json.loads(about["identity"])
-        for name in identity.keys() | before.keys():
-            if identity.get(name) != before.get(name):
-                raise UserError("resume_differs", folder=folder, name=name)
+        refuse_other(folder, json.loads(about["identity"]), identity)
         parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from meta_demo.core.cache import Cache
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.modalities.inputs import Inputs
 from meta_demo.words import Words, words
 
@@ -23,18 +23,40 @@ BLANK: Content = ""  # what stands where nothing is said at all
 C = TypeVar("C", bound=Content)
 
 
+ANY = ("ANY",)  # scripts of a model that reads all of them
+
+
 @dataclass(frozen=True)
 class Model:
-    """A model that the page offers. `folder` finds a bundled one, whose weights have the hash `sha256`."""
+    """A model that the page offers. `folder` finds one that needs no network, whose weights have the hash `sha256`.
+
+    `megabytes` are of its download, `scripts` the writing systems that it has tokens for, as Unicode calls them.
+    `knobs` are those that suit it where an algorithm's own defaults do not: knob -> value, the same for every algorithm that has
+    the knob, or algorithm -> knob -> value.
+    """
 
     name: str
     parameters: str
     folder: Callable[[], Path] | None = None
     sha256: str = ""
+    megabytes: int = 0
+    licence: str = "Apache-2.0"
+    languages: Words = field(default_factory=lambda: words("-"))
+    good: Words = field(default_factory=lambda: words("-"))
+    scripts: tuple[str, ...] = ("LATIN",)
+    knobs: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def bundled(self) -> bool:
         return self.folder is not None
+
+    def suited(self, algorithm: str) -> dict[str, Any]:
+        """The knobs that suit it of one algorithm; some may be knobs that the algorithm has not."""
+        common = {name: value for name, value in self.knobs.items() if not isinstance(value, Mapping)}
+        return {**common, **self.knobs.get(algorithm, {})}
+
+    def reads(self, script: str) -> bool:
+        return self.scripts == ANY or script in self.scripts
 
 
 class Modality(ABC, Generic[C]):
@@ -46,6 +68,10 @@ class Modality(ABC, Generic[C]):
     said: ClassVar[Any] = str  # the JSON type of what stands under `key`: str, float, list[float]
     rank: ClassVar[int] = (
         100  # lower ones are listed first; where several could read a model or a column, the highest does
+    )
+
+    units: ClassVar[tuple[float, float] | None] = (
+        None  # mean and scale that numbers beside its inputs are standardised by; None: those of a task's support set
     )
 
     title: ClassVar[Words]  # what models are for: text, pictures
@@ -60,7 +86,9 @@ class Modality(ABC, Generic[C]):
     suffixes: ClassVar[
         tuple[str, ...]
     ] = ()  # of files that hold one input each; a folder of class folders may hold them
+    doubtful: ClassVar[tuple[str, ...]] = ()  # those of `suffixes` that not every decoder knows every kind of
     hub_columns: ClassVar[tuple[str, ...]] = ()  # what data sets of the Hub call the column
+    columns: ClassVar[tuple[str, ...]] = ()  # what people call it in their tables, the likeliest first
     in_lines: ClassVar[bool] = False  # whether each line of a text file is an input
 
     # --- reading
@@ -111,6 +139,10 @@ class Modality(ABC, Generic[C]):
         """Bytes that an input counts for where reading many is bounded; 0 where the size of their file bounds them."""
         return 0
 
+    def notes(self, contents: Sequence[C]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of inputs like these before the answers."""
+        return []
+
     def length(self, content: C) -> int:  # noqa: ARG002
         """How long an input is: many are computed in this order, so that little is padding."""
         return 0
@@ -147,9 +179,16 @@ class Modality(ABC, Generic[C]):
         """Whether a model of that configuration and main input is one of this modality."""
         return main_input == self.main_input
 
+    def loaded_as(self, config: Any) -> Any:  # noqa: ARG002
+        """The class of transformers that loads a model of that configuration, where it is not the one transformers itself would take."""
+        return None
+
     @abstractmethod
     def inputs(self, source: str, model: Any, cache: Cache) -> Inputs:
-        """How `model`, loaded from the folder or Hub id `source`, reads its inputs."""
+        """How `model`, loaded from the folder or Hub id `source`, reads its inputs.
+
+        Where the file lacks some of its weights, `model.unread` has their names.
+        """
 
 
 MODALITIES: dict[str, Modality[Any]] = {}  # by name, in the order in which they are listed

@@ -14,23 +14,29 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Task
+from meta_demo.modalities.sentence import POOLING, read_sentence
 
-POOLING = "1_Pooling/config.json"  # sentence-transformers' side file
+NO_PROMPT = "none"
+HEAD = "head"  # the folder, beside a model, of a vector that makes one number of an embedding
 POOLING_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
 Key = Hashable  # what a batch is made of, such as token ids or the picture itself: equal keys are equal inputs
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """An input as its model reads it: its key and a hash of that, its length in tokens, and the number of tokens that did not fit."""
+    """An input as its model reads it: its key and a hash of that, its length in tokens, the number of tokens that did not fit, and the
+    share of those that stand for something in it but not for what it is."""
 
     key: Key
     digest: bytes
     length: int
     dropped: int = 0
+    unknown: float = 0.0
 
 
 class Inputs(ABC):
@@ -38,9 +44,15 @@ class Inputs(ABC):
 
     modality: ClassVar[str]
     example: ClassVar[Hashable]  # any input: what a new model is tried on
+    heads: tuple[str, ...] = ()  # paths of the model's own modules that what is pooled goes through
     pads: bool = False  # whether a batch may hold inputs of different lengths
     pad: int = 0  # the token that fills the shorter ones up
     distorts: ClassVar[bool] = False  # whether `distorted` can make training inputs a little otherwise
+
+    @property
+    def examples(self) -> Sequence[Hashable]:
+        """Inputs that a new model is tried on, the shortest first."""
+        return (self.example,)
 
     @abstractmethod
     def encode(self, content: Hashable) -> Encoded:
@@ -51,16 +63,36 @@ class Inputs(ABC):
         """First tensor [b, ...] and mask [b, width] of inputs that go into one batch; the same bits for the same keys."""
 
     @abstractmethod
-    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:
+    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Any]:
         """What the model's `forward` is called with, where the layers below `start` are not run."""
 
     @abstractmethod
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Last hidden states [b, W, D] -> embeddings [b, D]."""
+        """Last hidden states [b, W, D] -> embeddings [b, D], or what the first of `heads` takes."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Put beside a model's weights what reads its inputs, and how to pool."""
+
+    prompt: str = ""  # what is read before every text
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What can be read before every text, by name."""
+        return {}
+
+    def use_prompt(self, name: str) -> None:
+        """Read the prompt of that name before every text, none where it is empty; raises UserError when there is no such prompt."""
+        if name and name not in self.prompts:
+            raise UserError("prompt_unknown", name=name, known=", ".join([*self.prompts, NO_PROMPT]))
+
+    def finished_by(self, behind: Any) -> Inputs:  # noqa: ARG002
+        """The same, with other modules behind the pooling where side files named some."""
+        return self
+
+    def shows(self, content: Any) -> str:
+        """What the model reads in place of a text: with the words that it wants before it."""
+        return str(content)
 
     def looks(self, content: Any, count: int) -> list[Any]:  # noqa: ARG002
         """`count` looks at one input, the plain one first; once where looking again would show nothing new."""
@@ -80,17 +112,20 @@ def save_reader(reader: Any, pooling: str, folder: Path) -> None:
 
 
 def pooling_of(source: str) -> str | None:
-    """What a sentence-transformers side file says of pooling, cls or mean; None when there is none."""
-    said = side_file(source, POOLING)
-    return ("cls" if said.get("pooling_mode_cls_token") else "mean") if said else None
+    """What a sentence-transformers side file says of pooling, cls or mean; None when there is none. Raises UserError for another way."""
+    modes = read_sentence(source).modes
+    if modes and modes not in (("cls",), ("mean",)):
+        raise UserError("model_module", model=source, module=" + ".join(modes))
+    return modes[0] if modes else None
 
 
-def side_file(source: str, name: str) -> dict[str, Any]:
-    """A JSON file that sentence-transformers keeps beside a model; empty when there is none."""
-    from transformers.utils import cached_file
+def save_head(vector: Tensor, folder: Path) -> None:
+    """Write the vector [D] that makes one number of an embedding beside a model."""
+    (folder / HEAD).mkdir(exist_ok=True)
+    save_file({"vector": vector.detach().cpu().contiguous()}, folder / HEAD / "model.safetensors")
 
-    found = cached_file(
-        source, name, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
-    )
-    content: dict[str, Any] = json.loads(Path(found).read_text()) if found else {}
-    return content
+
+def head_of(source: str) -> Tensor | None:
+    """The vector [D] that `save_head` wrote into a folder; None where there is none."""
+    file = Path(source) / HEAD / "model.safetensors"
+    return load_file(file)["vector"] if file.is_file() else None

@@ -23,6 +23,7 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.base import Algorithm, State
 from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.notes import reading_notes
 from meta_demo.core.cache import SERVING, Cache, Shelf
 from meta_demo.core.config import MAX_SEED
 from meta_demo.core.device import choose_device
@@ -33,7 +34,7 @@ from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import Content, digest, identity
+from meta_demo.modalities.base import MODALITIES, Content, digest, identity
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
@@ -118,13 +119,12 @@ class Service:
         return self._models.is_loaded(name)
 
     def notes(self, request: Request) -> list[Note]:
-        """What a visitor should know before the figures: how the input was read, inputs that were cut, how answers are made."""
-        backbone = self.backbone(request.model)
-        episode = request.episode
+        """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
+        the model knows, and how answers are made."""
+        backbone, episode = self.backbone(request.model), request.episode
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
-        cut = [note for content in contents if (note := truncation(backbone, content))]
-        about = [*_about_unlabelled(request), *episode.objective.notes(len(episode.support))]
-        return [*episode.notes, *cut, *about]
+        read = [*MODALITIES[episode.modality].notes(contents), *reading_notes(backbone, contents)]
+        return [*episode.notes, *read, *_about_unlabelled(request), *episode.objective.notes(len(episode.support))]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -292,15 +292,6 @@ def _timed_support(job: _Job) -> tuple[Examples, float]:
     started = time.perf_counter()
     support = job.support()
     return support, time.perf_counter() - started
-
-
-def truncation(backbone: Backbone, content: Content) -> Note | None:
-    """A note when `content` has more tokens than the model reads."""
-    encoded = backbone.encode(content)
-    if not encoded.dropped:
-        return None
-    values = (("text", str(content)[:40]), ("kept", encoded.length), ("tokens", encoded.length + encoded.dropped))
-    return Note("truncated", values)
 
 
 def _adapt(job: _Job, support: Examples) -> Iterator[tuple[State, float, UserError | None]]:

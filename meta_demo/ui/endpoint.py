@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +25,8 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
         model: str | None = None,
         algorithms: list[str] | None = None,
         seed: int = 0,
+        checkpoint: str = "auto",
+        knobs: dict[str, Any] = {},  # noqa: B006  (Gradio shows it as the default; never changed)
     ) -> dict[str, Any]:
         """Adapt algorithms to a task.
 
@@ -34,15 +36,20 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
             model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
             algorithms: names of algorithms; without any, a few that can learn such labels
             seed: equal seeds give equal results
+            checkpoint: where to start from: auto (the start that is shipped, where there is one) or none (plain pretrained weights)
+            knobs: changed knobs by algorithm, such as {"maml": {"inner_steps": 3}}
         Returns:
             {"model", "device", "objective", "labels", "notes", "results"}
         """
         try:
             episode = parse_episode(task)
-            call = _checked(model=model, algorithms=algorithms, seed=seed)
+            call = _checked(model=model, algorithms=algorithms, seed=seed, checkpoint=checkpoint, knobs=knobs)
             chosen = call.model or DEFAULT[episode.modality]
             names = episode.objective.algorithms if call.algorithms is None else tuple(call.algorithms)
-            request = Request(episode, chosen, names, call.seed)
+            for name in call.knobs:
+                if name not in names:
+                    raise UserError("api_knobs_other", name=name, algorithms=", ".join(names))
+            request = Request(episode, chosen, names, call.seed, call.knobs, call.checkpoint)
             report, _ = service.report(request)
         except Exception as error:
             raise gr.Error(sentence(error, "en"), print_exception=False) from error
@@ -58,6 +65,8 @@ class _Call(BaseModel):
     model: str | None
     algorithms: list[str] | None
     seed: int
+    checkpoint: Literal["auto", "none"]  # never a path: nobody may name the server's folders
+    knobs: dict[str, dict[str, Any]]
 
 
 def _checked(**given: Any) -> _Call:
@@ -71,5 +80,9 @@ def _checked(**given: Any) -> _Call:
                 raise UserError("api_seed", value=value, limit=MAX_SEED) from None
             case "model":
                 raise UserError("api_model", value=value) from None
+            case "checkpoint":
+                raise UserError("api_checkpoint", value=value) from None
+            case "knobs":
+                raise UserError("api_knobs", value=value) from None
             case _:
                 raise UserError("api_algorithms", value=value) from None

@@ -14,6 +14,7 @@ import gradio as gr
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.names import with_names
+from meta_demo.modalities.inputs import NO_PROMPT
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.ui import guard, plots, views
@@ -114,7 +115,12 @@ class Handlers:
             yield {place: views.model_status(guard.sentence(error, lang), "failed")}
             return
         facts = {"layers": backbone.n_layers, "heads": backbone.n_heads, "device": str(self.service.device).upper()}
-        yield {place: views.model_status(text("page.model.ready", lang, model=name, **facts), "ready")}
+        said = [text("page.model.ready", lang, model=name, **facts)]
+        if inputs := backbone.inputs if backbone.inputs.prompts else None:
+            others = [f"{name.partition('#')[0]}#{other}" for other in (*inputs.prompts, NO_PROMPT)]
+            key = "page.model.prompt" if inputs.prompt else "page.model.no_prompt"
+            said.append(text(key, lang, prompt=inputs.prompt, others=", ".join(others)))
+        yield {place: views.model_status(" ".join(said), "ready")}
 
     def adapt(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""

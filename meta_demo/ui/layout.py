@@ -22,6 +22,7 @@ from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
+from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
@@ -84,6 +85,8 @@ class Look:
 class Page:
     """Every component that an event reads or writes.
 
+    `bench` is what all sides share, and a sheet, which shares nothing, takes its place.
+
     The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts
     that the visitor trained; `shown`, the side that is shown, and `left`, how each side was left when another one was.
     """
@@ -92,6 +95,8 @@ class Page:
     tabs: gr.Tabs
     modality: gr.Radio
     sides: Sides
+    bench: gr.Column
+    sheets: dict[str, tuple[Sheet, gr.Column]]
     teach: Teach
     adapt: Adapt
     attempt: Try
@@ -119,28 +124,44 @@ def lay_out() -> Page:
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
     ):
-        kinds = [(label(f"page.modality.{name}"), name) for name in sides]
+        others = {cls.name: cls() for cls in sheets()}
+        kinds = [(label(f"page.modality.{name}"), name) for name in (*sides, *others)]
         words = {"label": label("page.modality"), "show_label": False, "container": False}
         modality = gr.Radio(kinds, value=first.name, elem_id="modality", **words)
-        with gr.Row(elem_id="steps", equal_height=False):
-            with gr.Column(elem_classes="sheet", min_width=300):
-                teach = _teach(first)
-                for side in sides.values():
-                    cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
-                    side.cards = side.own(collector(side, cards, visible=visible(side is first)))
-            with gr.Column(elem_classes="sheet", min_width=300):
-                adapt = _adapt(first, switch, sample.objective.algorithms)
-            with gr.Column(elem_classes="sheet", min_width=300):
-                heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
-                for side in sides.values():
-                    side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
-                attempt = _try(heading)
-        with gr.Column(elem_classes="sheet", elem_id="look"):
-            look = _look(sides, first)
+        with gr.Column(elem_id="bench") as bench:
+            with gr.Row(elem_id="steps", equal_height=False):
+                with gr.Column(elem_classes="sheet", min_width=300):
+                    teach = _teach(first)
+                    for side in sides.values():
+                        cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
+                        side.cards = side.own(collector(side, cards, visible=visible(side is first)))
+                with gr.Column(elem_classes="sheet", min_width=300):
+                    adapt = _adapt(first, switch, sample.objective.algorithms)
+                with gr.Column(elem_classes="sheet", min_width=300):
+                    heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
+                    for side in sides.values():
+                        side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
+                    attempt = _try(heading)
+            with gr.Column(elem_classes="sheet", elem_id="look"):
+                look = _look(sides, first)
+        laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
     run, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(2))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, tabs, modality, sides, teach, adapt, attempt, look, *states)
+    return Page(message, tabs, modality, sides, bench, laid, teach, adapt, attempt, look, *states)
+
+
+def placed(sheet: bool, shown: bool) -> list[str]:
+    """The style of a sheet, or of what all sides share: what is not shown stays in the page, and what it holds is drawn."""
+    return ["sheet"] * sheet + ["away"] * (not shown)
+
+
+def _sheet(sheet: Sheet) -> gr.Column:
+    """A sheet, which nobody sees yet."""
+    with gr.Column(elem_classes=placed(sheet=True, shown=False), elem_id=f"sheet-{sheet.name}") as place:
+        gr.HTML(label(f"html.sheet.{sheet.name}"), elem_classes="heading")
+        sheet.lay_out()
+    return place
 
 
 def _teach(first: Side[Any]) -> Teach:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from meta_demo.backbones.loading import SUGGESTED
+from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
@@ -20,6 +20,7 @@ from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
@@ -47,8 +48,10 @@ def build_app(service: Service) -> gr.Blocks:
                 training = training_tab.lay_out()
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
+        for sheet, _ in page.sheets.values():
+            sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
-        _wire_teach(page, handlers, Teaching(page, handlers), asking)
+        _wire_teach(app, page, handlers, Teaching(page, handlers), asking)
         _wire_adapt(app, page, handlers, asking)
         _wire_look(page, asking)
         if training:
@@ -61,12 +64,15 @@ def launch_arguments() -> dict[str, Any]:
     """What `launch()` is given, host and port aside."""
     models = {
         f"model.{m.name}": {
-            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, parameters=m.parameters)
+            lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, **_facts(m))
             for lang in LANGUAGES
         }
         for m in SUGGESTED
     }
-    composed = views.composed([side.name for side in discover()]) | training_knobs.composed()
+    composed = (
+        views.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
+        | training_knobs.composed()
+    )
     return {
         "theme": theme.MetaTheme(),
         "css": theme.style(),
@@ -82,12 +88,18 @@ def launch_arguments() -> dict[str, Any]:
     }
 
 
-def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
+def _facts(model: ModelInfo) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in ("parameters", "megabytes", "licence", "languages", "good")}
+
+
+def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
     teach, adapt, settings, turned = page.teach, page.adapt, _settings(page), _turned_page(page)
     cards = [side.cards for side in page.sides.values()]
 
-    on(teach.sample.input, teaching.open_sample, settings | _aside(page) | {teach.shots, teach.sample}, turned)
+    opening = settings | _aside(page) | {teach.shots, teach.sample}
+    on(teach.sample.input, teaching.open_sample, opening, turned)
+    on(app.load, teaching.greet, opening, turned)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.turn_page, settings | _aside(page), turned),
@@ -219,7 +231,8 @@ def _turned_page(page: Page) -> set[Any]:
     chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
     fitting = {adapt.algorithms, adapt.unable, *_turned(page)}
     kept = {page.run, page.row, *_aside(page)}
-    return {*parts, *results, *headings, *chosen, *fitting, *kept, *_look_outputs(page)}
+    places = (page.bench, *(place for _, place in page.sheets.values()))
+    return {*parts, *results, *headings, *chosen, *fitting, *kept, *places, *_look_outputs(page)}
 
 
 def _asked(page: Page) -> set[Any]:

@@ -31,8 +31,12 @@ class Side(ABC, Generic[C]):
 
     name: ClassVar[str]  # the modality's
     first_sample: ClassVar[str]  # small, so that the first Adapt is quick, and easy to judge for anybody
+    greets: ClassVar[
+        dict[str, tuple[str, str]]
+    ] = {}  # language -> model and sample for visitors who speak it, where both are there
     nearest: ClassVar[int]  # how many of the closest examples are shown
     named: ClassVar[bool] = False  # whether the name of a class can count as an example of it
+    gallery: ClassVar[bool] = False  # whether examples of a training are worth looking at
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
     rows: ClassVar[tuple[str, ...]] = ()  # the scripts of a list of examples with a number each, where it can have one

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 from meta_demo.learning.recipe import Attempt
@@ -48,7 +49,7 @@ class Switch:
         """The boxes for a model, the algorithms chosen from it, and what labels are."""
         folders = {name: folder_of(model, name, own, objective) for name in REGISTRY}
         shown = tuple(name for name in sorted(chosen) if folders.get(name))
-        bases = {n: _base(n, None if n in self.plain else folder, objective) for n, folder in folders.items()}
+        bases = {n: _base(model, n, None if n in self.plain else folder, objective) for n, folder in folders.items()}
         return replace(self, shown=shown, bases=bases, objective=objective)
 
     def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> dict[str, str]:
@@ -69,10 +70,11 @@ def is_own(folder: str) -> bool:
     return not Path(folder).is_relative_to(checkpoint.SHIPPED)
 
 
-def _base(algorithm: str, folder: Path | None, objective: str) -> dict[str, Any]:
-    """The knobs of a start; the defaults where there is none, or where its card cannot be read: adapting says so."""
+def _base(model: str, algorithm: str, folder: Path | None, objective: str) -> dict[str, Any]:
+    """The knobs of a start; those that suit the model where there is none, or where its card cannot be read: adapting says so."""
     cls = REGISTRY[algorithm]
     values = {k.name: k.default for k in cls.Config.knobs()} | dict(cls.defaults.get(objective, {}))
+    values |= suited(model, algorithm, values)
     if folder:
         with suppress(UserError):
             card = checkpoint.read_card(folder).config

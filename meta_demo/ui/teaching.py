@@ -8,15 +8,17 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode
 from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
+from meta_demo.modalities.base import MODALITIES
 from meta_demo.ui import views
 from meta_demo.ui.cards import cards_from, dealt, first_query
-from meta_demo.ui.form import form_for, form_of
+from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import FIRST_SHOTS, Page
+from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
 
@@ -33,6 +35,15 @@ class Teaching:
         sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
         filled = self._filled(sample, shots, values, request)
         return filled | {teach.shots: gr.update(value=shots, visible=form_for(sample.objective.name).dealt_by_shots)}
+
+    def greet(self, values: Values, request: gr.Request) -> Updates:
+        """For visitors whose language the opening model does not read: a model that does, with a sample in it, where both are there."""
+        page, side = self.page, self.page.side(values)
+        model, sample = side.greets.get(request_language(request), ("", ""))
+        if model not in [name for _, name in side.models()] or values[page.teach.sample] != side.first_sample:
+            return {}
+        chosen = {page.adapt.model: model, page.teach.sample: sample, page.teach.shots: FIRST_SHOTS}
+        return self._filled(load_sample(sample), FIRST_SHOTS, {**values, **chosen}, request) | chosen
 
     def deal(self, values: Values, request: gr.Request) -> Updates:
         """So many examples of each class on the cards that are there, and the others held out."""
@@ -63,6 +74,8 @@ class Teaching:
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
         page, modality = self.page, episode.modality
+        if modality not in page.sides:
+            raise UserError("other_sheet", nouns=MODALITIES[modality].nouns)
         cards = self._cards(episode, shots)
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
@@ -70,12 +83,13 @@ class Teaching:
         updates |= self._shown(episode, cards)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
         now = {**values, **now, page.sides[modality].cards: cards}
-        fitting = self.playground.fit(now, request, self.playground.form(values))
-        return (
-            updates
-            | fitting
-            | self.playground.mark_changes(now | {k: v for k, v in fitting.items() if k is page.switch}, request)
-        )
+        fitting = self.playground.fit(now, request, self._form(values))
+        turned = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
+        return updates | fitting | self.playground.mark_changes({**now, **turned}, request)
+
+    def _form(self, values: Values) -> Form:
+        """The form of what was shown, wherever the page is turned to now."""
+        return form_of(values[self.page.sides[values[self.page.shown]].cards])
 
     def _cards(self, episode: Episode, shots: int | None) -> Any:
         side = self.page.sides[episode.modality]
@@ -91,17 +105,16 @@ class Teaching:
         return updates
 
     def turn_page(self, values: Values, request: gr.Request) -> Updates:
-        """Another side of the page, as it was left, or with a sample; `values` already say which."""
+        """Another side of the page, as it was left, or with a sample; `values` already say which. A sheet takes everything's place."""
+        if values[self.page.modality] in self.page.sheets:
+            return self._placed(str(values[self.page.modality]))
         teach, side = self.page.teach, self.page.side(values)
-        before = form_of(values[self.page.sides[values[self.page.shown]].cards])
-        updates = self._turned(values, request)
+        if side.name == values[self.page.shown]:  # it was there all the time, under a sheet
+            return self._placed(side.name)
+        before, updates = self._form(values), self._turned(values, request)
         if values[side.cards]:
-            fitting = self.playground.fit(values, request, before)
-            return (
-                updates
-                | fitting
-                | {teach.shots: gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)}
-            )
+            shots = gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)
+            return updates | self.playground.fit(values, request, before) | {teach.shots: shots}
         sample = load_sample(side.first_sample)
         updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
         chosen = gr.Dropdown(side.samples(), value=side.first_sample)
@@ -109,6 +122,13 @@ class Teaching:
         updates |= self.playground.fit(now, request, before)
         shots = gr.update(value=FIRST_SHOTS, visible=form_for(sample.objective.name).dealt_by_shots)
         return updates | {teach.sample: chosen, teach.shots: shots}
+
+    def _placed(self, name: str) -> Updates:
+        """The sheet called `name`, or what all sides share, in its place."""
+        page = self.page
+        shown = {page.bench: name not in page.sheets}
+        shown |= {place: name == sheet for sheet, (_, place) in page.sheets.items()}
+        return {place: gr.update(elem_classes=placed(place is not page.bench, here)) for place, here in shown.items()}
 
     def _turned(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
@@ -126,7 +146,7 @@ class Teaching:
             page.attempt.heading: views.heading("try", lang, side.name),
             page.look.heading: views.heading("look", lang, side.name),
             page.message: "",
-        }
+        } | self._placed(side.name)
         for other in page.sides.values():
             updates |= other.turned(other is side)
         return updates | self.playground.outcome(now.run, lang)

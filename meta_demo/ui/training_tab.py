@@ -15,10 +15,10 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
 from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
 from meta_demo.data.source import Source, make_source
-from meta_demo.data.sources import GLYPHS, load_source, pack_names
+from meta_demo.data.sources import built_in, load_source, pack_names
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
-from meta_demo.modalities.base import Content
+from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.serving.service import Service
 from meta_demo.ui import plots, training_knobs, training_views, views
 from meta_demo.ui.charts import chart, figure_json
@@ -119,13 +119,18 @@ def lay_out() -> TrainingTab | None:
 
 def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
     """What to draw tasks from, and what to train."""
-    packs = [(label(f"pack.{name}"), name) for name in (*pack_names(), GLYPHS)]
+    packs = [(label(f"pack.{name}"), name) for name in offered()]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
     return sources, upload, algorithm
+
+
+def offered() -> list[str]:
+    """The built-in sources of every modality."""
+    return [name for modality in MODALITIES for name in built_in(modality)]
 
 
 class TrainingHandlers:
@@ -148,7 +153,7 @@ class TrainingHandlers:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        choices = [(named("pack", name, lang), name) for name in (*pack_names(), GLYPHS)]
+        choices = [(named("pack", name, lang), name) for name in offered()]
         if mine.source:
             about = {"file": mine.source.name, "classes": len(mine.source.classes), "texts": mine.source.size}
             choices.append((text("page.train.uploaded", lang, **about), UPLOADED))
@@ -158,15 +163,13 @@ class TrainingHandlers:
         return {tab.uploaded: mine, tab.sources: gr.CheckboxGroup(choices, value=chosen), self.page.message: ""}
 
     def follow(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
-        """Built-in sources of the modality that the page now shows in place of the other's; a visitor's own files stay chosen."""
-        tab, shown = self.tab, values[self.page.modality]
-        built_in = {"text": pack_names(), "picture": [GLYPHS]}
-        other = next(name for name in built_in if name != shown)
-        chosen = values[tab.sources] or []
-        if not set(chosen) <= set(built_in[other]):
+        """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""
+        tab, shown, chosen = self.tab, values[self.page.modality], values[self.tab.sources] or []
+        before = [name for name in MODALITIES if set(chosen) <= set(built_in(name))]
+        if not before or shown in before or shown in self.page.sheets:
             return {}
-        left = {**values[tab.left], other: chosen}
-        return {tab.left: left, tab.sources: left.get(shown, built_in[shown])}
+        left = {**values[tab.left], before[0]: chosen}
+        return {tab.left: left, tab.sources: left.get(shown, built_in(shown))}
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Runs the outer loop and shows every step. Where it cannot start, what was trained before stays."""
@@ -189,7 +192,9 @@ class TrainingHandlers:
                 text("page.train.diverged", lang, step=history[-1].step + 1, best=history[-1].best_step)
             )
         yield self._drawn(history, attempt, lang) | {
-            tab.outcome: ended + training_views.outcome(history, recipe, lang),
+            tab.outcome: ended
+            + training_views.outcome(history, recipe, lang)
+            + views.notice(*(note.message(lang) for note in attempt.notes)),
             **idle,
         }
         yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=attempt.archive())}
@@ -229,8 +234,7 @@ class TrainingHandlers:
         chosen = values[tab.sources] or []
         packs, mine = [name for name in chosen if name in pack_names()], values[tab.uploaded]
         sources: list[Source] = [load_packs(packs)] if packs else []
-        if GLYPHS in chosen:
-            sources.append(load_source(GLYPHS))
+        sources += [load_source(name) for name in offered() if name in chosen and name not in pack_names()]
         if UPLOADED in chosen and mine.source:
             sources.append(mine.source)
         unlabelled = mine.sentences if UNLABELLED in chosen else ()

@@ -29,11 +29,12 @@ HINTS = ("upload.about", "train.upload.about", "train.privacy", "train.download.
 EMPTY = ("run", "try", "look", "train")
 
 
-def composed(sides: Sequence[str]) -> dict[str, dict[str, str]]:
+def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str, str]]:
     """Markup and titles that Gradio picks by language in the browser: key -> language -> text."""
     entries = {"html.header": _per_language(header), "html.about": _per_language(about)}
     entries |= {f"html.{s}": {lang: heading(s, lang) for lang in LANGUAGES} for s in STEPS if s not in SIDED}
     entries |= {f"html.{s}.{m}": {lang: heading(s, lang, m) for lang in LANGUAGES} for s in SIDED for m in sides}
+    entries |= {f"html.sheet.{m}": {lang: sheet_heading(m, lang) for lang in LANGUAGES} for m in sheets}
     entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
     entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
     entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
@@ -58,6 +59,11 @@ def heading(step: str, lang: str, modality: str = "") -> Html:
     number = tag("span", str(STEPS[step]), cls="number")
     about = text(f"page.{step}.about.{modality}" if modality else f"page.{step}.about", lang)
     return together(tag("h2", number, text(f"page.{step}", lang)), tag("p", about))
+
+
+def sheet_heading(modality: str, lang: str) -> Html:
+    """What a sheet is called, and what one does there."""
+    return together(tag("h2", text(f"page.modality.{modality}", lang)), tag("p", text(f"page.sheet.{modality}", lang)))
 
 
 def about(lang: str) -> Html:

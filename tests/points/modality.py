@@ -58,7 +58,7 @@ class PointInputs(Inputs):
 
 @register
 class Points(Modality[Point]):
-    name, key, content, said = "points", "x", Point, float
+    name, key, content, said = "points", "at", Point, float
     title, noun, nouns = words("points", "点"), words("point", "点"), words("points", "点")
     models = (Model("tiny-points", "5 k", lambda: BUNDLED, SHA256.read_text() if SHA256.exists() else ""),)
     main_input = "input_ids"

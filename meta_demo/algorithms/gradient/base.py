@@ -6,7 +6,7 @@ meta-gradient, or its outer loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 
-from meta_demo.algorithms.base import State
+from meta_demo.algorithms.base import State, Trace
 from meta_demo.algorithms.body import BodyAlgorithm, BodyConfig, ScaleConfig, log_scale
 from meta_demo.algorithms.gradient.fast import (
     HEAD,
@@ -28,6 +28,7 @@ from meta_demo.algorithms.gradient.fast import (
     zero,
     zeros,
 )
+from meta_demo.algorithms.gradient.together import losses, most, room, traces
 from meta_demo.algorithms.gradient.walk_back import walk_back
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
@@ -109,7 +110,7 @@ class GradientAlgorithm(BodyAlgorithm):
     def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
         self.log_scale = log_scale(backbone, config.scale)
-        self.shared = nn.Parameter(self.like.new_zeros(backbone.dim))
+        self.shared = nn.Parameter(backbone.head.clone())
 
     # --- what a method may do otherwise ---
 
@@ -139,12 +140,42 @@ class GradientAlgorithm(BodyAlgorithm):
         """Learning rate of the fast weight `name`; a tensor where it is learned."""
         return self.config.head_lr if name.startswith(HEAD) else self.config.inner_lr
 
+    def seen(self, task: Task) -> Examples:
+        """What of a task the inner loop is trained on while the start is learned."""
+        return task.support
+
+    def outer_loss(self, fast: Fast, task: Task) -> Tensor:
+        """What the start is learned by, given the fast weights that a task ended with: the query's loss -> []."""
+        return task.query.objective.loss(self.predict(State(fast), task.query.x), task.query.y)
+
     def answer(self, state: State, z: Tensor) -> Tensor:
         return linear(z, state.tensors)
 
+    # --- the outer loss
+
     def meta_loss(self, task: Task) -> Tensor:
-        """The query's loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
-        return walk_back(self, task) if self.second_order and self.adapts_body else super().meta_loss(task)
+        """The outer loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
+        if self.second_order and self.adapts_body:
+            return walk_back(self, task)
+        *_, last = self.adapt(self.seen(task), graph=True)
+        return self.outer_loss(last.tensors, task)
+
+    def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
+        """Sums over as many tasks as go together where the model is small, else each one's."""
+        many = room(self, tasks)
+        for first in range(0, len(tasks), many):
+            some = tasks[first : first + many]
+            yield losses(self, some).sum() if len(some) > 1 else self.meta_loss(some[0])
+
+    @property
+    def at_once(self) -> int:
+        return most(self)
+
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+        """All at once where the model is small and they are of one shape, else one after the other."""
+        if len(tasks) > 1 and room(self, tasks) >= len(tasks):
+            return traces(self, tasks, steps)
+        return super().traces(tasks, steps)
 
     # --- the loop ---
 

@@ -48,27 +48,27 @@ class FineTune(GradientAlgorithm):
     beta2, eps = 0.999, 1e-8
 
     def init_slots(self, fast: Fast) -> Fast:
-        """Both moments of each weight, and the count of steps."""
+        """Both moments of each weight."""
         first = {f"m.{name}": torch.zeros_like(w) for name, w in fast.items()}
         second = {f"v.{name}": torch.zeros_like(w) for name, w in fast.items()}
-        return {"t": next(iter(fast.values())).new_zeros(())} | first | second
+        return first | second
 
-    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:  # noqa: ARG002
-        """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments and the step count.
+    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
+        """Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); slots hold both moments.
 
         Momentum is that of the first moment.
         """
-        t = slots["t"] + 1
-        beta1 = self.config.momentum
-        bias1, bias2 = 1 - beta1 ** float(t), 1 - self.beta2 ** float(t)
-        new, memory = {}, {"t": t}
+        t, beta1 = step.index + 1, self.config.momentum
+        bias1, bias2 = 1 - beta1**t, 1 - self.beta2**t
+        new: Fast = {}
+        memory: Fast = {}
         for name, w in fast.items():
             g = grads[name]
             m = slots[f"m.{name}"].lerp(g, 1 - beta1)
-            v = (slots[f"v.{name}"] * self.beta2).addcmul_(g, g, value=1 - self.beta2)
+            v = slots[f"v.{name}"].lerp(g.square(), 1 - self.beta2)
             rate = self.config.head_lr if name.startswith(HEAD) else self.config.inner_lr
             # w (1 - rate decay) - rate m_hat / (sqrt(v_hat) + eps), its bias corrections taken out of the tensors
             root = v.sqrt().mul_(bias2**-0.5).add_(self.eps)
-            new[name] = (w * (1 - rate * self.config.weight_decay)).addcdiv(m, root, value=-rate / bias1)
+            new[name] = (w * (1 - rate * self.config.weight_decay)).sub(m / root, alpha=rate / bias1)
             memory |= {f"m.{name}": m, f"v.{name}": v}
         return new, memory

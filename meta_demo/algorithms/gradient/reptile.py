@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.gradient.base import GradientAlgorithm
+from meta_demo.algorithms.gradient.fast import Fast
 from meta_demo.algorithms.registry import register
-from meta_demo.core.examples import Task
+from meta_demo.core.examples import Examples, Task
 from meta_demo.words import words
 
 
@@ -21,16 +22,18 @@ from meta_demo.words import words
 class Reptile(GradientAlgorithm):
     """First-order meta-learning without a query set (Nichol et al. 2018, algorithm 1)."""
 
-    def meta_loss(self, task: Task) -> Tensor:
+    def seen(self, task: Task) -> Examples:
+        """All of the task's examples, as the method has no query."""
+        return task.support + task.query
+
+    def outer_loss(self, fast: Fast, task: Task) -> Tensor:  # noqa: ARG002
         """Half the squared distance to the task's adapted weights: its gradient is Reptile's, start minus adapted.
 
-        All of the task's examples are trained on, as the method has no query. A shared head vector moves towards the mean of
-        its classes' adapted rows.
+        A shared head vector moves towards the mean of its outputs' adapted rows.
         """
-        *_, last = self.adapt(task.support + task.query)
         start = dict(self.body)
-        target = {name: last.tensors[name] for name in start}
+        target = {name: fast[name] for name in start}
         if self.config.head == "shared":
-            start["head"], target["head"] = self.shared, last.tensors["head.weight"].mean(0)
+            start["head"], target["head"] = self.shared, fast["head.weight"].mean(0)
         terms = [(start[name] - target[name].detach()).square().sum() for name in start]
         return torch.stack([self.like.new_zeros(()), *terms]).sum() / 2  # zero where nothing of the start is in scope

@@ -1,10 +1,10 @@
 """Low-rank factors beside the linear maps of the last layers."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.backbones.replay import LORA_A, LORA_B
+from meta_demo.backbones.linear import LORA_A, LORA_B, is_transposed, linear_shape
 from meta_demo.backbones.scopes.base import Reach, Scope, register
 from meta_demo.words import words
 
@@ -17,11 +17,12 @@ class LoRA(Scope):
         factors = {}
         for path, layer in self.layers(backbone, reach):
             for name, module in layer.named_modules():
-                if isinstance(module, nn.Linear):
-                    out_dim, in_dim = module.weight.shape
-                    a = torch.randn(reach.rank, in_dim, generator=rng, dtype=module.weight.dtype) / in_dim**0.5
-                    factors[f"{path}.{name}.{LORA_A}"] = a.to(module.weight.device)
-                    factors[f"{path}.{name}.{LORA_B}"] = module.weight.new_zeros(out_dim, reach.rank)
+                if shape := linear_shape(module):
+                    out_dim, in_dim = shape
+                    like = backbone.parameter(f"{path}.{name}.weight")
+                    a = torch.randn(reach.rank, in_dim, generator=rng, dtype=like.dtype) / in_dim**0.5
+                    factors[f"{path}.{name}.{LORA_A}"] = a.to(like.device)
+                    factors[f"{path}.{name}.{LORA_B}"] = like.new_zeros(out_dim, reach.rank)
         return factors
 
 
@@ -30,6 +31,10 @@ def merged(backbone: Backbone, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     whole = {name: w for name, w in weights.items() if not name.endswith((LORA_A, LORA_B))}
     for name, b in weights.items():
         if name.endswith(LORA_B):
-            place = name.removesuffix(LORA_B)
-            whole[place + "weight"] = backbone.parameter(place + "weight").addmm(b, weights[place + LORA_A], alpha=2)
+            place, a = name.removesuffix(LORA_B), weights[name.removesuffix(LORA_B) + LORA_A]
+            weight = backbone.parameter(place + "weight")
+            if is_transposed(backbone.model.get_submodule(place.removesuffix("."))):
+                whole[place + "weight"] = weight.addmm(a.T, b.T, alpha=2)
+            else:
+                whole[place + "weight"] = weight.addmm(b, a, alpha=2)
     return whole

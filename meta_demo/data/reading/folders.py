@@ -11,21 +11,24 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, Notes, UserError
 from meta_demo.core.files import MAX_FILE, MB, Limits, read_bytes
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean, clean_name, shorten
 from meta_demo.data.episode import Example
-from meta_demo.data.reading.tasks import Beside, bounded
+from meta_demo.data.reading.beside import Beside, spellings
+from meta_demo.data.reading.encodings import guess
+from meta_demo.data.reading.splits import ROOT, Gathered, class_base, gathered
+from meta_demo.data.reading.tasks import bounded
 from meta_demo.modalities.base import MODALITIES, Content, Modality
 
 ZIP = ".zip"
-ROOT = PurePosixPath()
+SYSTEM = ("__macosx", "thumbs.db", "desktop.ini")
 GROWTH = 10  # times its own size is what an archive may unpack to
 
 
@@ -38,20 +41,59 @@ class Tree:
     files: list[PurePosixPath]
     folders: list[PurePosixPath]
     read: Callable[[PurePosixPath], bytes]
+    notes: Sequence[Note] = ()
 
 
-def read_class_folders(tree: Tree, limits: Limits) -> list[Example]:
+def read_class_folders(tree: Tree, limits: Limits, notes: Notes) -> Gathered:
     """Every file of `tree` that holds an input, labelled with its folder's path: `cats`, `Greek/character01`.
 
-    Folders around all classes of a zip are no part of the labels. Raises UserError for whatever leaves it unclear what the
-    classes are, or is not safe to read.
+    Folders around all classes of a zip are no part of the labels, nor are `train`, `val` and `test`. Notes name what lies in a
+    class folder and was left out. Raises UserError for whatever leaves it unclear what the classes are, or is not safe to read.
     """
     kinds = {file: kind for file in tree.files if (kind := modality_in(file))}
     _check_classes(tree, kinds)
-    top = os.path.commonpath([file.parent.parent for file in kinds]) if tree.zipped else ROOT
-    labels = [clean(str(file.parent.relative_to(top))) for file in kinds]
-    contents = bounded((kind.decode(tree.read(file), str(file)) for file, kind in kinds.items()), limits)
-    return [Example(content, label) for content, label in zip(contents, labels, strict=True)]
+    base, parts = class_base(list(kinds), tree.zipped, tree.name)
+    read, unread = _decoded(tree, kinds, limits)
+    if unread:
+        notes.say("files_unread", file=tree.name, count=len(unread), files=_named(unread))
+    folders = {file.parent for file in kinds}
+    for folder in folders - {file.parent for file in read}:
+        raise UserError("class_no_pictures", file=tree.name, label=shorten(str(folder)), nouns=kinds[unread[0]].nouns)
+    if others := [file for file in tree.files if file.parent in folders and file not in kinds]:
+        notes.say("files_other", file=tree.name, count=len(others), files=_named(others))
+    rows: dict[str, list[Example]] = {}
+    for file, content in read.items():
+        where = file.parent.relative_to(base)
+        part = where.parts[0] if parts else ""
+        rows.setdefault(part, []).append(Example(content, clean_name(str(where.relative_to(part) if parts else where))))
+    return gathered(rows) if parts else Gathered(rows[""])
+
+
+def _decoded(
+    tree: Tree, kinds: Mapping[PurePosixPath, Modality[Any]], limits: Limits
+) -> tuple[dict[PurePosixPath, Content], list[PurePosixPath]]:
+    """The inputs in files, and the files whose inputs could not be read although they are none that may be refused for it."""
+    read: list[PurePosixPath] = []
+    unread: list[PurePosixPath] = []
+
+    def each() -> Iterator[Content]:
+        for file, kind in kinds.items():
+            try:
+                content = kind.decode(tree.read(file), str(file))
+            except UserError:
+                if file.suffix.lower() not in kind.doubtful:
+                    raise
+                unread.append(file)
+            else:
+                read.append(file)
+                yield content
+
+    contents = list(bounded(each(), limits))
+    return dict(zip(read, contents, strict=True)), unread
+
+
+def _named(files: Sequence[PurePosixPath]) -> str:
+    return shorten(", ".join(map(str, files)), 200)
 
 
 def modality_in(file: PurePath) -> Modality[Any] | None:
@@ -59,18 +101,42 @@ def modality_in(file: PurePath) -> Modality[Any] | None:
     return next((kind for kind in MODALITIES.values() if file.suffix.lower() in kind.suffixes), None)
 
 
-def within(tree: Tree, folder: PurePosixPath) -> Beside:
-    """Reads files by paths within `tree` relative to `folder`."""
-    known = set(tree.files)
+class Within(Beside):
+    """Files of `tree` by the paths that a table in it writes: from the table, from a folder of its name, or from the root.
 
-    def read(modality: Modality[Any], said: str) -> Content:
-        path = PurePosixPath(os.path.normpath(folder / clean(said).replace("\\", "/")))
-        if path not in known:
+    A name without a path is found wherever it is the only one. `used` are the files that were read.
+    """
+
+    def __init__(self, tree: Tree, table: PurePosixPath) -> None:
+        self.tree, self.used = tree, set[PurePosixPath]()
+        self._places = (table.parent, table.parent / table.stem, ROOT)
+        self._paths: dict[str, PurePosixPath] = {}
+        self._names: dict[str, list[PurePosixPath]] = {}
+        for file in tree.files:
+            self._paths.setdefault(clean(str(file)), file)
+            self._names.setdefault(clean(file.name), []).append(file)
+
+    def __call__(self, modality: Modality[Any], said: str) -> Content:
+        path = self._find(said, modality.suffixes)
+        if path is None:
             raise UserError("no_file", file=shorten(said))
-        content: Content = modality.decode(tree.read(path), str(path))
+        self.used.add(path)
+        content: Content = modality.decode(self.tree.read(path), str(path))
         return content
 
-    return read
+    def has(self, said: str, suffixes: Sequence[str]) -> bool:
+        found = self._find(said, suffixes)
+        return found is not None and found.suffix.lower() in suffixes
+
+    def _find(self, said: str, suffixes: Sequence[str]) -> PurePosixPath | None:
+        for name in spellings(said, suffixes):
+            for place in self._places:
+                path = self._paths.get(os.path.normpath(place / clean(name).replace("\\", "/")))
+                if path is not None:
+                    return path
+            if len(alone := self._names.get(clean(name), [])) == 1:
+                return alone[0]
+        return None
 
 
 def open_tree(path: Path, limits: Limits) -> Tree:
@@ -113,7 +179,8 @@ def _zip(data: bytes, name: str, limits: Limits) -> Tree:
     size = sum(entry.file_size for entry in archive.infolist())
     if size > GROWTH * limits.bytes:
         raise UserError("zip_bomb", file=name, size=math.ceil(size / MB), limit=GROWTH * limits.bytes // MB)
-    entries = {_checked(entry, name): entry for entry in archive.infolist()}
+    names, notes = _names(archive.infolist(), name)
+    entries = {_checked(entry, said, name): entry for entry, said in zip(archive.infolist(), names, strict=True)}
     shown = [path for path in entries if not _hidden(path)]
     folders = {parent for path in shown for parent in path.parents} | {p for p in shown if entries[p].is_dir()}
 
@@ -126,12 +193,13 @@ def _zip(data: bytes, name: str, limits: Limits) -> Tree:
         except Exception as error:
             raise UserError("broken_zip", file=name) from error
 
-    return Tree(name, True, sorted(p for p in shown if not entries[p].is_dir()), sorted(folders - {ROOT}), read)
+    files = sorted(path for path in shown if not entries[path].is_dir())
+    return Tree(name, True, files, sorted(folders - {ROOT}), read, notes)
 
 
-def _checked(entry: zipfile.ZipInfo, archive: str) -> PurePosixPath:
-    """Where an entry lies; refuses what leads out of the archive, links, what is locked, and archives within."""
-    name = _name(entry).replace("\\", "/")
+def _checked(entry: zipfile.ZipInfo, said: str, archive: str) -> PurePosixPath:
+    """Where the entry called `said` lies; refuses what leads out of the archive, links, what is locked, and archives within."""
+    name = said.replace("\\", "/")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or ":" in name.partition("/")[0]:
         raise UserError("zip_path", file=archive, entry=shorten(name))
@@ -144,21 +212,21 @@ def _checked(entry: zipfile.ZipInfo, archive: str) -> PurePosixPath:
     return path
 
 
-def _name(entry: zipfile.ZipInfo) -> str:
-    """An entry's name. Without the mark of UTF-8 it may be that all the same, or a Chinese Windows' GB 2312, before code page 437."""
-    if entry.flag_bits & 0x800:
-        return entry.filename
-    for encoding in ("utf-8", "gb2312"):
-        try:
-            return entry.filename.encode("cp437").decode(encoding)
-        except UnicodeError:
-            continue
-    return entry.filename
+def _names(entries: Sequence[zipfile.ZipInfo], archive: str) -> tuple[list[str], Notes]:
+    """The names of all entries. Those that are not marked as UTF-8 share one encoding, which a note tells where it was guessed."""
+    raw = {e.filename: e.filename.encode("cp437", "ignore") for e in entries if not e.flag_bits & 0x800}
+    unclear = [name for name in raw.values() if not name.isascii()]
+    encoding, title = guess(unclear) if unclear else ("cp437", None)
+    notes = Notes()
+    if title:
+        folders = dict.fromkeys(PurePosixPath(name.decode(encoding)).parts[0] for name in unclear)
+        notes.say("zip_encoding", file=archive, encoding=title, names=shorten(", ".join(folders), 80))
+    return [raw[e.filename].decode(encoding) if e.filename in raw else e.filename for e in entries], notes
 
 
 def _hidden(path: PurePosixPath) -> bool:
-    """Whether a system keeps it for itself: `.DS_Store`, `__MACOSX`."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    """Whether a system keeps it for itself: `.DS_Store`, `__MACOSX`, `Thumbs.db`."""
+    return any(part.startswith(".") or part.lower() in SYSTEM for part in path.parts)
 
 
 def _check_classes(tree: Tree, kinds: Mapping[PurePosixPath, Modality[Any]]) -> None:

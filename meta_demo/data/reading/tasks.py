@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, FailFast, ValidationError, create_mo
 from pydantic_core import PydanticCustomError
 
 from meta_demo.core.errors import UserError
-from meta_demo.core.files import MB, UPLOAD, Limits, read_bytes
+from meta_demo.core.files import MB, UPLOAD, Limits
 from meta_demo.core.objective import OBJECTIVES
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example, check_counts, make_episode
+from meta_demo.data.reading.beside import Beside, OnDisk
+from meta_demo.data.reading.columns import nearest
+from meta_demo.data.reading.leftovers import left_out
 from meta_demo.modalities.base import MODALITIES, Content, Modality, modality_of
-
-Beside = Callable[[Modality[Any], str], Content]  # (modality, path of a file that holds one of its inputs) -> the input
 
 
 def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
@@ -46,7 +47,7 @@ def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
     labelled = len(sides["support"]) + len(sides["query"])
     rows = [Example(c, _label(row)) for c, (row, _) in zip(found[:labelled], given[:labelled], strict=True)]
     count = len(sides["support"])
-    return make_episode(rows[:count], rows[count:], found[labelled:])
+    return make_episode(rows[:count], rows[count:], found[labelled:], left_out(rows[:count]))
 
 
 def _label(row: Any) -> Any:
@@ -76,18 +77,11 @@ def bounded(contents: Iterable[Content], limits: Limits) -> Iterator[Content]:
 
 def beside(folder: Path) -> Beside:
     """Reads files by paths relative to `folder`; one that many tasks name is read once."""
-
-    @cache
-    def at(modality: Modality[Any], path: str) -> Content:
-        file = folder / path
-        content: Content = modality.decode(read_bytes(file, modality.suffixes), path or file.name)
-        return content
-
-    return lambda modality, path: at(modality, clean(path))
+    return OnDisk(folder)
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
 
 
 @cache
@@ -130,19 +124,47 @@ def _one_of(keys: Sequence[str], missing: str) -> Callable[[Any], Any]:
 
 def _first_problem(error: ValidationError, raw: Any) -> UserError:
     """The first thing wrong with a task object, as `support[3].label` and a remedy."""
-    first = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "task"
-    if first["type"] == "missing":
-        return UserError("task_missing", where=where)
-    if first["type"] == "no_input":
-        return UserError("task_missing", where=f"{where}.{next(iter(MODALITIES.values())).key}")
-    if first["type"] == "no_label":
-        keys = [objective.key for objective in OBJECTIVES.values()]
-        others = next((key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row), keys[0])
-        return UserError("task_missing", where=f"{where}.{others}")
+    if first["type"] == "extra_forbidden":
+        return _unknown_key(str(first["loc"][-1]), where)
+    if first["type"] in ("missing", "no_input", "no_label"):
+        return _missing(first, raw, where)
     if first["type"] == "both":
         return UserError("task_both", where=where, **first["ctx"])
     return _not_a(first["type"], where=where, value=as_json(first["input"]))
+
+
+def _missing(problem: Any, raw: Any, where: str) -> UserError:
+    """What is missing of a task or a row; of a row whose key is misspelt, that key."""
+    if problem["type"] == "no_label" and (key := _misspelt(problem["input"])):
+        return _unknown_key(key, f"{where}.{key}")
+    if problem["type"] == "no_input":
+        where = f"{where}.{next(iter(MODALITIES.values())).key}"
+    if problem["type"] == "no_label":
+        keys = [objective.key for objective in OBJECTIVES.values()]
+        others = (key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row)
+        where = f"{where}.{next(others, keys[0])}"
+    return UserError("task_missing", where=where)
+
+
+def _misspelt(row: Any) -> str:
+    """The first key of a row that no row has; "" where all are known."""
+    known = {kind.key for kind in MODALITIES.values()} | {objective.key for objective in OBJECTIVES.values()}
+    return next((str(key) for key in row if key not in known), "") if isinstance(row, dict) else ""
+
+
+def _unknown_key(key: str, where: str) -> UserError:
+    """A key that no task has, with the one that was probably meant."""
+    known = (
+        ["support", "query", "unlabelled"]
+        if key == where
+        else [*(kind.key for kind in MODALITIES.values()), *(objective.key for objective in OBJECTIVES.values())]
+    )
+    if meant := nearest(key, known):
+        return UserError("task_key_near", where=shorten(where), meant=meant)
+    return UserError("task_key", where=shorten(where), known=", ".join(known))
 
 
 def _not_a(kind: str, **values: str) -> UserError:

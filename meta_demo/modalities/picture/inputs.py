@@ -27,7 +27,8 @@ from meta_demo.modalities.picture.framing import framed
 class PictureInputs(Inputs):
     """Pictures, by a model's own processor: each becomes `tokens` tokens, `prefix` of them for no patch (such as CLS).
 
-    `grid` is rows and columns of patches, None where tokens are no grid of patches. `pooling`: cls, or the mean over patches.
+    `grid` is rows and columns of patches, None where tokens are no grid of patches. `pooling`: cls, the mean over patches, or all, for
+    `heads` that take every token.
     """
 
     modality = "picture"
@@ -35,13 +36,25 @@ class PictureInputs(Inputs):
     distorts = True
 
     def __init__(
-        self, processor: Any, *, tokens: int, grid: tuple[int, int] | None, pooling: str, cache: Cache
+        self,
+        processor: Any,
+        *,
+        tokens: int,
+        grid: tuple[int, int] | None,
+        pooling: str,
+        cache: Cache,
+        heads: tuple[str, ...] = (),
     ) -> None:
+        self.heads = heads
         self.processor, self.tokens, self.grid, self.pooling = processor, tokens, grid, pooling
         said = f"{type(processor).__name__} {processor.to_json_string()}"
         self._cache, self._processor = cache, hashlib.sha256(said.encode()).hexdigest()
         self._ink_fill: float | None = getattr(processor, "ink_fill", None)  # a word of ours in the processor's file
         self.prefix = tokens - grid[0] * grid[1] if grid else 0
+
+    @property
+    def examples(self) -> Sequence[Content]:
+        return self.example, Picture(8, 8, "L", bytes(range(0, 256, 4)))
 
     def encode(self, content: Content) -> Encoded:
         picture = MODALITIES[self.modality].expect(content)
@@ -79,15 +92,20 @@ class PictureInputs(Inputs):
         rows = colours.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).expand(-1, -1, 3)
         return Picture(rows.shape[1], rows.shape[0], "RGB", rows.contiguous().numpy().tobytes(), picture.name)
 
-    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:  # noqa: ARG002
+    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Any]:  # noqa: ARG002
         """No picture is padded: above `start` nothing depends on the pixels, and reading one picture is enough."""
         return {"pixel_values": first[:1] if start else first}
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        if self.pooling == "all":
+            return hidden
         return hidden[:, 0] if self.pooling == "cls" else hidden[:, self.prefix :].mean(1)
 
     def save(self, folder: Path) -> None:
-        save_reader(self.processor, self.pooling, folder)
+        if self.heads:  # the model itself says how it is pooled
+            self.processor.save_pretrained(folder)
+        else:
+            save_reader(self.processor, self.pooling, folder)
 
     def looks(self, content: Content, count: int) -> list[Picture]:
         """The picture as it is, and `count` - 1 times a little distorted, always in the same ways."""

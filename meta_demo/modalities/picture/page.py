@@ -40,6 +40,7 @@ class PictureSide(Side[Picture]):
 
     name = "picture"
     first_sample = "shapes"
+    gallery = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
     rows = ("pictures", "picture_row", "values")

@@ -15,7 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pillow_jxl  # noqa: F401  (teaches PIL to read JPEG XL)
 from PIL import Image, ImageOps, UnidentifiedImageError
+from pillow_heif import register_heif_opener
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MAX_FILE, MB, read_bytes
@@ -24,11 +26,26 @@ from meta_demo.modalities.picture.content import Picture
 
 MAX_SIDE = 512  # pixels that are kept of the longer side: more than encoders look at
 MAX_PIXELS = 50_000_000  # of a picture as it arrives; a telephone's has 12 to 50 million
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif")
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")  # none that runs another program, as EPS does
+DOUBTFUL = (".heic", ".heif", ".hif", ".jxl")  # of phones and cameras, which put more into them than a decoder may know
+JPEG = (".jpg", ".jpeg", ".jfif", ".jpe", ".pjpeg")
+SUFFIXES = (".png", *JPEG, ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", *DOUBTFUL)
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "GIF",
+    "WEBP",
+    "BMP",
+    "TIFF",
+    "AVIF",
+    "HEIF",
+    "JXL",
+)  # none that runs another program, as EPS does
+DEPTHS = (8, 10, 12, 14, 16)  # bits of a number that is kept in 16
+PALE = 230  # of 255: what is lighter than this cannot be seen on white
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 # What is odd about a stranger's file is said in our sentences, on size after our own limit, or not at all.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+register_heif_opener(thumbnails=False)
 
 
 def read_picture(source: bytes | Path, name: str = "") -> Picture:
@@ -95,17 +112,25 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F"):
         return _eight_bits(image)
     if image.has_transparency_data:
-        on_white = Image.new("RGBA", image.size, "white")
-        on_white.alpha_composite(image.convert("RGBA"))
-        image = on_white
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "black" if _is_pale(image) else "white")
+        paper.alpha_composite(image)
+        image = paper
     return image if image.mode == "L" else image.convert("RGB")
 
 
+def _is_pale(image: Image.Image) -> bool:
+    """Whether everything there is to see in a picture with transparent parts would vanish on white."""
+    grey, alpha = np.asarray(image.convert("RGB").convert("L")), np.asarray(image.getchannel("A"))
+    seen = alpha > alpha.min()
+    return bool(seen.any() and grey[seen].min() > PALE)
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Numbers of 16 bits as they are meant; of any other range, from the least to the greatest."""
+    """Numbers of at most 16 bits, as many as the greatest one needs; of any other range, from the least to the greatest."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
     low, high = values.min(), values.max()
     if image.mode == "I" and low >= 0 and high <= 65535:
-        low, high = np.float64(0), np.float64(65535)
+        low, high = np.float64(0), np.float64(min(2**bits - 1 for bits in DEPTHS if high < 2**bits))
     scaled = (values - low) / max(high - low, 1e-12) * 255
     return Image.fromarray(scaled.round().astype(np.uint8))

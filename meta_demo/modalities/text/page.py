@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 
 from meta_demo.core.strings import clean
+from meta_demo.modalities.text.modality import E5_SMALL
 from meta_demo.serving import attention
 from meta_demo.ui import look, plots
 from meta_demo.ui.charts import chart, figure_json
@@ -24,6 +25,7 @@ class TextSide(Side[str]):
 
     name = "text"
     first_sample = "travel-planning"
+    greets: ClassVar[dict[str, tuple[str, str]]] = {"zh": (E5_SMALL.name, "chinese-service")}
     nearest = 2
     named = True
     inside = ("text_card",)
@@ -79,10 +81,11 @@ class TextSide(Side[str]):
 
     def draw(self, shown: look.Map, content: str, inputs: Any) -> Drawn:
         """The sentence with its tokens coloured, and the map of tokens by tokens."""
-        tokens = attention.tokenize(inputs.tokenizer, content, len(shown.matrix))
+        read = inputs.shows(content)
+        tokens = attention.tokenize(inputs.tokenizer, read, len(shown.matrix))
         names = look.token_names(tokens, shown.lang)
         shares = attention.received(shown.matrix, shown.choice.row)
         how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
         figure = plots.heatmap(shown.matrix, names, look.heading(shown), **how)
-        coloured = look.sentence(content, tokens, shares, shown.choice.row, **how)
+        coloured = look.sentence(read, tokens, shares, shown.choice.row, **how)
         return names, shares, {self.sentence: coloured, self.heatmap: figure_json(figure)}

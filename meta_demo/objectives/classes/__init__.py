@@ -14,7 +14,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.heads import prototype_head, shared_head
 from meta_demo.core.intervals import mean_interval, wilson
 from meta_demo.core.objective import Cell, Grades, Objective, Row, Score, register
-from meta_demo.core.strings import clean, shorten
+from meta_demo.core.strings import clean_name, shorten
 from meta_demo.words import words
 
 MAX_CLASSES = 50
@@ -43,11 +43,11 @@ class Classes(Objective):
 
     @classmethod
     def clean(cls, label: str) -> str | None:
-        return clean(label) or None
+        return clean_name(label) or None
 
     @classmethod
     def read(cls, cells: Sequence[Cell]) -> tuple[list[str], list[Note]]:
-        return [clean(str(cell.said)) for cell in cells], []
+        return [clean_name(str(cell.said)) for cell in cells], []
 
     @classmethod
     def check(cls, support: Sequence[Row], query: Sequence[Row]) -> None:
@@ -149,10 +149,16 @@ class Classes(Objective):
 
 def _check_names(names: Sequence[str]) -> None:
     """Refuse class names that are too long, or that differ only in capitals."""
-    spelled: dict[str, str] = {}
     for name in names:
         if len(name) > MAX_NAME:
             raise UserError("long_label", label=shorten(name), count=len(name), limit=MAX_NAME)
+    check_spelling(names)
+
+
+def check_spelling(names: Sequence[str]) -> None:
+    """Refuse class names that differ only in capitals."""
+    spelled: dict[str, str] = {}
+    for name in names:
         other = spelled.setdefault(name.casefold(), name)
         if other != name:
             raise UserError("label_spelling", label=shorten(other), other=shorten(name))

@@ -46,6 +46,10 @@ class Numbers(Objective):
         return cls(fmean(labels), pstdev(labels) or 1.0)
 
     @classmethod
+    def measured(cls, labels: Sequence[float], units: tuple[float, float]) -> Self:  # noqa: ARG003
+        return cls(*units)
+
+    @classmethod
     def clean(cls, label: float) -> float:
         return float(label)
 
@@ -75,7 +79,8 @@ class Numbers(Objective):
 
     def notes(self, count: int) -> list[Note]:
         """What values are measured in, and how their intervals come about."""
-        said = Note("standardised", (("mean", f"{self.mean:g}"), ("scale", f"{self.scale:g}")))
+        by = (("mean", f"{self.mean:g}"), ("scale", f"{self.scale:g}"))
+        said = Note("own_units") if (self.mean, self.scale) == (0, 1) else Note("standardised", by)
         return [said, Note("value_intervals") if count >= FEWEST else Note("no_intervals", (("least", FEWEST),))]
 
     # --- tensors ---
@@ -101,8 +106,8 @@ class Numbers(Objective):
         return {"head.weight": z.new_zeros(1, z.shape[1]), "head.bias": y.mean(0)}
 
     def shared_head(self, vector: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """What the vector says of an input, on top of the support's mean."""
-        return {"head.weight": vector[None], "head.bias": y.mean(0)}
+        """What the vector says of an input, on top of the mean that values are standardised by."""
+        return {"head.weight": vector[None], "head.bias": y.new_zeros(1)}
 
     # --- answers ---
 

@@ -36,10 +36,11 @@ def read_cells(cells: Sequence[Cell]) -> tuple[list[float], list[Note]]:
         if isinstance(s, float):
             values.append(_finite(s, where))
         elif not (_COMMA if commas else _PLAIN).fullmatch(s):
-            kind = (
-                "value_ambiguous" if _MARKS.fullmatch(s) else "value_endless" if _ENDLESS.fullmatch(s) else "value_word"
-            )
-            raise UserError(kind, **where)
+            if _MARKS.fullmatch(s):
+                raise UserError("value_ambiguous", **where)
+            if _ENDLESS.fullmatch(s):
+                raise UserError("value_endless", **where)
+            raise UserError("value_word", **where)
         elif _THOUSANDS.fullmatch(s) and not shows:
             raise UserError("value_ambiguous", **where)
         else:

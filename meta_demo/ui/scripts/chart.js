@@ -30,8 +30,9 @@ async function draw() {
   await plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
 }
 
-library();
-draw();
+// To read the library takes a browser longer than all the rest of the page: where nothing is to be drawn yet, that can wait.
+if (props.value) draw();
+else (window.requestIdleCallback || setTimeout)(library);
 watch("value", draw);
 new ResizeObserver(() => {
   if (place.data && place.clientWidth) window.Plotly.Plots.resize(place);

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Trains the bundled model of curves: first from random weights, fitted to all sines at once, which is what plain means for it; then each
+# algorithm's own start from there. A few minutes each on one core. `plain` or the names of algorithms train those alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-.venv/bin/python}
+HERE=checkpoints/curves
+OUT=${OUT:-out/curves}
+export OMP_NUM_THREADS=1
+
+# Finn, Abbeel & Levine's sines (2017, section 5.1), 25 tasks a step. Again after it was cut off, it goes on where it was saved last.
+train() {
+  local name=$1
+  shift
+  local resume=()
+  [ -f "$OUT/$name/training.safetensors" ] && resume=(--resume)
+  "$PYTHON" -m meta_demo train --source builtin:sines --k-shot 7 --n-query 10 --meta-batch 25 --lr 3e-3 --weight-decay 0 --clip 10 \
+    --valid-every 300 --valid-episodes 100 --save-every 100 --output "$OUT/$name" "$@" "${resume[@]}"
+}
+
+# No inner step: every wave of every task pulls at the same weights.
+plain() {
+  train plain --model $HERE/untrained --from-scratch --algorithm maml --maml.scope model --maml.head shared --maml.momentum 0 \
+    --maml.inner-steps 0 --steps 400 --export "$OUT/model"
+  rm -rf $HERE/model
+  cp -r "$OUT/model" $HERE/model
+  chmod -R u=rwX,go=rX $HERE/model
+  sha256sum $HERE/model/model.safetensors # modalities/curve/modality.py knows it
+}
+
+start() {
+  local name=$1
+  shift
+  train "$name" --model curves --algorithm "$name" "$@"
+  mkdir -p "$HERE/$name"
+  cp "$OUT/$name/card.json" "$OUT/$name/weights.safetensors" "$HERE/$name"
+}
+
+# One inner step while training, more of them afterwards, as in the paper.
+maml() { start maml --maml.inner-steps 1 --steps 1500; }
+fomaml() { start fomaml --fomaml.inner-steps 1 --steps 1500; }
+anil() { start anil --anil.inner-steps 1 --steps 800; }
+reptile() { start reptile --reptile.inner-steps 5 --steps 600; }
+finetune() { start finetune --finetune.inner-steps 5 --steps 600; }
+
+for step in "${@:-plain maml fomaml anil reptile finetune}"; do
+  for name in $step; do "$name"; done
+done

@@ -1,0 +1,189 @@
+"""A self-test of what `replay.py` takes for granted, made when a model is loaded: cut anywhere, it is still the model that it is.
+
+The verdict is kept by architecture, sizes and versions, on disk where there is room for it, so that it costs something once. What a
+model cannot do it is not asked for; a model whose own output is not its own twice, or depends on chance, is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from meta_demo.backbones.replay import Replay
+from meta_demo.core.errors import UserError
+from meta_demo.core.places import cache_folder, write_whole
+from meta_demo.modalities.inputs import Inputs
+
+TRIED = 16  # tokens of the widest batch that a model is tried on, most of them padding
+WIDEST = 256  # tokens of padding beyond that
+EDITION = 1  # of the trial itself: a verdict of another one is not believed
+_KNOWN: dict[str, Verdict] = {}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model can do: be cut after so many layers, pad inputs beside longer ones, tell its attention in so many maps."""
+
+    boundaries: tuple[int, ...]
+    pads: bool
+    maps: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """One input by itself, and what the model's own forward makes of it."""
+
+    key: Any
+    length: int
+    arguments: dict[str, Any]
+    output: Tensor  # [1, L, D]
+
+
+def try_out(replay: Replay, inputs: Inputs, name: str) -> Verdict:
+    """The verdict on the model of `replay`, known or found now. Raises UserError, which calls the model `name`, when nothing can be
+    done with it."""
+    key = _identity(replay, inputs)
+    file = cache_folder() / "trials" / f"{key}.json"
+    if key not in _KNOWN:
+        found = _read(file)
+        if found is None:
+            found = _Trial(replay, inputs, name).verdict()
+            with suppress(OSError):
+                write_whole(file, json.dumps(asdict(found)).encode())
+        _KNOWN[key] = found
+    return _KNOWN[key]
+
+
+def _identity(replay: Replay, inputs: Inputs) -> str:
+    """A hash of all that a verdict depends on, but for the numbers in the weights."""
+    import transformers
+
+    model: Any = replay.model
+    config = {k: v for k, v in model.config.to_dict().items() if k not in ("_name_or_path", "transformers_version")}
+    parameter = next(model.parameters())
+    example = inputs.encode(inputs.examples[0])
+    takes = sorted(inputs.arguments(*inputs.batch([example.key], example.length)))
+    said = [EDITION, torch.__version__, transformers.__version__, type(model).__name__, type(inputs).__name__]
+    said += [inputs.pads, takes, str(parameter.dtype), parameter.device.type, config]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _read(file: Path) -> Verdict | None:
+    try:
+        said = json.loads(file.read_text())
+        return replace(Verdict(**said), boundaries=tuple(said["boundaries"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+class _Trial:
+    """One model on trial."""
+
+    def __init__(self, replay: Replay, inputs: Inputs, name: str) -> None:
+        self.replay, self.inputs, self.name = replay, inputs, name
+        self.n = len(replay.layers)
+        parameter = next(replay.model.parameters())
+        self.device, self.dtype = parameter.device, parameter.dtype
+        # Parts of many models compute in float32 whatever the rest does; what mixes with its neighbours is off by far more.
+        self.tolerance = 1e-3 if self.dtype.itemsize <= 4 else 1e-5
+
+    @torch.no_grad()
+    def verdict(self) -> Verdict:
+        encoded = [self.inputs.encode(content) for content in self.inputs.examples]
+        alone = [self._alone(e.key, e.length) for e in encoded]
+        again = self._alone(alone[0].key, alone[0].length)
+        if not self._close(again.output, alone[0].output):
+            raise UserError("model_random", model=self.name)
+        pads = self.inputs.pads and self._pads(alone)
+        inner = tuple(self._cuts(alone, pads))
+        maps, heads = self._maps(alone[-1])
+        self.replay.forget()
+        return Verdict((0, *inner, self.n), pads, maps, heads)
+
+    def _alone(self, key: Any, length: int) -> _Alone:
+        arguments = self._arguments([key], length)
+        output = self.replay.model(**arguments).last_hidden_state
+        if output.shape[:2] != (1, length) or not bool(torch.isfinite(output).all()):
+            raise UserError("model_output", model=self.name, shape=list(output.shape), tokens=length)
+        return _Alone(key, length, arguments, output)
+
+    def _arguments(self, keys: Sequence[Any], width: int, start: int = 0) -> dict[str, Any]:
+        first, mask = self.inputs.batch(keys, width)
+        first = first.to(self.dtype) if first.is_floating_point() else first
+        return self.inputs.arguments(first.to(self.device), mask.to(self.device), start)
+
+    def _pads(self, alone: Sequence[_Alone]) -> bool:
+        """Whether inputs beside longer ones come out as they do alone: not where a layer mixes neighbours, padding among them."""
+        width = max(TRIED, *(a.length for a in alone))
+        config: Any = self.replay.model.config
+        windows = [
+            getattr(config, name, None) or 0 for name in ("local_attention", "sliding_window", "attention_window")
+        ]
+        width += min(
+            max(w if isinstance(w, int) else max(w) for w in windows), WIDEST
+        )  # padding that sees nothing but padding
+        try:
+            together = self.replay.model(**self._arguments([a.key for a in alone], width)).last_hidden_state
+        except Exception:  # whatever the architecture raises
+            return False
+        return all(self._close(row[: a.length], a.output[0]) for row, a in zip(together, alone, strict=True))
+
+    def _cuts(self, alone: Sequence[_Alone], pads: bool) -> Iterator[int]:
+        """The numbers of layers after which the model can be cut: what follows makes its own output of what comes before, and that
+        of inputs in other company as well. What comes before goes on from the highest cut that held, as it does in use."""
+        batches = [list(alone)] if pads else [[a] for a in alone]
+        wide = [max(TRIED, *(a.length for a in batch)) if pads else batch[0].length for batch in batches]
+        start = 0
+        before: Sequence[Tensor | None] = [None for _ in batches]  # hidden states of each batch at `start`
+        for boundary in range(1, self.n):
+            try:
+                found = [
+                    self._hidden(batch, width, start, hidden, boundary)
+                    for batch, width, hidden in zip(batches, wide, before, strict=True)
+                ]
+                held = all(self._goes_on(batch, hidden, boundary) for batch, hidden in zip(batches, found, strict=True))
+            except Exception:  # whatever the architecture raises where a layer is not what it expects
+                held = False
+            if held:
+                start, before = boundary, found
+                yield boundary
+
+    def _hidden(self, batch: Sequence[_Alone], width: int, start: int, hidden: Tensor | None, stop: int) -> Tensor:
+        out = self.replay.run(self._arguments([a.key for a in batch], width, start), hidden, start, stop, {})
+        if out.shape[:2] != (len(batch), width):
+            raise ValueError(f"hidden states of {tuple(out.shape)}")
+        return out
+
+    def _goes_on(self, batch: Sequence[_Alone], hidden: Tensor, boundary: int) -> bool:
+        """Whether the rest of the model makes the own output of each input out of `hidden`, without the padding it was made with."""
+        width = max(a.length for a in batch)
+        narrow = hidden[:, :width].clone()
+        for row, a in zip(narrow, batch, strict=True):
+            row[a.length :] = 0
+        arguments = self._arguments([a.key for a in batch], width, boundary)
+        out = self.replay.run(arguments, narrow, boundary, self.n, {})
+        return all(self._close(row[: a.length], a.output[0]) for row, a in zip(out, batch, strict=True))
+
+    def _maps(self, alone: _Alone) -> tuple[int, int]:
+        """How many maps [1, heads, L, L] of attention there are, and the most heads in one; 0 where they are not that."""
+        try:
+            maps = self.replay.attentions(alone.arguments, {})
+        except Exception:  # whatever the architecture raises
+            return 0, 0
+        heads = max((m.shape[1] for m in maps), default=0)
+        square = all(m.shape == (1, heads, alone.length, alone.length) for m in maps)
+        each = len(maps) == self.n or self.n == 1  # of one shared layer there is a map for each pass
+        sums = all(bool(((m.sum(-1) - 1).abs() < 1e-3).all()) for m in maps)
+        return (len(maps), heads) if square and each and sums else (0, 0)
+
+    def _close(self, found: Tensor, own: Tensor) -> bool:
+        return bool(((found - own).abs() <= self.tolerance * own.abs().max().clamp(min=1e-6)).all())

@@ -1,0 +1,263 @@
+"""Tables of examples: from the bytes of a .csv, .tsv, .jsonl, .xlsx or a list of JSON records to labelled and unlabelled examples.
+
+Not here: how cells are set apart (`delimited.py`, `workbooks.py`), which columns are meant (`columns.py`), files that are no tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import PurePath
+from typing import Any
+
+from meta_demo.core.errors import Notes, UserError
+from meta_demo.core.files import UPLOAD, Limits, read_json, read_text
+from meta_demo.core.objective import OBJECTIVES, Cell
+from meta_demo.core.strings import shorten
+from meta_demo.data.episode import Example
+from meta_demo.data.reading.beside import Beside
+from meta_demo.data.reading.cells import Grid, cell_text
+from meta_demo.data.reading.columns import LABEL, MISSING, Columns, Table, choose, recognised
+from meta_demo.data.reading.delimited import commas, tabs
+from meta_demo.data.reading.tasks import bounded, read_content
+from meta_demo.data.reading.workbooks import read_sheets
+from meta_demo.modalities.base import BLANK, MODALITIES, Content, Modality, with_article
+from meta_demo.words import words
+
+LOOK = 10  # rows that are not blank among which the header is looked for
+NO_LABEL = ("nan", "NaN")  # what programs write for a label that is missing; NA and None are words
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read: how much of it, what its columns are called, what reads the files it names, and where notes go.
+
+    `asking`: whether rows without a label are to be asked about, however many others there are.
+    """
+
+    limits: Limits = UPLOAD
+    columns: Columns = field(default_factory=Columns)
+    files: Beside | None = None
+    asking: bool = False
+    notes: Notes = field(default_factory=Notes, compare=False)
+
+
+def open_tables(data: bytes, file: str, limits: Limits) -> list[tuple[Table, Notes]]:
+    """The tables in a file, the one that is meant first: a workbook may hold several. Raises UserError."""
+    suffix = PurePath(file).suffix.lower()
+    if suffix == ".xlsx":
+        return _sheets(data, file, limits)
+    notes = Notes()
+    if suffix in (".csv", ".tsv"):
+        grid = (commas if suffix == ".csv" else tabs)(data, file)
+        return [(_headed(grid, file, limits, notes, even=True), notes)]
+    text = read_text(data, file)
+    return [(record_table(text, file, limits), notes)]
+
+
+def read_table(tables: Sequence[tuple[Table, Notes]], how: Reading, labelled: bool | None = True) -> list[Example]:
+    """The rows of the first of `tables` that are not wholly blank; files that it names are read once all rows are in order.
+
+    `labelled`: True where labels are needed, None where they may be missing, False where nobody looks at them. A row without one is
+    an example without a label; where fewer than two classes are left so, it is refused unless it is to be asked about.
+    """
+    table, said = tables[0]
+    how.notes.extend(said)
+    if len(tables) > 1:
+        others = shorten(", ".join(f"“{other.sheet}”" for other, _ in tables[1:]), 100)
+        how.notes.say("sheet_of_several", file=table.file, sheet=table.sheet, others=others)
+    return _Rows(table, how, labelled).examples()
+
+
+class _Rows:
+    """The rows of one table on their way to examples."""
+
+    def __init__(self, table: Table, how: Reading, labelled: bool | None) -> None:
+        self.table, self.file, self.how, self.labelled = table, table.file, how, labelled
+        if not table.rows:
+            raise UserError("no_rows", file=table.file)
+        self.columns = choose(table, how.columns, how.notes, self._is_file, labelled)
+
+    def examples(self) -> list[Example]:
+        found: list[tuple[int, dict[str, str]]] = []  # row number, and what it says by the key of a modality
+        labels: dict[
+            int, tuple[str, Any]
+        ] = {}  # row number -> the key of an objective, and the label as it stands there
+        bare: tuple[int, str, bool] | None = None  # the first row without a label
+        for number, cells in self.table.rows:
+            said, label = self._inputs(number, cells), self._label(number, cells)
+            if said and not label and bare is None:
+                bare = (
+                    number,
+                    next(iter(said.values())),
+                    all(cells[i] is MISSING for i in self.columns.labels.values()),
+                )
+            if label:
+                labels[number] = label
+            if said or label:
+                found.append((number, said))
+        if not any(said for _, said in found):
+            raise UserError("no_rows", file=self.file)
+        of_classes = LABEL in self.columns.labels
+        if (
+            self.labelled
+            and of_classes
+            and bare
+            and not self.how.asking
+            and len({labels[number] for number, said in found if said and number in labels}) < 2
+        ):
+            self._refuse(*bare)
+        read = self._read(labels)
+        contents = bounded((self._content(said, number) for number, said in found), self.how.limits)
+        return [Example(c, read.get(number)) for c, (number, _) in zip(contents, found, strict=True)]
+
+    def _read(self, labels: dict[int, tuple[str, Any]]) -> dict[int, Any]:
+        """The labels by row, each column read as a whole by its objective."""
+        found: dict[int, Any] = {}
+        for objective in OBJECTIVES.values():
+            said = {number: label for number, (key, label) in labels.items() if key == objective.key}
+            same = _one_number(said.values(), self.file, self.how.notes) if objective.key == LABEL else {}
+            cells = [Cell(same.get(label, label), self.file, number) for number, label in said.items()]
+            read, notes = objective.read(cells)
+            self.how.notes.extend(notes)
+            found |= {cell.row: label for cell, label in zip(cells, read, strict=True) if label != ""}
+        return found
+
+    def _inputs(self, number: int, cells: Sequence[Any]) -> dict[str, str]:
+        """What a row says, by the key of a modality."""
+        places = self.columns.inputs
+        if all(cells[place] is MISSING for place in places.values()):
+            raise self._no_key(next(iter(places)), number, cells)
+        given = {key: cells[place] for key, place in places.items() if cells[place] is not MISSING}
+        said = {key: text for key, cell in given.items() if (text := cell_text(cell, self.file, number))}
+        if len(said) > 1:
+            first, other = (with_article(words(key)) for key in list(said)[:2])
+            raise UserError("row_both", file=self.file, row=number, first=first, other=other)
+        return said
+
+    def _label(self, number: int, cells: Sequence[Any]) -> tuple[str, Any] | None:
+        """The key of an objective and the label of a row; None where it has none."""
+        here = {key: cells[place] for key, place in self.columns.labels.items() if cells[place] is not MISSING}
+        said = {key: text for key, cell in here.items() if (text := cell_text(cell, self.file, number))}
+        given = {key: here[key] for key in here if key in said or (key != LABEL and isinstance(here[key], float))}
+        given |= {LABEL: said[LABEL]} if LABEL in said else {}
+        if len(given) > 1:
+            first, other = (with_article(words(key)) for key in list(given)[:2])
+            raise UserError("row_both", file=self.file, row=number, first=first, other=other)
+        return next(((key, label) for key, label in given.items() if key != LABEL or label not in NO_LABEL), None)
+
+    def _refuse(self, number: int, text: str, missing: bool) -> None:
+        """Say that a row has no label, where too few others have one for it to be a question."""
+        if missing:
+            raise self._no_key(LABEL, number, next(cells for n, cells in self.table.rows if n == number))
+        raise UserError("row_no_label", file=self.file, row=number, text=shorten(text))
+
+    def _no_key(self, column: str, number: int, cells: Sequence[Any]) -> UserError:
+        first, *others = (kind.key for kind in MODALITIES.values())
+        here = [name for name, cell in zip(self.table.header, cells, strict=True) if cell is not MISSING]
+        label, *labels = (objective.key for objective in OBJECTIVES.values())
+        names = {"first": first, "others": "”, “".join(others), "label": label, "labels": "”, “".join(labels)}
+        found = shorten(", ".join(here), 200)
+        return UserError("no_column", file=self.file, row=number, column=column, found=found, **names)
+
+    def _is_file(self, kind: Modality[Any], cell: str) -> bool:
+        return PurePath(cell).suffix.lower() in kind.suffixes or (
+            self.how.files is not None and self.how.files.has(cell, kind.suffixes)
+        )
+
+    def _content(self, said: dict[str, str], row: int) -> Content:
+        """The input in a cell: itself, or a path where `files` can follow one; `BLANK` where nothing is said."""
+        kind = next((kind for kind in MODALITIES.values() if kind.key in said), None)
+        if kind is None:
+            return BLANK
+        if self.how.files is None and kind.names_file(said[kind.key]):
+            shown = shorten(said[kind.key])
+            raise UserError("row_picture", file=self.file, row=row, noun=kind.noun, said=shown, nouns=kind.nouns)
+        return read_content(kind, said[kind.key], f"{self.file}, {row}", self.how.files)
+
+
+def _one_number(labels: Iterable[str], file: str, notes: Notes) -> dict[str, str]:
+    """Labels that are whole numbers with a point and noughts, and how others write the same number without."""
+    known = {*labels}
+    whole = {label: re.sub(r"^(-?\d+)\.0+$", r"\1", label) for label in known}
+    same = {label: number for label, number in whole.items() if number != label and number in known}
+    for label, number in same.items():
+        notes.say("label_number", file=file, label=number, other=label)
+    return same
+
+
+def records_of(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:
+    """Numbered objects: one a line, or a list of them; raises UserError."""
+    if text.lstrip().startswith("["):
+        whole = read_json(text, file)
+        if whole and all(isinstance(value, dict) for value in whole):
+            return list(enumerate(whole, 1))
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines also splits inside strings
+        if not line.strip():
+            continue
+        value = read_json(line, file, number)
+        if not isinstance(value, dict):
+            raise UserError("line_not_object", file=file, line=number)
+        found.append((number, value))
+    return found
+
+
+def record_table(text: str, file: str, limits: Limits) -> Table:
+    """Objects as a table, whose columns are all their keys."""
+    records = records_of(text, file)
+    if len(records) > limits.rows:
+        raise UserError("too_many_rows", file=file, limit=limits.rows)
+    header = list(dict.fromkeys(key for _, record in records for key in record))
+    rows = [(number, [record.get(key, MISSING) for key in header]) for number, record in records]
+    return Table(file, header, rows)
+
+
+def _sheets(data: bytes, file: str, limits: Limits) -> list[tuple[Table, Notes]]:
+    """The sheets of a workbook, those whose columns are recognised first; blank ones are left out unless all are."""
+    sheets = read_sheets(data, file)
+    found = []
+    for sheet in sheets:
+        table = _headed(sheet.rows, file, limits, sheet.notes, even=False)
+        found.append((replace(table, sheet=sheet.name), sheet.notes))
+    there = [pair for pair in found if pair[0].rows] or found[:1]
+    fit = [pair for pair in there if recognised(pair[0].header)] or there
+    if len(sheets) > 1 and len(fit) == 1 and fit[0] is not found[0]:
+        fit[0][1].say("sheet_read", file=file, sheet=fit[0][0].sheet)
+    return fit
+
+
+def _headed(grid: Grid, file: str, limits: Limits, notes: Notes, even: bool) -> Table:
+    """The rows that are not blank, under the one that names the columns. `even`: all must be as long as that one.
+
+    What stands above the names, a title for instance, is left out with a note.
+    """
+    shown = ((n, cells) for n, cells in grid if any(cell is not None and str(cell).strip() for cell in cells))
+    top = list(islice(shown, LOOK))
+    place = next((i for i, (_, cells) in enumerate(top) if recognised(cells)), 0)
+    if not top:
+        return Table(file, [], [])
+    first, header = top[place]
+    if place:
+        title = shorten(" ".join(str(cell) for _, cells in top[:place] for cell in cells if cell is not None))
+        notes.say("title_rows", file=file, row=first, title=title)
+    rows: list[tuple[int, Sequence[Any]]] = []
+    again = 0
+    for number, cells in chain(top[place + 1 :], shown):
+        if list(cells) == list(header):  # of tables put one below the other
+            again += 1
+            continue
+        extra = any(cell is not None and cell != "" for cell in cells[len(header) :])
+        if even and (len(cells) < len(header) or extra):
+            raise UserError("ragged_row", file=file, row=number, count=len(cells), expected=len(header))
+        rows.append((number, [*cells, *[None] * (len(header) - len(cells))][: len(header)]))
+        if len(rows) > limits.rows:
+            raise UserError("too_many_rows", file=file, limit=limits.rows)
+    if again:
+        notes.say("header_again", file=file, count=again)
+    return Table(file, ["" if name is None else str(name) for name in header], rows, first)
+
+
+TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")

@@ -1,0 +1,262 @@
+"""Curves on the page: graph paper to set points on, and what every algorithm makes of them from both of its starts.
+
+What is drawn, the browser draws (`curve.js`); here is what it asks of the server. Nothing is kept between two questions but what
+the service keeps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.loading import suited
+from meta_demo.core.errors import UserError
+from meta_demo.data.episode import Episode, Example, make_episode
+from meta_demo.data.waves import FAMILIES, HIGH, LOW
+from meta_demo.modalities.base import MODALITIES
+from meta_demo.modalities.curve.content import Point
+from meta_demo.modalities.curve.modality import CURVES
+from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.serving.service import Service
+from meta_demo.ui.guard import sentence
+from meta_demo.ui.markup import tag
+from meta_demo.ui.palette import mark
+from meta_demo.ui.scripts import script
+from meta_demo.ui.sheet import Sheet, register
+from meta_demo.words import LANGUAGES, catalogue, text
+
+FINE = 81  # points of a drawn curve
+STEPS = 10  # of every algorithm that takes any
+MOST = 100  # points that a visitor may set
+BOTH = {"trained": "auto", "plain": "none"}  # start -> what a request says of it
+FIRST, OPENING, POINTS = ("maml", "finetune"), 7, 5  # algorithms that are drawn at first, the sample, and its points
+_WORDS = (
+    *(
+        "paper",
+        "point",
+        "keys",
+        "samples",
+        "count",
+        "clear",
+        "steps",
+        "step",
+        "play",
+        "stop",
+        "table",
+        "algorithm",
+        "trained",
+    ),
+    *("plain", "legend", "look", "look_about", "seer", "band", "at", "place", "before", "after", "lost"),
+)
+
+Answer = dict[str, Any]
+
+
+def able() -> list[str]:
+    """The algorithms that can answer with a number."""
+    return sorted(name for name, cls in REGISTRY.items() if "numbers" in cls.objectives)
+
+
+@register
+class CurvesSheet(Sheet):
+    """The side of curves."""
+
+    name = "curve"
+    service: Service
+
+    def lay_out(self) -> None:
+        first = drawn("sines", OPENING, POINTS)
+        gr.HTML(
+            None,
+            html_template=tag("div", cls="curves"),
+            js_on_load=script("parts") + "\n" + (Path(__file__).parent / "curve.js").read_text(encoding="utf-8"),
+            css_template=(Path(__file__).parent / "curve.css").read_text(encoding="utf-8"),
+            words={lang: _words(lang) for lang in LANGUAGES},
+            algorithms=[_described(name) for name in able()],
+            first=[name for name in FIRST if name in able()],
+            range=[LOW, HIGH],
+            opening=first,
+            server_functions=self._functions(),
+            apply_default_css=False,
+            elem_id="curves-side",
+        )
+
+    # --- what the browser asks
+
+    def _functions(self) -> list[Callable[[Answer], Answer]]:
+        """What it asks for by name; each answers with the `problem` where there is one."""
+
+        def fit(asked: Answer) -> Answer:
+            """Every asked algorithm's curve from both starts after each of so many `steps`: while a point is dragged, only those that are
+            drawn."""
+            return _answered(asked, self._fit)
+
+        def sample(asked: Answer) -> Answer:
+            """Points of a curve of some `family`, and the curve."""
+            return _answered(asked, lambda a: drawn(str(a["family"]), int(a["number"]), int(a["count"])))
+
+        def attend(asked: Answer) -> Answer:
+            """Attention over the tokens of one x before the first step and after some, of every layer and head."""
+            return _answered(asked, self._attend)
+
+        return [fit, sample, attend]
+
+    def _fit(self, asked: Answer) -> Answer:
+        episode = spelled(asked["points"])
+        grid = [float(x) for x in np.linspace(*span(episode), FINE)]
+        names = [name for name in able() if name in asked["algorithms"]]
+        steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
+        found = [curve for start in BOTH for curve in self._from(start, episode, grid, names, steps)]
+        notes = [
+            note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])
+        ]
+        return {"grid": grid, "curves": found, "notes": notes}
+
+    def _from(
+        self, start: str, episode: Episode, grid: list[float], names: Sequence[str], steps: int
+    ) -> Iterator[Answer]:
+        """The curves from one start. Where several algorithms would do the same from it, it is done once."""
+        twins = {name: _twin(name, names) if start == "plain" else name for name in names}
+        asked = tuple(dict.fromkeys(twins.values()))
+        if not asked:
+            return
+        points = [row.content for row in episode.support]
+        query = tuple(Example(content) for content in (*(Point(x) for x in grid), *points))
+        request = Request(
+            Episode(episode.support, query), CURVES.name, asked, knobs=_longer(asked, steps), checkpoint=BOTH[start]
+        )
+        history: dict[str, list[Snapshot]] = {name: [] for name in asked}
+        for snapshot in self.service.adapt_stream(request):
+            history[snapshot.algorithm].append(snapshot)
+        for name in names:
+            outputs = [snapshot.outputs.astype(float) for snapshot in history[twins[name]]]
+            true = np.array([row.label for row in episode.support])
+            yield {
+                "algorithm": name,
+                "start": start,
+                "colour": mark(name).colour,
+                "values": [_rounded(out[: len(grid), 0]) for out in outputs],
+                "residuals": [_rounded(out[len(grid) :, 0] - true) for out in outputs],
+                "low": [_ends(out[: len(grid), 1]) for out in outputs],
+                "high": [_ends(out[: len(grid), 2]) for out in outputs],
+            }
+
+    def _attend(self, asked: Answer) -> Answer:
+        lang, name, episode = _lang(asked), str(asked["algorithm"]), spelled(asked["points"])
+        x = asked["x"]
+        if not isinstance(x, int | float) or not math.isfinite(x):
+            raise UserError("no_point", where="x", said=x)
+        request = Request(episode, CURVES.name, (name,), knobs=_longer([name], STEPS), checkpoint=BOTH[asked["start"]])
+        both = self.service.attention(request, name, Point(float(x)), int(asked["step"]))
+        layers, heads = both[0].shape[:2]
+        places = [(layer, head) for layer in range(layers) for head in (None, *range(heads))]
+        reduced = [[(m[at].mean(0) if head is None else m[at, head]).tolist() for at, head in places] for m in both]
+        return {
+            "tokens": self.service.backbone(CURVES.name).inputs.names(),  # type: ignore[attr-defined]
+            "places": [_place(layer, head, lang) for layer, head in places],
+            "first": (layers - 1) * (heads + 1),
+            "before": reduced[0],
+            "after": reduced[1],
+        }
+
+
+# --- from the browser's words to a task
+
+
+def spelled(points: Any) -> Episode:
+    """The task that the points on the paper make; raises UserError."""
+    if not isinstance(points, list) or len(points) > MOST:
+        raise UserError("curve_points", limit=MOST)
+    rows = []
+    for number, point in enumerate(points, 1):
+        x, y = point
+        if not all(isinstance(v, int | float) and math.isfinite(v) for v in (x, y)):
+            raise UserError("no_point", where=str(number), said=f"{x}, {y}")
+        rows.append(Example(Point(float(x)), float(y)))
+    return make_episode(rows)
+
+
+def span(episode: Episode) -> tuple[float, float]:
+    """From where to where curves are drawn: a little farther than the model has learned, and as far as there are points."""
+    places = [row.content.x for row in episode.support if isinstance(row.content, Point)]
+    edge = max(1.1 * HIGH, *(1.05 * abs(x) for x in places))
+    return -edge, edge
+
+
+def drawn(family: str, number: int, count: int) -> Answer:
+    """So many points of curve `number` of a family, and the whole curve."""
+    rng = np.random.default_rng(number)
+    curve = FAMILIES[family](rng)
+    x = np.sort(rng.uniform(LOW, HIGH, min(max(count, 1), MOST))).round(2)
+    grid = np.linspace(-1.1 * HIGH, 1.1 * HIGH, FINE)
+    points = [[float(a), float(b)] for a, b in zip(x, curve(x).round(3), strict=True)]
+    return {"points": points, "truth": [_rounded(grid), _rounded(curve(grid))]}
+
+
+def _answered(asked: Answer, answer: Callable[[Answer], Answer]) -> Answer:
+    """The answer, or in its place the sentence that says what is wrong."""
+    try:
+        return answer(asked)
+    except Exception as error:
+        return {"problem": sentence(error, _lang(asked)), "empty": not asked.get("points")}
+
+
+def _lang(asked: Answer) -> str:
+    return asked["lang"] if asked.get("lang") in LANGUAGES else LANGUAGES[0]
+
+
+def _longer(names: Sequence[str], steps: int) -> dict[str, dict[str, int]]:
+    """So many steps, however many a start was learned with."""
+    return {name: {knob: steps} for name in names if (knob := REGISTRY[name].steps_knob)}
+
+
+def _twin(name: str, names: Sequence[str]) -> str:
+    """The first of `names` that does the same as `name` from a plain start: MAML, its first order and Reptile differ in how a start is
+    learned, and in nothing else."""
+
+    def does(other: str) -> tuple[Any, ...]:
+        cls = REGISTRY[other]
+        acts = (
+            getattr(cls, act, None)
+            for act in ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer")
+        )
+        known = [k.name for k in cls.Config.knobs()]
+        knobs = {**{k.name: k.default for k in cls.Config.knobs()}, **suited(CURVES.name, other, known)}
+        return (*acts, cls.adapts_body, tuple(sorted(knobs.items())))
+
+    return next(other for other in names if does(other) == does(name))
+
+
+def _rounded(values: Any) -> list[float]:
+    return [round(float(value), 3) for value in values]
+
+
+def _ends(values: Any) -> list[float] | None:
+    """The ends of an interval at each place; None where none is known."""
+    return _rounded(values) if bool(np.isfinite(values).all()) else None
+
+
+# --- words
+
+
+def _words(lang: str) -> dict[str, Any]:
+    families = {name: text(f"page.curves.family.{name}", lang) for name in FAMILIES}
+    return {key: catalogue()[f"page.curves.{key}"][lang] for key in _WORDS} | {"families": families}
+
+
+def _described(name: str) -> Answer:
+    style = mark(name)
+    said = {lang: REGISTRY[name].said(lang) for lang in LANGUAGES}
+    return {"name": name, "title": said, "colour": style.colour, "glyph": style.glyph}
+
+
+def _place(layer: int, head: int | None, lang: str) -> str:
+    if head is None:
+        return text("page.curves.layer", lang, layer=layer + 1)
+    return text("page.curves.head", lang, layer=layer + 1, head=head + 1)
