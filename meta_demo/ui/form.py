@@ -40,6 +40,7 @@ class Form(ABC):
 
     name: ClassVar[str]  # the objective's
     element: ClassVar[str]  # the class of the element in which it collects
+    taught: ClassVar[str] = ""  # the key of what one does to teach, where that is no longer what the side says
     words: ClassVar[tuple[str, ...]]  # keys below page.card of what is said there
     dealt_by_shots: ClassVar[bool] = False  # whether a visitor says how many examples of each label are learned from
     named: ClassVar[bool] = False  # whether labels are names, which can count as examples

@@ -7,7 +7,7 @@ step's are in `teaching`, the third's and fourth's in `asking`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -86,10 +86,11 @@ class Handlers:
             page.adapt.names: gr.update(visible=page.side(values).named and form.named),
             page.teach.shots: gr.update(visible=form.dealt_by_shots),
             page.adapt.unable: unable(form, lang),
+            page.teach.heading: views.heading("teach", lang, page.side(values).name, form.taught),
         }
         if form is before:
             return updates
-        chosen = list(form.objective.algorithms)
+        chosen = still_able(values[page.adapt.algorithms] or [], before, form)
         return updates | {page.adapt.algorithms: chosen} | self.turn({**values, page.adapt.algorithms: chosen}, request)
 
     def choose(self, values: Values, request: gr.Request) -> Updates:
@@ -232,9 +233,9 @@ class Handlers:
         )
 
     def _algorithms(self, values: Values) -> tuple[str, ...]:
-        """The chosen algorithms, in the order of the page."""
-        chosen = values[self.page.adapt.algorithms] or []
-        return tuple(name for name in algorithm_names() if name in chosen)
+        """The chosen algorithms that can learn what is collected, in the order of the page."""
+        chosen, form = values[self.page.adapt.algorithms] or [], self.form(values)
+        return tuple(name for name in algorithm_names() if name in chosen and can(name, form))
 
     def form(self, values: Values) -> Form:
         """The form of what the side that is shown has collected."""
@@ -249,9 +250,23 @@ class Handlers:
         return Left(self.model(values), values[self.page.run])
 
 
+def can(algorithm: str, form: Form) -> bool:
+    """Whether an algorithm can learn a form's labels."""
+    return form.name in REGISTRY[algorithm].objectives
+
+
+def still_able(chosen: Sequence[str], before: Form, form: Form) -> list[str]:
+    """Of the algorithms that were chosen for other labels those that can learn these; the usual ones where the usual ones were, or where
+    none is left."""
+    usual = list(form.objective.algorithms)
+    if set(chosen) == set(before.objective.algorithms):
+        return usual
+    return [name for name in chosen if can(name, form)] or usual
+
+
 def unable(form: Form, lang: str) -> dict[str, Any]:
     """The algorithms that cannot learn a form's labels, by their places in the list, and what is said of them."""
-    names = [name for name in algorithm_names() if form.name not in REGISTRY[name].objectives]
+    names = [name for name in algorithm_names() if not can(name, form)]
     if not names:
         return {}
     why = text("page.algorithms.unable", lang, objective=form.objective.title)

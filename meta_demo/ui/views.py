@@ -54,10 +54,10 @@ def header(lang: str) -> Html:
     return together(tag("h1", name), tag("p", lead, cls="lead"), tag("p", privacy, cls="privacy"))
 
 
-def heading(step: str, lang: str, modality: str = "") -> Html:
-    """A step's number and name, and what one does there with a `modality`, where that makes a difference."""
+def heading(step: str, lang: str, modality: str = "", key: str = "") -> Html:
+    """A step's number and name, and what one does there: with a `modality`, where that makes a difference, or what stands under `key`."""
     number = tag("span", str(STEPS[step]), cls="number")
-    about = text(f"page.{step}.about.{modality}" if modality else f"page.{step}.about", lang)
+    about = text(key or (f"page.{step}.about.{modality}" if modality else f"page.{step}.about"), lang)
     return together(tag("h2", number, text(f"page.{step}", lang)), tag("p", about))
 
 

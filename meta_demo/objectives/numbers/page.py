@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,8 @@ from meta_demo.ui.side import Side
 from meta_demo.words import text
 
 COLOUR = "#0072b2"  # of all values
-ROOM = 0.06  # of an axis, on either side of what is on it
+BEYOND = 0.25  # of the range of the examples: how far an axis goes on at either end
+ROOM = 0.06  # of it, beyond an answer that lies farther out
 MARKS = 60  # examples that are marked on an axis, at the most
 
 
@@ -27,7 +29,7 @@ MARKS = 60  # examples that are marked on an axis, at the most
 class NumbersForm(Form):
     """A list of rows, each an input with a number, learned from or held out."""
 
-    name, element = "numbers", "values"
+    name, element, taught = "numbers", "values", "page.teach.about.values"
     words = (
         "value",
         "value_clear",
@@ -71,10 +73,12 @@ class NumbersForm(Form):
 
     def episode(self, said: Spelled, side: Side[Any]) -> Episode:
         """The episode that the rows spell; raises UserError."""
-        rows = [(side.read(item, str(place)), number, out) for place, (item, number, out) in enumerate(said, 1)]
-        values = [_number(number, place, content) for place, (content, number, _) in enumerate(rows, 1)]
-        examples = [(Example(c, value), out) for (c, _, out), value in zip(rows, values, strict=True)]
-        return make_episode([e for e, out in examples if not out], [e for e, out in examples if out])
+        if not said:
+            raise UserError("no_values")
+        contents = [side.read(item, str(place)) for place, (item, _, _) in enumerate(said, 1)]
+        values = _numbers([number for _, number, _ in said], contents)
+        rows = [(Example(c, v), out) for c, v, (_, _, out) in zip(contents, values, said, strict=True)]
+        return make_episode([e for e, out in rows if not out], [e for e, out in rows if out])
 
     def figure(self, score: Score) -> Html:
         return together("RMSE ", tag("b", f"{score.value:.3g}"), " ")
@@ -90,10 +94,10 @@ class NumbersForm(Form):
     def answer(self, row: Array, episode: Episode, colours: dict[str, int], lang: str) -> Answer:  # noqa: ARG002
         """The value, and where it lies, with its interval, among those of the examples."""
         value, low, high = map(float, row)
-        known = math.isfinite(low)
-        ends = text("page.try.interval", lang, low=_short(low), high=_short(high)) if known else ""
-        said = tag("p", _short(value), " ", tag("b", ends), cls="answer", style=f"--k:{COLOUR}")
         learned = [float(example.label) for example in episode.support]
+        known, places = math.isfinite(low), _places(learned)
+        ends = text("page.try.interval", lang, low=_short(low, places), high=_short(high, places)) if known else ""
+        said = tag("p", _short(value, places), " ", tag("b", ends), cls="answer", style=f"--k:{COLOUR}")
         return Answer(_plain(value), together(said, _axis(learned, value, (low, high) if known else None)))
 
     def label(self, example: Example, colours: dict[str, int]) -> tuple[str, str]:  # noqa: ARG002
@@ -106,30 +110,35 @@ class NumbersForm(Form):
         return {"rangemode": "tozero", "nticks": 4}
 
 
-def _number(said: str, place: int, content: Any) -> float:
-    """The number in a row; raises UserError that quotes the row's input."""
+def _numbers(said: Sequence[str], contents: Sequence[Any]) -> list[float]:
+    """The numbers of all rows, as a file's column would be read; raises UserError that quotes a row's input."""
+    missing = next((row for row, number in enumerate(said, 1) if not number), None)
+    if missing:
+        raise _refused("row_value_missing", missing, said, contents)
     try:
-        (value,), _ = read_cells([Cell(said, "", place)])
+        values, _ = read_cells([Cell(number, "", row) for row, number in enumerate(said, 1)])
     except UserError as error:
-        key = (
-            "row_value_missing"
-            if not said
-            else "row_value_ambiguous"
-            if error.name == "value_ambiguous"
-            else "row_value"
-        )
-        raise UserError(key, row=place, text=shorten(content, 40), cell=shorten(said)) from None
-    if "," in said:  # a lone row shows nothing of how the others are meant
-        raise UserError("row_value_ambiguous", row=place, text=shorten(content, 40), cell=shorten(said))
-    return value
+        key = "row_value_ambiguous" if error.name == "value_ambiguous" else "row_value"
+        raise _refused(key, int(error.values["row"]), said, contents) from None
+    comma = next((row for row, number in enumerate(said, 1) if "," in number), None)
+    if comma:  # of a file the whole column says how commas are meant, and a note says so
+        raise _refused("row_value_ambiguous", comma, said, contents)
+    return values
+
+
+def _refused(key: str, row: int, said: Sequence[str], contents: Sequence[Any]) -> UserError:
+    return UserError(key, row=row, text=shorten(contents[row - 1], 40), cell=shorten(said[row - 1]))
 
 
 def _axis(learned: Sequence[float], value: float, ends: tuple[float, float] | None) -> Html:
-    """A line from the least to the greatest value of the examples and the answer, with a tick for each example; an interval that goes
-    on beyond it fades there."""
-    low, high = min(*learned, value), max(*learned, value)
-    room = ROOM * ((high - low) or 1.0)
-    low, high = low - room, high + room
+    """A line through the values of the examples, a tick for each, and the answer on it, with its interval, which fades where it goes on.
+
+    What is answered moves nothing but itself, so that one sees at a glance where two answers differ.
+    """
+    least, most = min(learned), max(learned)
+    span = (most - least) or 1.0
+    low = min(least - BEYOND * span, value - ROOM * span)
+    high = max(most + BEYOND * span, value + ROOM * span)
 
     def place(at: float) -> float:
         return min(100.0, max(0.0, 100 * (at - low) / (high - low)))
@@ -141,16 +150,34 @@ def _axis(learned: Sequence[float], value: float, ends: tuple[float, float] | No
         where = f"left:{place(ends[0]):.1f}%;width:{place(ends[1]) - place(ends[0]):.1f}%"
         band = tag("i", cls=f"band {fade}".strip(), style=where)
     dot = tag("i", cls="dot", style=f"left:{place(value):.1f}%")
-    names = tag("div", tag("span", _short(min(learned))), tag("span", _short(max(learned))), cls="axis-ends")
+    names = [tag("span", _short(v), style=f"left:{place(v):.1f}%") for v in dict.fromkeys((least, most))]
     line = tag("div", band, ticks, dot, cls="axis-line")
-    return tag("div", line, names, cls="axis", style=f"--k:{COLOUR}", aria_hidden="true")
+    return tag("div", line, tag("div", names, cls="axis-ends"), cls="axis", style=f"--k:{COLOUR}", aria_hidden="true")
 
 
 def _plain(value: float) -> str:
-    """A value with all its digits, as one types it."""
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    """A value with all its digits, as one types it, and so that nobody can take its point for one of thousands."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{value:.0f}"
+    said = repr(float(value))
+    return f"{said}0" if re.fullmatch(r"-?[0-9]{1,3}\.[0-9]{3}", said) else said
 
 
-def _short(value: float) -> str:
-    """A value with the digits that one reads."""
-    return f"{value:.4g}" if abs(value) < 1e4 or abs(value) >= 1e15 else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")
+def _places(learned: Sequence[float]) -> int:
+    """How many digits after the point an answer is worth, by the range of the examples."""
+    spread = max(learned) - min(learned)
+    return max(0, 2 - math.floor(math.log10(spread))) if spread else 2
+
+
+def _short(value: float, places: int | None = None) -> str:
+    """A value with the digits that one reads: so many `places` after the point, or as many as four digits have."""
+    if places is None or places > 6 or abs(value) >= 1e15:
+        return f"{value:.4g}" if abs(value) < 1e4 or abs(value) >= 1e15 else _grouped(value, 0)
+    return _grouped(value, places)
+
+
+def _grouped(value: float, places: int) -> str:
+    """A value with so many places, and thin spaces between the thousands of a long one."""
+    rounded = round(value, places) + 0.0  # no -0
+    said = f"{rounded:,.{places}f}".replace("-", "\N{MINUS SIGN}")
+    return said.replace(",", "\N{THIN SPACE}" if abs(rounded) >= 1e4 else "")
