@@ -150,7 +150,7 @@ def allowed() -> bool:
     return whole_setting("META_DEMO_ALLOW_TRAINING", 0 if "SPACE_ID" in os.environ else 1) > 0
 
 
-class Attempt:
+class Training:
     """One training of one visitor. Its folder is there as long as this object, and gone with it.
 
     `tasks` are the recipe's, and from the first progress on those of clusters as well.

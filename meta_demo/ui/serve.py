@@ -1,4 +1,4 @@
-"""Starts the page: `meta-demo-page` where the package is installed, `python app.py` in the repository.
+"""Launches the page: `meta-demo-page` where the package is installed, `python app.py` in the repository.
 
 Environment: PORT or GRADIO_SERVER_PORT, GRADIO_SERVER_NAME, META_DEMO_ALLOW_TRAINING (0 or 1).
 """

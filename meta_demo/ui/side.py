@@ -80,7 +80,7 @@ class Side(ABC, Generic[C]):
         self.parts.append(part)
         return part
 
-    def turned(self, shown: bool) -> dict[Any, Any]:
+    def placed(self, shown: bool) -> dict[Any, Any]:
         """All parts shown or hidden."""
         return {part: gr.update(visible=visible(shown)) for part in self.parts}
 

@@ -15,7 +15,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
-from meta_demo.learning.recipe import Attempt
+from meta_demo.learning.recipe import Training
 
 BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
 
@@ -43,8 +43,8 @@ class Switch:
     def ticked(self) -> list[str]:
         return [name for name in self.shown if name not in self.plain]
 
-    def turned(
-        self, model: str, chosen: Sequence[str], own: Sequence[Attempt], objective: str = checkpoint.CLASSES
+    def fitted(
+        self, model: str, chosen: Sequence[str], own: Sequence[Training], objective: str = checkpoint.CLASSES
     ) -> Switch:
         """The boxes for a model, the algorithms chosen from it, and what labels are."""
         folders = {name: folder_of(model, name, own, objective) for name in REGISTRY}
@@ -52,13 +52,13 @@ class Switch:
         bases = {n: _base(model, n, None if n in self.plain else folder, objective) for n, folder in folders.items()}
         return replace(self, shown=shown, bases=bases, objective=objective)
 
-    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> dict[str, str]:
+    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Training]) -> dict[str, str]:
         """What a request says of the chosen algorithms that have a meta-trained start."""
         folders = {name: folder_of(model, name, own, self.objective) for name in chosen}
         return {name: "none" if name in self.plain else str(folder) for name, folder in folders.items() if folder}
 
 
-def folder_of(model: str, algorithm: str, own: Sequence[Attempt], objective: str = checkpoint.CLASSES) -> Path | None:
+def folder_of(model: str, algorithm: str, own: Sequence[Training], objective: str = checkpoint.CLASSES) -> Path | None:
     """The meta-trained start of an algorithm for such labels: the visitor's own, trained last, or the one we ship."""
     wanted = (model, algorithm, objective)
     mine = [a.folder for a in own if (a.model, a.recipe.algorithm, a.recipe.objective.name) == wanted]

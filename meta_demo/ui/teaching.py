@@ -1,4 +1,4 @@
-"""What the first step's events do: samples, files, cards dealt anew, and turning the page to another side."""
+"""What the first step's events do: samples, files, cards dealt anew, and showing another side of the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meta_demo.data.episode import Episode
 from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.base import MODALITIES
-from meta_demo.ui import views
+from meta_demo.ui import blocks
 from meta_demo.ui.cards import cards_from, dealt, first_query
 from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
@@ -65,7 +65,7 @@ class Teaching:
             with contextlib.suppress(OSError):
                 path.unlink()
         lang = request_language(request)
-        notes = views.notice(*(note.message(lang) for note in episode.notes))
+        notes = blocks.notice(*(note.message(lang) for note in episode.notes))
         shots = gr.update(value=None, visible=form_for(episode.objective.name).dealt_by_shots)
         filled = self._filled(episode, None, values, request)
         told = {self.page.adapt.notice: notes} if notes else {}
@@ -79,16 +79,16 @@ class Teaching:
         cards = self._cards(episode, shots)
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
-            updates |= self._turned({**values, page.modality: modality}, request) | {page.modality: modality}
+            updates |= self._switched({**values, page.modality: modality}, request) | {page.modality: modality}
         updates |= self._shown(episode, cards)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
         now = {**values, **now, page.sides[modality].cards: cards}
         fitting = self.playground.fit(now, request, self._form(values))
-        turned = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
-        return updates | fitting | self.playground.mark_changes({**now, **turned}, request)
+        fitted = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
+        return updates | fitting | self.playground.mark_changes({**now, **fitted}, request)
 
     def _form(self, values: Values) -> Form:
-        """The form of what was shown, wherever the page is turned to now."""
+        """The form of what was shown, whichever side is shown now."""
         return form_of(values[self.page.sides[values[self.page.shown]].cards])
 
     def _cards(self, episode: Episode, shots: int | None) -> Any:
@@ -104,14 +104,14 @@ class Teaching:
             updates[side.tried] = gr.update(value=side.written(query), visible=True)
         return updates
 
-    def turn_page(self, values: Values, request: gr.Request) -> Updates:
+    def show_side(self, values: Values, request: gr.Request) -> Updates:
         """Another side of the page, as it was left, or with a sample; `values` already say which. A sheet takes everything's place."""
         if values[self.page.modality] in self.page.sheets:
             return self._placed(str(values[self.page.modality]))
         teach, side = self.page.teach, self.page.side(values)
         if side.name == values[self.page.shown]:  # it was there all the time, under a sheet
             return self._placed(side.name)
-        before, updates = self._form(values), self._turned(values, request)
+        before, updates = self._form(values), self._switched(values, request)
         if values[side.cards]:
             shots = gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)
             return updates | self.playground.fit(values, request, before) | {teach.shots: shots}
@@ -130,7 +130,7 @@ class Teaching:
         shown |= {place: name == sheet for sheet, (_, place) in page.sheets.items()}
         return {place: gr.update(elem_classes=placed(place is not page.bench, here)) for place, here in shown.items()}
 
-    def _turned(self, values: Values, request: gr.Request) -> Updates:
+    def _switched(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
         page, lang, side = self.page, request_language(request), self.page.side(values)
         left: dict[str, Left] = {**values[page.left], values[page.shown]: self.playground.left(values)}
@@ -142,11 +142,11 @@ class Teaching:
             page.row: None,
             page.adapt.model: gr.Dropdown(side.models(), value=now.model),
             page.teach.sample: gr.Dropdown(side.samples(), value=None),
-            page.teach.heading: views.heading("teach", lang, side.name),
-            page.attempt.heading: views.heading("try", lang, side.name),
-            page.look.heading: views.heading("look", lang, side.name),
+            page.teach.heading: blocks.heading("teach", lang, side.name),
+            page.trial.heading: blocks.heading("try", lang, side.name),
+            page.look.heading: blocks.heading("look", lang, side.name),
             page.message: "",
         } | self._placed(side.name)
         for other in page.sides.values():
-            updates |= other.turned(other is side)
+            updates |= other.placed(other is side)
         return updates | self.playground.outcome(now.run, lang)
