@@ -28,7 +28,7 @@ def test_tokens_are_the_sentences_own_characters(tokenizer: Any, text: str) -> N
     tokens = attention.tokenize(tokenizer, text, 128)
     assert tokens[0].special and tokens[-1].special
     assert all("##" not in t.text for t in tokens)
-    assert all(text[t.start : t.end] == t.text for t in tokens if not t.special and t.text != "·")
+    assert all(text[t.begin : t.end] == t.text for t in tokens if not t.special and t.text != "·")
     pieces = attention.segments(text, tokens)
     said = "".join(piece for piece, index in pieces if index is None or not tokens[index].special)
     assert said == text

@@ -12,6 +12,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
+from meta_demo.objectives.classes import Classes
 from meta_demo.ui import guard
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.starts import Switch, is_own
@@ -30,7 +31,7 @@ def shipped(tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def own(folder: Path, algorithm: str = "protonet", model: str = "tiny") -> Any:
-    return SimpleNamespace(folder=folder, model=model, recipe=SimpleNamespace(algorithm=algorithm))
+    return SimpleNamespace(folder=folder, model=model, recipe=SimpleNamespace(algorithm=algorithm, objective=Classes))
 
 
 def test_every_start_is_on_except_the_baselines(shipped: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_training_that_cannot_start_leaves_the_seat_free(tiny: Backbone) -> No
     next(Training(recipe(), "tiny").run(lambda: tiny))
 
 
-def test_the_folder_goes_with_the_attempt(tiny: Backbone) -> None:
+def test_the_folder_goes_with_the_training(tiny: Backbone) -> None:
     training = Training(recipe(), "tiny")
     list(training.run(lambda: tiny))
     folder = training.folder.parent

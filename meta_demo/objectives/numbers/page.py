@@ -112,22 +112,23 @@ class NumbersForm(Form):
 
 def _numbers(said: Sequence[str], contents: Sequence[Any]) -> list[float]:
     """The numbers of all rows, as a file's column would be read; raises UserError that quotes a row's input."""
-    missing = next((row for row, number in enumerate(said, 1) if not number), None)
-    if missing:
-        raise _refused("row_value_missing", missing, said, contents)
+    shown = [
+        (row, shorten(content, 40), number) for row, (content, number) in enumerate(zip(contents, said, strict=True), 1)
+    ]
+    for row, content, number in shown:
+        if not number:
+            raise UserError("row_value_missing", row=row, text=content)
     try:
-        values, _ = read_cells([Cell(number, "", row) for row, number in enumerate(said, 1)])
+        values, _ = read_cells([Cell(number, "", row) for row, _, number in shown])
     except UserError as error:
-        key = "row_value_ambiguous" if error.name == "value_ambiguous" else "row_value"
-        raise _refused(key, int(error.values["row"]), said, contents) from None
-    comma = next((row for row, number in enumerate(said, 1) if "," in number), None)
-    if comma:  # of a file the whole column says how commas are meant, and a note says so
-        raise _refused("row_value_ambiguous", comma, said, contents)
+        row, content, number = shown[int(error.values["row"]) - 1]
+        if error.name == "value_ambiguous":
+            raise UserError("row_value_ambiguous", row=row, text=content, cell=shorten(number)) from None
+        raise UserError("row_value", row=row, text=content, cell=shorten(number)) from None
+    for row, content, number in shown:
+        if "," in number:  # of a file the whole column says how commas are meant, and a note says so
+            raise UserError("row_value_ambiguous", row=row, text=content, cell=shorten(number))
     return values
-
-
-def _refused(key: str, row: int, said: Sequence[str], contents: Sequence[Any]) -> UserError:
-    return UserError(key, row=row, text=shorten(contents[row - 1], 40), cell=shorten(said[row - 1]))
 
 
 def _axis(learned: Sequence[float], value: float, ends: tuple[float, float] | None) -> Html:
