@@ -221,6 +221,7 @@ class Job:
             outputs=array(objective.shown(out, spread)),
             seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
             error=error,
+            objective=objective.name,
         )
 
 

@@ -39,6 +39,7 @@ class Side(ABC, Generic[C]):
     gallery: ClassVar[bool] = False  # whether examples of a training are worth looking at
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
+    rows: ClassVar[tuple[str, ...]] = ()  # the scripts of a list of examples with a number each, where it can have one
     functions: ClassVar[tuple[Callable[..., Any], ...]] = ()  # what a card may ask the server
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Side(ABC, Generic[C]):
         self.parts.append(part)
         return part
 
-    def turned(self, shown: bool) -> dict[Any, Any]:
+    def placed(self, shown: bool) -> dict[Any, Any]:
         """All parts shown or hidden."""
         return {part: gr.update(visible=visible(shown)) for part in self.parts}
 

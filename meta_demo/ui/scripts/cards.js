@@ -65,7 +65,8 @@ function blank() {
 }
 
 function show(value) {
-  cards = (value || []).map((card) => ({ ...card }));
+  root.hidden = !Array.isArray(value || []); // the value is another form's
+  cards = root.hidden ? [] : (value || []).map((card) => ({ ...card }));
   list.replaceChildren();
   cards.forEach(draw);
   list.scrollTop = 0;
