@@ -49,6 +49,7 @@ class Snapshot:
 
     algorithm: str
     checkpoint: str
+    objective: str  # the name of what labels are
     step: int
     steps: int
     support_loss: float
@@ -58,7 +59,6 @@ class Snapshot:
     outputs: Array  # [Q, O], as people read them: probabilities, or values with both ends of an interval
     seconds: dict[str, float]  # "features" and "adapt" so far, "predict" of this step
     error: UserError | None = None
-    objective: str = "classes"  # the name of what labels are
 
     @property
     def last(self) -> bool:
