@@ -26,6 +26,7 @@ def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: User
     return Snapshot(
         algorithm=algorithm,
         checkpoint=NOT_TRAINED,
+        objective="classes",
         step=step,
         steps=steps,
         support_loss=1 / (step + 1),

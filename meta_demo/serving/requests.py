@@ -49,6 +49,7 @@ class Snapshot:
 
     algorithm: str
     checkpoint: str
+    objective: str  # the name of what labels are
     step: int
     steps: int
     support_loss: float
@@ -59,7 +60,6 @@ class Snapshot:
     seconds: dict[str, float]  # "features" and "adapt" so far, "predict" of this step
     error: UserError | None = None
     notes: tuple[Note, ...] = ()  # on where it was computed, where that is not where it was meant to be
-    objective: str = "classes"  # the name of what labels are
 
     @property
     def last(self) -> bool:

@@ -80,6 +80,7 @@ function blank(item = "") {
 function show(value) {
   root.hidden = !holds(value);
   rows = root.hidden ? [] : value.rows.map((row) => ({ ...row }));
+  root.replaceChildren(...(root.hidden ? [] : [bar, list]));
   list.replaceChildren();
   rows.forEach(draw);
   list.scrollTop = 0;
@@ -110,6 +111,5 @@ const bar = make(
   button("cards-clear", words.value_clear, clear),
   ...(adders.length ? adders : [button("cards-add", `+ ${words.value_add}`, add)]),
 );
-root.append(bar, list);
 show(props.value);
 watch("value", () => show(props.value));
