@@ -22,6 +22,7 @@ from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.proxy import BehindProxy
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -82,7 +83,7 @@ def launch_arguments() -> dict[str, Any]:
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
         "app_kwargs": {
-            "middleware": [Middleware(Headers, settings().space), Middleware(BrowserLanguage)],
+            "middleware": _middleware(),
             "routes": routes(),
         },
         "show_error": False,
@@ -91,6 +92,16 @@ def launch_arguments() -> dict[str, Any]:
         "enable_monitoring": False,
         "share": False,
     }
+
+
+def _middleware() -> list[Middleware]:
+    """What every request goes through, outermost first."""
+    said = settings()
+    return [
+        Middleware(BehindProxy, said.root_path),
+        Middleware(Headers, said.space),
+        Middleware(BrowserLanguage),
+    ]
 
 
 def _facts(model: ModelInfo) -> dict[str, Any]:
