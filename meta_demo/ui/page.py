@@ -15,6 +15,7 @@ from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, blocks, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
+from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
@@ -100,6 +101,7 @@ def _middleware() -> list[Middleware]:
     return [
         Middleware(BehindProxy, said.root_path),
         Middleware(Headers, said.space),
+        Middleware(Bodies),
         Middleware(BrowserLanguage),
     ]
 
