@@ -243,6 +243,7 @@ class Job:
         return Snapshot(
             algorithm=algorithm.name,
             checkpoint=self.checkpoint,
+            objective=objective.name,
             step=step,
             steps=algorithm.steps,
             support_loss=float(objective.loss(support_out, self.y)),

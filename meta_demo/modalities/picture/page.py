@@ -48,6 +48,7 @@ class PictureSide(Side[Picture]):
     gallery = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
+    rows = ("pictures", "picture_row", "values")
     functions = (read_file,)
     cards_id = "picture-cards"
 
