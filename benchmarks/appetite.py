@@ -41,7 +41,7 @@ from meta_demo.serving.service import Service
 
 SMOOTH = 100  # pixels between two colours of a photograph: it is none the smaller in memory
 ADDRESSES = 12 << 30
-STEPS = 2  # inner steps where not all are needed: a peak is that of a single one
+STEPS = 1  # inner steps where not all are needed: a peak is that of a single one
 COLUMNS = {
     "case": "情形",
     "at rest": "静止",
@@ -53,7 +53,7 @@ COLUMNS = {
 TITLE = {"en": "Peak memory above the process at rest, in MB", "zh": "峰值内存（超出静止进程的 MB 数）"}
 NOTES = {
     "en": "Each case in a process of its own; foreseen is what is estimated before anything is computed, and refused by. 150 examples of "
-    f"180 words adapt with {STEPS} inner steps, the three algorithms together with all of theirs.",
+    f"180 words adapt with {STEPS} inner step, the three algorithms together with all of theirs.",
     "zh": "每种情形在独立进程中运行；预估值在计算前得出，并据此拒绝请求。"
     f"150 条 180 词的示例使用 {STEPS} 个内循环步，三种算法一起时使用全部步数。",
 }

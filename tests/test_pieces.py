@@ -171,7 +171,10 @@ def test_states_are_kept_only_where_there_is_room_for_all_and_asked_for_again_ot
 
     roomy, tight = Service(), Service(cache_bytes=25_000_000)  # a state is 7 MB
     assert asked(roomy) == asked(tight)
-    course = _Course(10)
-    for _ in range(3):
-        course.add(type("State", (), {"tensors": {"w": torch.zeros(1)}})(), 0.0)
-    assert not course.whole and not course.states
+    one = type("State", (), {"tensors": {"w": torch.zeros(1)}})()
+    for count, kept in ((3, 0), (2, 2)):
+        course = _Course(10, count)  # bytes, of which a state has four
+        for _ in range(count):
+            course.add(one, 0.0)
+            assert course.whole == bool(kept)
+        assert len(course.states) == kept

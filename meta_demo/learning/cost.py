@@ -145,7 +145,8 @@ def cost(work: Work, backbone: Backbone) -> Cost:
 
     hidden = COPIES * (learned + asked) * size.width * size.itemsize
     first = COPIES * (len(work.support) + len(work.query)) * work.pixels * size.itemsize + 48 * (learned + asked)
-    states = min((work.steps + 1) * fast, work.kept) + own + 5 * fast
+    states = (work.steps + 1) * fast  # all are kept, or none
+    states = (states if states <= work.kept else 0) + own + 5 * fast
     answers = 2 * max(len(work.support), len(work.query)) * work.outputs * backbone.dim * size.itemsize
     batch = min(size.most(longest) * longest, learned + asked)
     batch_bytes = 3 * batch * (size.weights // size.width + size.heads * longest) * size.itemsize

@@ -40,17 +40,17 @@ class Trajectory:
 
 
 class _Course:
-    """The states of an adaptation as they come; none of them any more once they take more bytes than there is room to keep."""
+    """The states of an adaptation as they come, `count` of them as large as the first; none where they take more bytes than there is
+    room to keep."""
 
-    def __init__(self, room: int) -> None:
-        self._room, self._size = room, 0
+    def __init__(self, room: int, count: int) -> None:
+        self._room, self._count = room, count
         self.whole = True
         self.states: list[State] = []
         self.seconds: list[float] = []
 
     def add(self, state: State, seconds: float) -> None:
-        self._size += size_of(state.tensors)
-        self.whole &= self._size <= self._room
+        self.whole &= size_of(state.tensors) * self._count <= self._room
         if self.whole:
             self.states.append(state)
             self.seconds.append(seconds)
@@ -123,7 +123,7 @@ class Job:
                 last = len(known.states) - 1
                 yield self._snapshot(query, known.states[last], last, (times, known.seconds[last]), spread, known.error)
             return
-        course, step = _Course(self.shelf.limit), -1
+        course, step = _Course(self.shelf.limit, self.algorithm.steps + 1), -1
         support, times = self._timed_support()
         spread, error = None, None
         for state, elapsed, error in self._adapt(support):
@@ -140,7 +140,7 @@ class Job:
         known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
         if known:
             return known.states[0], *known.at(step)
-        course = _Course(self.shelf.limit)
+        course = _Course(self.shelf.limit, self.algorithm.steps + 1)
         support, times = self._timed_support()
         first, last, at, error = None, None, -1, None
         for state, elapsed, error in self._adapt(support):
