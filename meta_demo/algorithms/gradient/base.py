@@ -128,15 +128,17 @@ class GradientAlgorithm(BodyAlgorithm):
         """What the first update remembers."""
         return zeros(fast) if self.config.momentum else {}
 
-    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:  # noqa: ARG002
+    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
         """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights, and what the next update must remember.
 
         With momentum, v <- m v + g and w <- w - rate v (Polyak 1964; Sutskever et al. 2013, eqs. 1 and 2); m = 0 is Finn's.
         """
         moves = {name: g.add(slots[name], alpha=self.config.momentum) if slots else g for name, g in grads.items()}
-        return {name: descended(w, moves[name], self.rate(name)) for name, w in fast.items()}, moves if slots else {}
+        return {
+            name: descended(w, moves[name], self.rate(step, name)) for name, w in fast.items()
+        }, moves if slots else {}
 
-    def rate(self, name: str) -> float | Tensor:
+    def rate(self, step: Step, name: str) -> float | Tensor:  # noqa: ARG002
         """Learning rate of the fast weight `name`; a tensor where it is learned."""
         return self.config.head_lr if name.startswith(HEAD) else self.config.inner_lr
 
@@ -148,6 +150,10 @@ class GradientAlgorithm(BodyAlgorithm):
         """What the start is learned by, given the fast weights that a task ended with: the query's loss -> []."""
         return task.query.objective.loss(self.predict(State(fast), task.query.x), task.query.y)
 
+    def step_weights(self, steps: int) -> Sequence[float]:
+        """How much the outer loss after each of 0 to `steps` inner steps counts while the start is learned: the last alone."""
+        return [0.0] * steps + [1.0]
+
     def answer(self, state: State, z: Tensor) -> Tensor:
         return linear(z, state.tensors)
 
@@ -157,8 +163,9 @@ class GradientAlgorithm(BodyAlgorithm):
         """The outer loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
         if self.second_order and self.adapts_body:
             return walk_back(self, task)
-        *_, last = self.adapt(self.seen(task), graph=True)
-        return self.outer_loss(last.tensors, task)
+        states = self.adapt(self.seen(task), graph=True)
+        asked = zip(states, self.step_weights(self.steps), strict=True)
+        return torch.stack([weight * self.outer_loss(state.tensors, task) for state, weight in asked if weight]).sum()
 
     def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
         """Sums over as many tasks as go together where the model is small, else each one's."""
