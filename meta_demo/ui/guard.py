@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from meta_demo.algorithms.registry import get_algorithm
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import UserError, trace_of
 from meta_demo.learning.checkpoint import read_card
-from meta_demo.ui import views
+from meta_demo.ui import blocks
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -30,9 +30,15 @@ def sentence(error: Exception, lang: str) -> str:
     Neither the error's words nor its values are logged: they may be a visitor's.
     """
     if isinstance(error, UserError):
-        return _fixed_knob(error, lang) if error.name == "checkpoint_knob" else error.message(lang)
-    _LOG.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+        return _fixed_knob(error, lang) if error.name == "checkpoint_knob" else told(error, lang)
+    _LOG.error(trace_of(error))
     return text("page.error.unexpected", lang)
+
+
+def told(error: UserError, lang: str) -> str:
+    """The sentence of `error`; of a folder of this machine it names the end, which is all that a visitor knows."""
+    values = {name: "/".join(Path(v).parts[-2:]) if name == "folder" else v for name, v in error.values.items()}
+    return text(f"error.{error.name}", lang, **values)
 
 
 def _fixed_knob(error: UserError, lang: str) -> str:
@@ -60,7 +66,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
                 for updates in handler(values, request, *event):
                     yield _whole(updates)
             except Exception as error:
-                yield {message: views.alert(sentence(error, request_language(request)))}
+                yield {message: blocks.alert(sentence(error, request_language(request)))}
 
         return stream
 
@@ -69,7 +75,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
         try:
             return _whole(handler(values, request, *event))
         except Exception as error:
-            return {message: views.alert(sentence(error, request_language(request)))}
+            return {message: blocks.alert(sentence(error, request_language(request)))}
 
     return call
 
