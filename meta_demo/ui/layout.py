@@ -109,8 +109,9 @@ class Page:
     left: gr.State
 
     def side(self, values: dict[Any, Any]) -> Side[Any]:
-        """The side that the switch says."""
-        return self.sides[values[self.modality]]
+        """The side that the switch at the top says, or the one that is under the sheet."""
+        name = values[self.modality]
+        return self.sides[values[self.shown] if name in self.sheets else name]
 
 
 def lay_out() -> Page:

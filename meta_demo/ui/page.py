@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -111,13 +112,25 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
     on(adapt.model.change, handlers.refit, settings, _fitting(page))
-    on(adapt.algorithms.change, handlers.choose, settings, _fitting(page))
+    on(adapt.algorithms.input, handlers.choose, settings, _fitting(page))
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
 
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
     """`handler` for an event; what it raises is said in the page's message."""
-    return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET, **how)
+    return listen(
+        guarded(page.message, handler), inputs, outputs | {page.message}, js=_light(page, inputs), **QUIET, **how
+    )
+
+
+def _light(page: Page, inputs: set[Any]) -> str | None:
+    """What the browser does before it sends `inputs`: what the sides that are not shown have collected stays there."""
+    order = sorted(inputs, key=lambda part: part._id)  # as Gradio sends them
+    heavy = [[order.index(part), side.name] for side in page.sides.values() for part in side.heavy if part in inputs]
+    if page.modality not in inputs or not heavy:
+        return None
+    shown = f"given[{order.index(page.modality)}]"
+    return f"(...given) => {{ for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null; return given; }}"
 
 
 def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> None:
@@ -133,9 +146,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         page.row,
         page.message,
     }
-    going = adapt.go.click(
-        guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
-    )
+    going = _on(page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL)
     following = _ask(page, asking, going.then)
     _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
@@ -152,32 +163,24 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
     """Predictions and the map follow an event."""
     look = page.look
     opened = {look.layer, look.head, *_look_outputs(page)}
-    predicted = listen(
-        guarded(page.message, asking.predict),
-        _asked(page),
-        {page.trial.predictions, page.message},
-        **QUIET,
-        **MODEL,
-    )
-    shown = predicted.then(
-        guarded(page.message, asking.open_look), _asked(page) | {look.caption}, opened, **QUIET, **MODEL
-    )
+    predicted = _on(page, listen, asking.predict, _asked(page), {page.trial.predictions}, **MODEL)
+    shown = _on(page, predicted.then, asking.open_look, _asked(page) | {look.caption}, opened, **MODEL)
     return [predicted, shown]
 
 
 def _wire_look(page: Page, asking: Asking) -> None:
     look, trial, asked = page.look, page.trial, _asked(page)
-    live = {"trigger_mode": "always_last", **QUIET, **MODEL}
+    live = {"trigger_mode": "always_last", **MODEL}
     sides = page.sides.values()
     moved = [*(event for side in sides for event in side.moved), trial.step.input]
-    gr.on(moved, guarded(page.message, asking.try_another), asked, {trial.predictions, page.message}, **live)
+    _on(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **live)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
-    gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
+    _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **live)
     tokens = [event for side in sides for event in side.chosen]
-    gr.on(tokens, guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+    _on(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
     picked = outputs | {look.layer, look.head}
-    look.atlas.select(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
+    _on(page, look.atlas.select, asking.choose_map, asked, picked, **MODEL)
 
 
 def _fitting(page: Page) -> set[Any]:
@@ -214,7 +217,7 @@ def _settings(page: Page) -> set[Any]:
     adapt = page.adapt
     cards = (side.cards for side in page.sides.values())
     chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
-    return {page.run, page.switch, page.own, page.modality, *cards, *chosen}
+    return {page.run, page.switch, page.own, page.modality, page.shown, *cards, *chosen}
 
 
 def _aside(page: Page) -> set[Any]:

@@ -88,8 +88,8 @@ class Teaching:
         return updates | fitting | self.playground.mark_changes({**now, **fitted}, request)
 
     def _form(self, values: Values) -> Form:
-        """The form of what was shown, whichever side is shown now."""
-        return form_of(values[self.page.sides[values[self.page.shown]].cards])
+        """The form of what was shown, whichever side is shown now: its cards are no longer sent."""
+        return form_for(values[self.page.switch].objective)
 
     def _cards(self, episode: Episode, shots: int | None) -> Any:
         side = self.page.sides[episode.modality]
