@@ -104,7 +104,7 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
-        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload}, sided),
+        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload, teach.columns}, sided),
     ):
         _ask(page, asking, opened.then)
     on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
@@ -204,7 +204,12 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     }
 
     on(page.modality.change, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
-    on(tab.upload.upload, handlers.open_file, {tab.upload, tab.uploaded, tab.sources}, {tab.uploaded, tab.sources})
+    on(
+        tab.upload.upload,
+        handlers.open_file,
+        {tab.upload, tab.uploaded, tab.sources},
+        {tab.uploaded, tab.sources, tab.told},
+    )
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
@@ -228,10 +233,19 @@ def _aside(page: Page) -> set[Any]:
 def _side_outputs(page: Page) -> set[Any]:
     """What differs between the page's sides."""
     adapt, look, trial = page.adapt, page.look, page.trial
-    parts = (part for side in page.sides.values() for part in side.parts)
+    parts = [part for side in page.sides.values() for part in side.parts]
+    parts += [part for sheet, _ in page.sheets.values() for part in sheet.parts]
     results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, trial.step, trial.predictions}
     headings = {page.teach.heading, trial.heading, look.heading}
-    chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
+    chosen = {
+        page.modality,
+        page.teach.sample,
+        page.teach.columns,
+        page.teach.shots,
+        adapt.model,
+        adapt.names,
+        look.algorithm,
+    }
     fitting = {adapt.algorithms, adapt.unable, *_fitting(page)}
     kept = {page.run, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))

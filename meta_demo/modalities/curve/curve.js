@@ -1,5 +1,5 @@
 // A sheet of graph paper: points that a visitor sets, moves and removes, and every algorithm's curve through them, which the server makes.
-// Given by gr.HTML: element, props, server.
+// Given by gr.HTML: element, props, server, watch.
 
 const words = props.words[lang];
 const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 0, 0
@@ -303,3 +303,8 @@ paper.setAttribute("viewBox", "-500 -300 1000 600");
 Object.assign(state, props.opening);
 redraw();
 ask();
+watch("value", () => {
+  if (!props.value) return; // a task from a file
+  Object.assign(state, { points: props.value.points, truth: null, fitted: null });
+  changed();
+});
