@@ -12,15 +12,19 @@ from starlette.middleware import Middleware
 
 from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
+from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, blocks, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
+from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.headers import Headers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.proxy import BehindProxy
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -80,13 +84,27 @@ def launch_arguments() -> dict[str, Any]:
         "i18n": translations(composed | models),
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
-        "app_kwargs": {"middleware": [Middleware(BrowserLanguage)], "routes": routes()},
+        "app_kwargs": {
+            "middleware": _middleware(),
+            "routes": routes(),
+        },
         "show_error": False,
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,
         "share": False,
     }
+
+
+def _middleware() -> list[Middleware]:
+    """What every request goes through, outermost first."""
+    said = settings()
+    return [
+        Middleware(BehindProxy, said.root_path),
+        Middleware(Headers, said.space),
+        Middleware(Bodies),
+        Middleware(BrowserLanguage),
+    ]
 
 
 def _facts(model: ModelInfo) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import gradio as gr
 
 from meta_demo.backbones.loading import DEFAULT, SUGGESTED
+from meta_demo.core.files import UPLOAD
+from meta_demo.data.reading.tasks import bounded, foresee
 from meta_demo.data.samples import sample_names
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.attention import Array
@@ -107,9 +109,12 @@ class Side(ABC, Generic[C]):
     def written(self, content: C) -> str:
         """An example as a string."""
 
-    def read(self, item: str, where: str) -> C:
-        """The example in a string; raises UserError, which says `where` it stands."""
-        found: C = MODALITIES[self.name].read(item, where)
+    def read(self, items: Sequence[tuple[str, str]]) -> list[C]:
+        """The examples in strings, each with where it stands, for messages; raises UserError, before any is decoded where they are too
+        many or too large."""
+        modality = MODALITIES[self.name]
+        foresee([(modality, item) for item, _ in items])
+        found: list[Any] = list(bounded((modality.read(item, where) for item, where in items), UPLOAD))
         return found
 
     # --- try and look ---

@@ -9,7 +9,7 @@ import numpy as np
 
 from meta_demo.core.objective import Score
 from meta_demo.core.strings import clean
-from meta_demo.data.episode import Episode, Example, episode_from_cards
+from meta_demo.data.episode import Episode, Example, check_counts, episode_from_cards
 from meta_demo.modalities.base import Content, is_blank
 from meta_demo.objectives.classes import MAX_CLASSES
 from meta_demo.serving.attention import Array
@@ -79,14 +79,18 @@ class ClassesForm(Form):
 
     def episode(self, said: Spelled, side: Side[Any]) -> Episode:
         """The episode that the cards spell, held-out examples as labelled queries; raises UserError."""
+        cards = [[(name, row[part]) for name, *row in said] for part in (0, 1)]
+        check_counts(*(sum(len(items) for _, items in some) for some in cards))
+        given = [
+            (item, f"{name} {place}") for some in cards for name, items in some for place, item in enumerate(items, 1)
+        ]
+        read = iter(side.read(given))
 
-        def contents(name: str, items: Sequence[str]) -> list[Content]:
-            found = [side.read(item, f"{name} {place}") for place, item in enumerate(items, 1)]
-            return [content for content in found if not is_blank(content)]
+        def contents(items: Sequence[str]) -> list[Content]:
+            return [content for _, content in zip(items, read, strict=False) if not is_blank(content)]
 
-        learned = [(name, contents(name, examples)) for name, examples, _ in said]
-        query = [Example(content, name) for name, _, held_out in said for content in contents(name, held_out)]
-        return episode_from_cards(learned, query)
+        learned, query = ([(name, contents(items)) for name, items in some] for some in cards)
+        return episode_from_cards(learned, [Example(content, name) for name, some in query for content in some])
 
     def colours(self, value: Any) -> dict[str, int]:
         """A card keeps its colour when others come and go."""

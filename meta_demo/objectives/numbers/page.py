@@ -10,7 +10,7 @@ from typing import Any
 from meta_demo.core.errors import UserError
 from meta_demo.core.objective import Cell, Score
 from meta_demo.core.strings import clean, shorten
-from meta_demo.data.episode import MAX_SUPPORT, Episode, Example, make_episode
+from meta_demo.data.episode import MAX_SUPPORT, Episode, Example, check_counts, make_episode
 from meta_demo.objectives.numbers.cells import read_cells
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Snapshot
@@ -76,7 +76,9 @@ class NumbersForm(Form):
         """The episode that the rows spell; raises UserError."""
         if not said:
             raise UserError("no_values")
-        contents = [side.read(item, str(place)) for place, (item, _, _) in enumerate(said, 1)]
+        held_out = sum(out for _, _, out in said)
+        check_counts(len(said) - held_out, held_out)
+        contents = side.read([(item, str(place)) for place, (item, _, _) in enumerate(said, 1)])
         values = _numbers([number for _, number, _ in said], contents)
         rows = [(Example(c, v), out) for c, v, (_, _, out) in zip(contents, values, said, strict=True)]
         return make_episode([e for e, out in rows if not out], [e for e, out in rows if out])
