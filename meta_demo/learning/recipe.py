@@ -63,6 +63,11 @@ class Recipe:
         return Sampler(self.train_on, self.task.shape, self.plan.seed, **self.task.mixture)
 
     @property
+    def objective(self) -> type[Objective]:
+        """What a label of its tasks is; raises UserError where that differs."""
+        return one_objective([*self.train_on, *self.validate_on])
+
+    @property
     def valid_ways(self) -> int:
         """Classes in a validation task."""
         return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on if not s.tasks))
@@ -93,7 +98,7 @@ def prepare(
     tasks, task = recipe.tasks, recipe.task
     shape = Fixed(recipe.valid_ways, task.k_shot, task.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=task.within)
-    objective = one_objective([*tasks.sources, *recipe.validate_on])
+    objective = recipe.objective
     check_able([get_algorithm(recipe.algorithm)], objective)
     if recipe.plan.muon:
         find_muon()
@@ -138,7 +143,7 @@ def load_packs(names: Sequence[str]) -> Source:
     return make_source(", ".join(specs), (Example(text, label) for label, texts in classes for text in texts))
 
 
-class Attempt:
+class Training:
     """One training of one visitor. Its folder is there as long as this object, and gone with it.
 
     `tasks` are the recipe's, and from the first progress on those of clusters as well.

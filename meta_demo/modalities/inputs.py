@@ -30,13 +30,15 @@ Key = Hashable  # what a batch is made of, such as token ids or the picture itse
 @dataclass(frozen=True)
 class Encoded:
     """An input as its model reads it: its key and a hash of that, its length in tokens, the number of tokens that did not fit, and the
-    share of those that stand for something in it but not for what it is."""
+    share of those that stand for something in it but not for what it is; of a very long one the number of characters beyond those that
+    were made tokens at all."""
 
     key: Key
     digest: bytes
     length: int
     dropped: int = 0
     unknown: float = 0.0
+    unseen: int = 0
 
 
 class Inputs(ABC):

@@ -13,8 +13,9 @@ from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
+from meta_demo.ui import benchmark_tab, blocks, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
+from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
@@ -73,7 +74,7 @@ def launch_arguments() -> dict[str, Any]:
         for m in SUGGESTED
     }
     composed = (
-        views.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
+        blocks.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
         | training_knobs.composed()
     )
     return {
@@ -100,6 +101,7 @@ def _middleware() -> list[Middleware]:
     return [
         Middleware(BehindProxy, said.root_path),
         Middleware(Headers, said.space),
+        Middleware(Bodies),
         Middleware(BrowserLanguage),
     ]
 
@@ -110,25 +112,25 @@ def _facts(model: ModelInfo) -> dict[str, Any]:
 
 def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
-    teach, adapt, settings, turned = page.teach, page.adapt, _settings(page), _turned_page(page)
+    teach, adapt, settings, sided = page.teach, page.adapt, _settings(page), _side_outputs(page)
     cards = [side.cards for side in page.sides.values()]
 
     opening = settings | _aside(page) | {teach.shots, teach.sample}
-    on(teach.sample.input, teaching.open_sample, opening, turned)
-    on(app.load, teaching.greet, opening, turned)
+    on(teach.sample.input, teaching.open_sample, opening, sided)
+    on(app.load, teaching.greet, opening, sided)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
-        on(page.modality.input, teaching.turn_page, settings | _aside(page), turned),
-        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload}, turned),
+        on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
+        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload}, sided),
     ):
         _ask(page, asking, opened.then)
     on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
     gr.on([held.clear for held in cards], lambda: None, None, teach.sample, queue=False, **QUIET)
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
-    on(adapt.model.change, handlers.turn, settings, _turned(page))
-    on(adapt.algorithms.change, handlers.choose, settings, _turned(page))
-    on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _turned(page), queue=False)
+    on(adapt.model.change, handlers.refit, settings, _fitting(page))
+    on(adapt.algorithms.change, handlers.choose, settings, _fitting(page))
+    on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
 
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
@@ -143,19 +145,19 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         adapt.summary,
         adapt.stop,
         page.modality,
-        page.attempt.step,
+        page.trial.step,
         page.look.algorithm,
         page.run,
         page.row,
         page.message,
     }
-    started = adapt.start.click(
+    going = adapt.go.click(
         guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
     )
-    following = _ask(page, asking, started.then)
-    _on(page, started.then, handlers.outdated, _settings(page), {adapt.notice})
+    following = _ask(page, asking, going.then)
+    _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
-        guarded(page.message, handlers.stop), {page.run}, ends, cancels=[started, *following], queue=False, **QUIET
+        guarded(page.message, handlers.stop), {page.run}, ends, cancels=[going, *following], queue=False, **QUIET
     )
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
@@ -171,7 +173,7 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
     predicted = listen(
         guarded(page.message, asking.predict),
         _asked(page),
-        {page.attempt.predictions, page.message},
+        {page.trial.predictions, page.message},
         **QUIET,
         **MODEL,
     )
@@ -182,12 +184,12 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
 
 
 def _wire_look(page: Page, asking: Asking) -> None:
-    look, attempt, asked = page.look, page.attempt, _asked(page)
+    look, trial, asked = page.look, page.trial, _asked(page)
     live = {"trigger_mode": "always_last", **QUIET, **MODEL}
     sides = page.sides.values()
-    moved = [*(event for side in sides for event in side.moved), attempt.step.input]
-    gr.on(moved, guarded(page.message, asking.try_another), asked, {attempt.predictions, page.message}, **live)
-    chosen = [look.algorithm.input, look.layer.input, look.head.input, look.view.input]
+    moved = [*(event for side in sides for event in side.moved), trial.step.input]
+    gr.on(moved, guarded(page.message, asking.try_another), asked, {trial.predictions, page.message}, **live)
+    chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
     gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
     tokens = [event for side in sides for event in side.chosen]
@@ -196,14 +198,14 @@ def _wire_look(page: Page, asking: Asking) -> None:
     look.atlas.select(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
 
 
-def _turned(page: Page) -> set[Any]:
+def _fitting(page: Page) -> set[Any]:
     """What follows the model, the algorithms and the boxes of meta-trained starts."""
     return {page.switch, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
 
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
     on = partial(_on, page)
-    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.attempt, page.adapt.model}
+    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.training, page.adapt.model}
     shown = {
         tab.status,
         tab.gallery,
@@ -211,18 +213,18 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         tab.outcome,
         tab.result,
         tab.download,
-        tab.start,
+        tab.go,
         tab.stop,
-        tab.attempt,
+        tab.training,
     }
 
     on(page.modality.change, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
     on(tab.upload.upload, handlers.open_file, {tab.upload, tab.uploaded, tab.sources}, {tab.uploaded, tab.sources})
-    on(tab.start.click, handlers.train, fields, shown, **TRAINING)
-    on(tab.stop.click, handlers.stop, {tab.attempt}, {tab.outcome, tab.stop}, queue=False)
+    on(tab.go.click, handlers.train, fields, shown, **TRAINING)
+    on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
     changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
-    on(tab.use.click, handlers.use, _settings(page) | {tab.attempt}, _turned(page) | changed)
+    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed)
 
 
 def _settings(page: Page) -> set[Any]:
@@ -238,24 +240,25 @@ def _aside(page: Page) -> set[Any]:
     return {page.left, page.shown}
 
 
-def _turned_page(page: Page) -> set[Any]:
+def _side_outputs(page: Page) -> set[Any]:
     """What differs between the page's sides."""
-    adapt, look, attempt = page.adapt, page.look, page.attempt
+    adapt, look, trial = page.adapt, page.look, page.trial
     parts = (part for side in page.sides.values() for part in side.parts)
-    results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, attempt.step, attempt.predictions}
-    headings = {page.teach.heading, attempt.heading, look.heading}
+    results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, trial.step, trial.predictions}
+    headings = {page.teach.heading, trial.heading, look.heading}
     chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
+    fitting = {adapt.algorithms, adapt.unable, *_fitting(page)}
     kept = {page.run, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))
-    return {*parts, *results, *headings, *chosen, *kept, *places, *_look_outputs(page)}
+    return {*parts, *results, *headings, *chosen, *fitting, *kept, *places, *_look_outputs(page)}
 
 
 def _asked(page: Page) -> set[Any]:
     """What a prediction and a map depend on."""
     look = page.look
     tried = (side.tried for side in page.sides.values())
-    chosen = {look.algorithm, look.layer, look.head, look.view}
-    return {page.run, page.row, page.modality, page.attempt.step, *tried, *chosen}
+    chosen = {look.algorithm, look.layer, look.head, look.moment}
+    return {page.run, page.row, page.modality, page.trial.step, *tried, *chosen}
 
 
 def _look_outputs(page: Page) -> set[Any]:

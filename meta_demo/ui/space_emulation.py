@@ -214,7 +214,7 @@ def worked(loans: list[Loans]) -> Iterator[tuple[str, bool, str]]:
     """Adapting, predicting, attention and training across the fork, against the same without it."""
     from meta_demo.data.reading.tasks import parse_episode
     from meta_demo.learning.plan import Plan, TaskPlan
-    from meta_demo.learning.recipe import Attempt, Recipe, load_packs, split
+    from meta_demo.learning.recipe import Training, Recipe, load_packs, split
     from meta_demo.serving.lending import Lender
     from meta_demo.serving.requests import Request
     from meta_demo.serving.service import Service
@@ -241,7 +241,7 @@ def worked(loans: list[Loans]) -> Iterator[tuple[str, bool, str]]:
     sources = split([load_packs(["sport", "health"])], [], 0)
     plan = Plan(steps=2, valid_episodes=2, valid_every=1)
     recipe = Recipe(*sources, plan, "protonet", task=TaskPlan(n_way=2, n_query=2))
-    attempt = Attempt(recipe, "minilm")
+    attempt = Training(recipe, "minilm")
     last = list(attempt.run(lambda: lent.backbone("minilm")))[-1]
     yield "train", last.step == 2 and (attempt.folder / "card.json").is_file(), f"{last.step} steps"
     lent.backbone("minilm").__dict__.pop("hash", None)

@@ -200,7 +200,7 @@ const clear = button("curves-clear", words.clear, () => {
 });
 const slider = make("input", "", { type: "range", min: 0, max: MOST, step: 1, value: 1, id: "curves-step" });
 const stepped = make("output", "", { htmlFor: "curves-step" });
-function turn(step) {
+function goTo(step) {
   state.step = step;
   slider.value = step;
   drawCurves();
@@ -208,7 +208,7 @@ function turn(step) {
 }
 slider.addEventListener("input", () => {
   stop();
-  turn(slider.valueAsNumber);
+  goTo(slider.valueAsNumber);
 });
 function stop() {
   clearInterval(playing);
@@ -218,8 +218,8 @@ function stop() {
 const play = button("curves-play", words.play, () => {
   if (playing) return stop();
   play.textContent = words.stop;
-  turn(0);
-  playing = setInterval(() => (state.step < Number(slider.max) ? turn(state.step + 1) : stop()), 700);
+  goTo(0);
+  playing = setInterval(() => (state.step < Number(slider.max) ? goTo(state.step + 1) : stop()), 700);
 });
 const rows = make("tbody", "");
 const table = make("table", "curves-table", {}, make("caption", "", { textContent: words.table }),

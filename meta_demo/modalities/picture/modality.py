@@ -16,7 +16,14 @@ from meta_demo.modalities.base import BLANK, Content, Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.inputs import PictureInputs
-from meta_demo.modalities.picture.reading import DATA_URL, DOUBTFUL, SUFFIXES, read_data_url, read_picture
+from meta_demo.modalities.picture.reading import (
+    DATA_URL,
+    DOUBTFUL,
+    SUFFIXES,
+    foreseen,
+    read_data_url,
+    read_picture,
+)
 from meta_demo.modalities.sentence import beside, side_file
 from meta_demo.words import words
 
@@ -106,6 +113,10 @@ class Pictures(Modality[Picture]):
     def names_file(self, said: Any) -> bool:
         return not DATA_URL.match(said)
 
+    def foreseen(self, said: Any) -> tuple[int, int]:
+        """By what stands at the beginning of the file."""
+        return foreseen(said)
+
     def decode(self, data: bytes, name: str) -> Picture:
         return read_picture(data, name)
 
@@ -139,7 +150,7 @@ class Pictures(Modality[Picture]):
         from transformers import AutoImageProcessor  # noqa: F401
 
     def config(self, config: Any) -> Any:
-        """Of CLIP and its like, the half that looks at pictures, with its projection."""
+        """The configuration of what looks at pictures: of CLIP and its like that half, with its projection."""
         half = getattr(config, "vision_config", None)
         if half is None:
             return config
@@ -156,7 +167,7 @@ class Pictures(Modality[Picture]):
         return getattr(transformers, name) if name in PROJECTED.values() else None
 
     def inputs(self, source: str, model: Any, cache: Cache) -> PictureInputs:
-        """By the processor kept in `source`, and one look at what comes out."""
+        """How the model reads pictures: by the processor kept in `source`, and one look at what comes out."""
         processor = _processor(source)
         pixels = processor(images=[PictureInputs.example.image().convert("RGB")], return_tensors="pt")["pixel_values"]
         parameter = next(model.parameters())

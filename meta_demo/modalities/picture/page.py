@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -25,11 +26,15 @@ _CARD = ("another", "forget")
 _PAD = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera")
 
 
+_SEAT = Lock()  # a large picture takes hundreds of megabytes until it is made small: one at a time
+
+
 def read_file(file: dict[str, Any]) -> dict[str, str]:
     """What the browser asks of a visitor's file, `{"name", "data", "lang"}`: `{"url"}` of it, made small, or what is `{"problem"}`."""
     lang = file["lang"] if file.get("lang") in LANGUAGES else LANGUAGES[0]
     try:
-        return {"url": url_of(read_data_url(str(file["data"]), str(file["name"])))}
+        with _SEAT:
+            return {"url": url_of(read_data_url(str(file["data"]), str(file["name"])))}
     except Exception as error:
         return {"problem": sentence(error, lang)}
 
@@ -43,6 +48,7 @@ class PictureSide(Side[Picture]):
     gallery = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
+    rows = ("pictures", "picture_row", "values")
     functions = (read_file,)
     cards_id = "picture-cards"
 

@@ -40,6 +40,7 @@ FORMATS = (
     "HEIF",
     "JXL",
 )  # none that runs another program, as EPS does
+HEAD = 1 << 18  # bytes of a file, or characters of a data URL, in which it mostly says its size
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a number that is kept in 16
 PALE = 230  # of 255: what is lighter than this cannot be seen on white
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
@@ -66,6 +67,34 @@ def read_picture(source: bytes | Path, name: str = "") -> Picture:
         raise
     except Exception as error:  # damaged files break decoders in dozens of ways: OSError, SyntaxError, struct.error ...
         raise UserError("picture_broken", file=shorten(name)) from error
+
+
+def foreseen(said: str | bytes) -> tuple[int, int]:
+    """The least bytes of the picture in a data URL or a file's bytes, once read, and its pixels as it arrives; zeros for what is no
+    picture. Nothing of it is decoded but its head."""
+    for start in (HEAD, None):  # most say their size at the beginning, some at the end
+        try:
+            data = _beginning(said, start)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                pixels = image.width * image.height
+                scale = min(1.0, MAX_SIDE / max(image.size))
+                # Only of a coloured JPEG is it likely that it stays in colours: drawings come in them too, and are kept grey.
+                channels = 3 if image.format == "JPEG" and image.mode != "L" else 1
+                return int(pixels * scale**2) * channels, pixels
+        except Image.DecompressionBombError:
+            return 0, MAX_PIXELS + 1
+        except Exception:  # whatever breaks is refused by name when the picture itself is read
+            if len(said) <= HEAD:
+                return 0, 0
+    return 0, 0
+
+
+def _beginning(said: str | bytes, count: int | None) -> bytes:
+    if isinstance(said, bytes):
+        return said[:count]
+    head = DATA_URL.match(said)
+    start = head.end() if head else 0
+    return base64.b64decode(said[start:] if count is None else said[start : start + count])
 
 
 def read_data_url(url: str, name: str) -> Picture:
@@ -99,7 +128,7 @@ def picture_of(image: Image.Image, name: str = "") -> Picture:
 
 
 def _scalable(image: Image.Image) -> Image.Image:
-    """In a mode whose pixels can be averaged: no palettes, no single bits."""
+    """The same image in a mode whose pixels can be averaged: no palettes, no single bits."""
     if image.mode.startswith("I;16"):
         return image.convert("I")
     if image.mode in ("P", "PA") or "transparency" in image.info:
@@ -108,7 +137,7 @@ def _scalable(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """In mode L or RGB."""
+    """The same image in mode L or RGB."""
     if image.mode in ("I", "F"):
         return _eight_bits(image)
     if image.has_transparency_data:

@@ -65,7 +65,9 @@ function blank() {
 }
 
 function show(value) {
-  cards = (value || []).map((card) => ({ ...card }));
+  root.hidden = !Array.isArray(value || []); // the value is another form's
+  cards = root.hidden ? [] : (value || []).map((card) => ({ ...card }));
+  root.replaceChildren(...(root.hidden ? [] : [bar, list]));
   list.replaceChildren();
   cards.forEach(draw);
   list.scrollTop = 0;
@@ -91,7 +93,6 @@ const bar = make(
   button("cards-clear", words.clear, clear),
   button("cards-add", `+ ${words.add}`, add),
 );
-root.append(bar, list);
 show(props.value);
 watch("value", () => show(props.value));
 
