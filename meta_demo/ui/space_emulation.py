@@ -214,7 +214,7 @@ def worked(loans: list[Loans]) -> Iterator[tuple[str, bool, str]]:
     """Adapting, predicting, attention and training across the fork, against the same without it."""
     from meta_demo.data.reading.tasks import parse_episode
     from meta_demo.learning.plan import Plan, TaskPlan
-    from meta_demo.learning.recipe import Training, Recipe, load_packs, split
+    from meta_demo.learning.recipe import Recipe, Training, load_packs, split
     from meta_demo.serving.lending import Lender
     from meta_demo.serving.requests import Request
     from meta_demo.serving.service import Service
