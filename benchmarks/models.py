@@ -239,7 +239,7 @@ def page() -> str:
     lines = list(table(["model", "reads", "weights", "download", "licence", "languages", "good for"], catalogue()))
     said = ABOUT + "\n".join(lines) + "\n" + TRIED
     with tempfile.TemporaryDirectory() as place:
-        os.environ["META_DEMO_CACHE"] = place  # verdicts of now
+        os.environ["META_DEMO_CACHE_DIR"] = place  # verdicts of now
         for title, group in (("Texts", TEXTS), ("Pictures", PICTURES)):
             rows = [row(name, Path(place) / name) for name in group]
             said += f"### {title}\n\n" + "\n".join(table(head, rows)) + "\n\n"

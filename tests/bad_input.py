@@ -93,7 +93,7 @@ BAD_FILES = {
 BAD_ARGUMENTS = {
     "an unknown algorithm": ("--algorithms maml,magic", "no algorithm “magic”: use one of anil"),
     "no algorithm": ("--algorithms ,", "pick at least one"),
-    "a model folder that is not there": ("--model /no/such/folder", "“/no/such/folder” could not be loaded"),
+    "a model folder that is not there": ("--model /no/such/folder", "There is no model “/no/such/folder”"),
     "a folder without a model": ("--model .", "no config.json"),
     "no checkpoint there": ("--checkpoint /no/such/folder", "/no/such/folder holds no readable card.json"),
     "a folder for --json": (f"{' '.join(QUICK)} --json .", "Is a directory"),

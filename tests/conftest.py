@@ -9,10 +9,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
-os.environ.setdefault("META_DEMO_CACHE", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
+os.environ.setdefault("META_DEMO_CACHE_DIR", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
 
 import meta_demo  # noqa: F401  (before torch: it says how threads wait)
 
@@ -23,6 +23,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
 from benchmarks import models
 from benchmarks.models import HYBRID, SMALL
+from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
@@ -30,6 +31,7 @@ from meta_demo.core.examples import Examples, Task
 from meta_demo.modalities.text.inputs import TextInputs
 from meta_demo.modalities.text.modality import bundled_folder
 from meta_demo.objectives.classes import Classes
+from meta_demo.objectives.numbers import Numbers
 from meta_demo.serving.service import Service
 
 ARCHITECTURES = {
@@ -92,17 +94,35 @@ def saved_model(folder: Path, architecture: str, **sizes: object) -> Path:
 
 
 def make_task(
-    backbone: Backbone, boundary: int, support=SUPPORT, query=QUERY, order: tuple[int, ...] = (0, 1, 2)
+    backbone: Backbone,
+    boundary: int,
+    support=SUPPORT,
+    query=QUERY,
+    order: tuple[int, ...] = (0, 1, 2),
+    kind: str = "classes",
 ) -> Task:
-    """`support` and `query` as (text, class) pairs -> a Task whose class numbers are permuted by `order`."""
-    objective = Classes.of([str(n) for n in sorted(order)])
+    """`support` and `query` as (text, class) pairs -> a Task whose class numbers are permuted by `order`; of numbers, each text has
+    a value that its class and its length give."""
+    labels = {text: str(order[c]) if kind == "classes" else 1.5 * c + len(text) / 10 for text, c in (*support, *query)}
+    chosen = sorted(order) if kind == "classes" else [labels[text] for text, _ in support]
+    objective = Classes.of([str(n) for n in chosen]) if kind == "classes" else Numbers.of(chosen)
 
     def side(rows):
-        labels = [str(order[label]) for _, label in rows]
         x = backbone.features([text for text, _ in rows], boundary)
-        return Examples(x, objective.encode(labels, torch.zeros(1, dtype=backbone.dtype)), objective)
+        given = [labels[text] for text, _ in rows]
+        return Examples(x, objective.encode(given, torch.zeros(1, dtype=backbone.dtype)), objective)
 
     return Task(side(support), side(query))
+
+
+def make_values(algorithm: Algorithm, texts: Sequence[str], values: Sequence[float]) -> Task:
+    """A task of numbers, and three queries."""
+    objective = Numbers.of(values)
+
+    def side(rows: Sequence[str], labels: Sequence[float]) -> Examples:
+        return Examples(algorithm.features(list(rows)), objective.encode(labels, algorithm.like), objective)
+
+    return Task(side(texts, values), side([text for text, _ in QUERY], [values[0], values[1], 0.5]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,13 +16,18 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.scopes import SCOPES
 from meta_demo.learning import checkpoint
 
-ALGORITHMS = pytest.mark.parametrize("name", sorted(REGISTRY))
+OF_CLASSES = pytest.mark.parametrize(
+    "name", [name for name, cls in sorted(REGISTRY.items()) if "classes" in cls.objectives]
+)
+KINDS = [(name, kind) for name, cls in sorted(REGISTRY.items()) for kind in sorted(cls.objectives)]
+ALGORITHMS = pytest.mark.parametrize(("name", "kind"), KINDS)
 SCOPED = [
-    (name, scope)
-    for name, cls in sorted(REGISTRY.items())
-    for scope in (SCOPES if any(k.name == "scope" for k in cls.Config.knobs()) else [None])
+    (name, kind, scope)
+    for name, kind in KINDS
+    for scope in (SCOPES if any(k.name == "scope" for k in REGISTRY[name].Config.knobs()) else [None])
 ]
-IN_EVERY_SCOPE = pytest.mark.parametrize(("name", "scope"), SCOPED)
+IN_EVERY_SCOPE_OF_CLASSES = pytest.mark.parametrize(("name", "scope"), [(n, s) for n, k, s in SCOPED if k == "classes"])
+IN_EVERY_SCOPE = pytest.mark.parametrize(("name", "kind", "scope"), SCOPED)
 BACKBONE = tiny_backbone()
 
 
@@ -35,22 +40,24 @@ def exemption(request: pytest.FixtureRequest) -> None:
         pytest.skip(exempt[law])
 
 
-def build(name: str, seed: int = 0, **knobs):
-    """The algorithm with those of `knobs` that it has."""
+def build(name: str, seed: int = 0, kind: str = "classes", **knobs):
+    """The algorithm with those of `knobs` that it has, and otherwise what it does labels of that `kind` with."""
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
+    knobs = {**cls.defaults.get(kind, {}), **knobs}
     return cls(BACKBONE, cls.Config(**{k: v for k, v in knobs.items() if k in known}), seed)
 
 
-def run(algorithm, order=(0, 1, 2), support=SUPPORT, query=QUERY):
-    """Logits of the query after each state, columns in the original class order."""
-    task = make_task(BACKBONE, algorithm.boundary, support, query, order)
+def run(algorithm, order=(0, 1, 2), support=SUPPORT, query=QUERY, kind="classes"):
+    """Outputs for the query after each state, those of classes in the original order."""
+    task = make_task(BACKBONE, algorithm.boundary, support, query, order, kind)
+    columns = list(order) if kind == "classes" else [0]
     with torch.no_grad():
         states = list(algorithm.adapt(task.support))
-        return torch.stack([algorithm.predict(state, task.query.x)[:, list(order)] for state in states]), states
+        return torch.stack([algorithm.predict(state, task.query.x)[:, columns] for state in states]), states
 
 
-@IN_EVERY_SCOPE
+@IN_EVERY_SCOPE_OF_CLASSES
 def test_class_order_is_irrelevant(name, scope):
     logits, _ = run(build(name, scope=scope))
     permuted, _ = run(build(name, scope=scope), order=(2, 0, 1))
@@ -58,16 +65,16 @@ def test_class_order_is_irrelevant(name, scope):
 
 
 @ALGORITHMS
-def test_support_order_is_irrelevant(name):
-    logits, _ = run(build(name))
-    reversed_logits, _ = run(build(name), support=SUPPORT[::-1])
-    torch.testing.assert_close(reversed_logits, logits, rtol=1e-8, atol=1e-10)
+def test_support_order_is_irrelevant(name, kind):
+    logits, _ = run(build(name, 0, kind), kind=kind)
+    reversed_logits, _ = run(build(name, 0, kind), kind=kind, support=SUPPORT[::-1])
+    torch.testing.assert_close(reversed_logits, logits, rtol=1e-8, atol=1e-9)
 
 
 @IN_EVERY_SCOPE
-def test_a_start_that_has_changed_is_used_at_once(name, scope):
+def test_a_start_that_has_changed_is_used_at_once(name, kind, scope):
     """What is kept of a start between calls follows the outer loop's steps."""
-    algorithm, texts = build(name, scope=scope), [text for text, _ in SUPPORT]
+    algorithm, texts = build(name, 0, kind, scope=scope), [text for text, _ in SUPPORT]
 
     def embeddings():
         with torch.no_grad():
@@ -78,7 +85,7 @@ def test_a_start_that_has_changed_is_used_at_once(name, scope):
     with torch.no_grad():
         for w in algorithm.body.values():
             w.add_(0.1 * torch.randn(w.shape, generator=torch.Generator().manual_seed(1), dtype=w.dtype))
-    fresh = build(name, scope=scope)
+    fresh = build(name, 0, kind, scope=scope)
     fresh.load_state_dict(algorithm.state_dict())
     changed = embeddings()
     torch.testing.assert_close(changed, fresh.embed({}, fresh.features(texts)).detach(), rtol=1e-9, atol=1e-11)
@@ -86,36 +93,39 @@ def test_a_start_that_has_changed_is_used_at_once(name, scope):
 
 
 @IN_EVERY_SCOPE
-def test_same_seed_same_bits(name, scope):
-    first, second = run(build(name, 7, scope=scope))[0], run(build(name, 7, scope=scope))[0]
+def test_same_seed_same_bits(name, kind, scope):
+    first, second = (
+        run(build(name, 7, kind, scope=scope), kind=kind)[0],
+        run(build(name, 7, kind, scope=scope), kind=kind)[0],
+    )
     assert torch.equal(first, second)
 
 
 @ALGORITHMS
-def test_the_query_never_changes_the_state(name):
-    algorithm = build(name)
-    _, before = run(algorithm)
-    _, after = run(algorithm, query=[("something else entirely", 1)] * 4)
+def test_the_query_never_changes_the_state(name, kind):
+    algorithm = build(name, 0, kind)
+    _, before = run(algorithm, kind=kind)
+    _, after = run(algorithm, kind=kind, query=[("something else entirely", 1)] * 4)
     for a, b in zip(before, after, strict=True):
         assert all(torch.equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
 
 
 @ALGORITHMS
-def test_zero_steps_equal_the_start(name):
+def test_zero_steps_equal_the_start(name, kind):
     if not (loops := REGISTRY[name].steps_knob):
-        assert len(run(build(name))[1]) == 1
+        assert len(run(build(name, 0, kind), kind=kind)[1]) == 1
         return
-    stepped, _ = run(build(name, **{loops: 3}))
-    still, _ = run(build(name, **{loops: 0}))
+    stepped, _ = run(build(name, 0, kind, **{loops: 3}), kind=kind)
+    still, _ = run(build(name, 0, kind, **{loops: 0}), kind=kind)
     assert len(stepped) == 4 and len(still) == 1
     torch.testing.assert_close(still[0], stepped[0])
 
 
 @IN_EVERY_SCOPE
-def test_support_logits_are_the_states_own(name, scope):
+def test_support_logits_are_the_states_own(name, kind, scope):
     """What the loop hands out on its way is what predicting the support set gives."""
-    algorithm = build(name, scope=scope)
-    task = make_task(BACKBONE, algorithm.boundary)
+    algorithm = build(name, 0, kind, scope=scope)
+    task = make_task(BACKBONE, algorithm.boundary, kind=kind)
     with torch.no_grad():
         for state in algorithm.adapt(task.support):
             own = algorithm.predict(state, task.support.x)
@@ -123,28 +133,29 @@ def test_support_logits_are_the_states_own(name, scope):
 
 
 @ALGORITHMS
-def test_adaptation_leaves_base_and_start_untouched(name):
-    algorithm = build(name)
+def test_adaptation_leaves_base_and_start_untouched(name, kind):
+    algorithm = build(name, 0, kind)
     base = {n: p.clone() for n, p in BACKBONE.model.named_parameters()}
     start = {n: p.clone() for n, p in algorithm.state_dict().items()}
-    run(algorithm)
+    run(algorithm, kind=kind)
     assert all(torch.equal(p, base[n]) for n, p in BACKBONE.model.named_parameters())
     assert all(torch.equal(p, start[n]) for n, p in algorithm.state_dict().items())
 
 
 @ALGORITHMS
-def test_default_steps_fit_the_support_better(name, minilm):
-    algorithm = REGISTRY[name](minilm, REGISTRY[name].Config())
-    task = make_task(minilm, algorithm.boundary)
+def test_default_steps_fit_the_support_better(name, kind, minilm):
+    cls = REGISTRY[name]
+    algorithm = cls(minilm, cls.Config(**cls.defaults.get(kind, {})))
+    task = make_task(minilm, algorithm.boundary, kind=kind)
     states, y = list(algorithm.adapt(task.support)), task.support.y
-    loss = [-(y * s.outputs.log_softmax(-1)).sum(-1).mean() for s in states]
+    loss = [task.support.objective.loss(s.outputs, y) for s in states]
     assert len(states) == 1 or loss[-1] < loss[0]
 
 
 @IN_EVERY_SCOPE
-def test_with_a_graph_the_states_are_the_same(name, scope):
-    algorithm = build(name, scope=scope)
-    task = make_task(BACKBONE, algorithm.boundary)
+def test_with_a_graph_the_states_are_the_same(name, kind, scope):
+    algorithm = build(name, 0, kind, scope=scope)
+    task = make_task(BACKBONE, algorithm.boundary, kind=kind)
     plain = [s.tensors for s in algorithm.adapt(task.support)]
     graph = [s.tensors for s in algorithm.adapt(task.support, graph=True)]
     for a, b in zip(plain, graph, strict=True):
@@ -153,17 +164,17 @@ def test_with_a_graph_the_states_are_the_same(name, scope):
 
 
 @ALGORITHMS
-def test_save_load_predict_is_identical(name, tmp_path):
-    algorithm = build(name, 3, scope="lora")
+def test_save_load_predict_is_identical(name, kind, tmp_path):
+    algorithm = build(name, 3, kind, scope="lora")
     with torch.no_grad():
         for p in algorithm.parameters():
             p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(1)) / 100)
     checkpoint.save(algorithm, tmp_path / "saved")
     loaded = checkpoint.load(tmp_path / "saved", BACKBONE)
-    assert torch.equal(run(loaded)[0], run(algorithm)[0])
+    assert torch.equal(run(loaded, kind=kind)[0], run(algorithm, kind=kind)[0])
 
 
-@ALGORITHMS
+@OF_CLASSES
 @settings(max_examples=8, deadline=None)
 @given(shots=st.lists(st.integers(1, 4), min_size=2, max_size=50))
 def test_any_number_of_classes_and_unequal_shots(name, shots):

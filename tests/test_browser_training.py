@@ -112,7 +112,7 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(visit: Open, tmp_path: Pat
     expect(page.locator("#train-sources")).to_contain_text("· 5 classes, 20 examples")
     assert page.locator("#train-sources b").count() == 0
     page.click("#train-start")
-    expect_alert(page, "has 4 examples, and 1 to learn from and 5 to ask about need more")
+    expect_alert(page, "has 4 examples, and 1 to learn from and 5 to ask about make 6")
     expect(page.locator("#train-start")).to_be_enabled()
     page.locator("#train-sources").get_by_label("· 5 classes").uncheck()
     page.click("#train-start")

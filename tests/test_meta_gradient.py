@@ -44,11 +44,13 @@ def meta_gradient(algorithm, task) -> torch.Tensor:
 
 @HEADS
 @EVERY_SCOPE
-@pytest.mark.parametrize("name", EXACT)
-def test_exact_meta_gradient_equals_finite_differences(name, scope, head):
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name in EXACT for kind in sorted(REGISTRY[name].objectives)]
+)
+def test_exact_meta_gradient_equals_finite_differences(name, kind, scope, head):
     """Along random directions: (L(p + h d) - L(p - h d)) / 2h = grad . d."""
     algorithm = build(name, scope=scope, last_n=2, lora_rank=2, inner_steps=3, inner_lr=0.05, head_lr=0.5, head=head)
-    task = make_task(BACKBONE, algorithm.boundary)
+    task = make_task(BACKBONE, algorithm.boundary, kind=kind)
     gradient = meta_gradient(algorithm, task)
     parameters = list(algorithm.parameters())
     start = [p.detach().clone() for p in parameters]

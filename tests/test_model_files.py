@@ -232,7 +232,7 @@ def test_layers_in_pieces_are_no_layers(tmp_path, architecture):
 def test_the_verdict_is_found_once(folder, monkeypatch, tmp_path):
     from meta_demo.backbones import trial
 
-    monkeypatch.setenv("META_DEMO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("META_DEMO_CACHE_DIR", str(tmp_path / "cache"))
     made = []
     verdict = trial._Trial.verdict
     monkeypatch.setattr(trial._Trial, "verdict", lambda self: made.append(1) or verdict(self))
@@ -243,3 +243,39 @@ def test_the_verdict_is_found_once(folder, monkeypatch, tmp_path):
     changed(folder, num_hidden_layers=3, layer_norm_eps=1.6e-12)
     load(folder)
     assert made == [1, 1]
+
+
+def test_a_pickle_on_the_hub_is_read_where_the_hubs_converter_made_safetensors_of_it(folder, monkeypatch):
+    """From its pull request and from nobody else's; without one, the message says what is the matter."""
+    from types import SimpleNamespace
+
+    import huggingface_hub
+    from transformers import BertModel
+
+    from meta_demo.backbones.weights import read_weights
+
+    asked = []
+
+    class Api:
+        def get_repo_discussions(self, source, *, author, discussion_type):
+            asked.append((source, author, discussion_type))
+            return [SimpleNamespace(git_reference=f"refs/pr/{n}") for n in (3, 4)]
+
+        def file_exists(self, source, name, *, revision):
+            return (source, name, revision) == ("some/model", "model.safetensors", "refs/pr/4")
+
+    class OnTheHub:
+        @staticmethod
+        def from_pretrained(source, revision="main", **how):
+            if revision != "refs/pr/4":
+                raise OSError(f"{source} does not appear to have a file named model.safetensors")
+            return BertModel.from_pretrained(folder, **how)
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    model = read_weights(OnTheHub, "some/model", "some/model")
+    assert model.config.num_hidden_layers == 3
+    assert asked == [("some/model", "SFconvertbot", "pull_request")]
+    monkeypatch.setattr(Api, "file_exists", lambda *_, **__: False)
+    with pytest.raises(OSError, match="safetensors") as missing:
+        read_weights(OnTheHub, "some/model", "some/model")
+    assert "only in a format that can run code" in str(why(missing.value, "some/model", "minilm"))

@@ -80,9 +80,9 @@ def test_what_is_required_is_written_down_once() -> None:
     dynamic = PROJECT["tool"]["setuptools"]["dynamic"]
     extras = {name: entry["file"] for name, entry in dynamic["optional-dependencies"].items()}
     assert dynamic["dependencies"]["file"] == ["requirements.txt"]
-    assert extras.keys() == {"fonts", "track", "dev"} and {f for files in extras.values() for f in files} < {
-        *REQUIREMENTS
-    }
+    assert extras.keys() == {"fonts", "track", "multilingual", "dev"} and {
+        f for files in extras.values() for f in files
+    } < {*REQUIREMENTS}
     assert not {"dependencies", "optional-dependencies"} & PROJECT["project"].keys()
     names = [name for file in REQUIREMENTS for name in requirements(file)]
     assert len(names) == len(set(names))

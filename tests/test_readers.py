@@ -272,6 +272,15 @@ def test_bytes_raise_nothing_but_user_errors(data: bytes, suffix: str, headed: b
 WORKBOOK = xlsx_bytes([HEADER, ["x", "a"], ["y", "b"]])
 
 
+def test_a_workbook_of_charts_alone_has_no_rows() -> None:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.create_chartsheet("chart")
+    del book["Sheet"]
+    book.save(out)
+    with pytest.raises(UserError):
+        read(read_rows, out.getvalue(), ".xlsx")
+
+
 @QUICK
 @given(st.integers(0, len(WORKBOOK) - 1), st.binary(min_size=1, max_size=8))
 def test_a_damaged_workbook_raises_nothing_but_user_errors(at: int, noise: bytes) -> None:

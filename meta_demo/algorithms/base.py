@@ -62,6 +62,9 @@ class Algorithm(nn.Module, ABC):
     family: ClassVar[str] = "other"
     Config: ClassVar[type[knobs.Config]] = knobs.Config
     objectives: ClassVar[frozenset[str]] = frozenset({"classes"})  # what a label may be
+    defaults: ClassVar[
+        Mapping[str, Mapping[str, Any]]
+    ] = {}  # objective -> knob -> its default there, where it is another
     exempt: ClassVar[Mapping[str, str]] = {}  # law of the tests -> why the method cannot obey it
     adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
     reads_unlabelled: ClassVar[bool] = False  # whether examples that nobody labelled change its answers

@@ -178,12 +178,12 @@ class _Trial:
         try:
             maps = self.replay.attentions(alone.arguments, {})
         except Exception:  # whatever the architecture raises
-            return 0, 1
-        heads = max((m.shape[1] for m in maps), default=1)
+            return 0, 0
+        heads = max((m.shape[1] for m in maps), default=0)
         square = all(m.shape == (1, heads, alone.length, alone.length) for m in maps)
         each = len(maps) == self.n or self.n == 1  # of one shared layer there is a map for each pass
         sums = all(bool(((m.sum(-1) - 1).abs() < 1e-3).all()) for m in maps)
-        return (len(maps), heads) if square and each and sums else (0, 1)
+        return (len(maps), heads) if square and each and sums else (0, 0)
 
     def _close(self, found: Tensor, own: Tensor) -> bool:
         return bool(((found - own).abs() <= self.tolerance * own.abs().max().clamp(min=1e-6)).all())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from meta_demo.backbones.files import WEIGHTS
 from meta_demo.backbones.replay import find_layers
 from meta_demo.core.errors import UserError
 from meta_demo.modalities.inputs import Inputs
+
+CONVERTER = "SFconvertbot"  # its account on the Hub
 
 
 def read_weights(cls: Any, source: str, name: str, **how: Any) -> Any:
@@ -18,7 +23,13 @@ def read_weights(cls: Any, source: str, name: str, **how: Any) -> Any:
     Raises UserError where shapes differ or the file has layers that the configuration does not know.
     """
     how |= {"attn_implementation": "eager", "use_safetensors": True, "trust_remote_code": False}
-    model, told = cls.from_pretrained(source, output_loading_info=True, **how)
+    try:
+        model, told = cls.from_pretrained(source, output_loading_info=True, **how)
+    except OSError:
+        revision = converted(source)
+        if revision is None:
+            raise
+        model, told = cls.from_pretrained(source, output_loading_info=True, revision=revision, **how)
     if wrong := sorted(str(key[0]) for key in told["mismatched_keys"]):
         raise UserError("model_shapes", model=name, names=wrong[0])
     model.unread = frozenset(told["missing_keys"])
@@ -27,6 +38,23 @@ def read_weights(cls: Any, source: str, name: str, **how: Any) -> Any:
     if above:
         raise UserError("model_layers_more", model=name, names=above[0], layers=len(layers))
     return model.eval()
+
+
+def converted(source: str) -> str | None:
+    """The revision of a Hub id in which the Hub's own converter has put safetensors beside a pickle; None without one.
+
+    Nobody is asked to make one: it is there or it is not.
+    """
+    from huggingface_hub import HfApi
+
+    if Path(source).is_dir():
+        return None
+    api = HfApi()
+    with suppress(Exception):  # offline, unknown, gated: what went wrong before says it better
+        for request in api.get_repo_discussions(source, author=CONVERTER, discussion_type="pull_request"):
+            if request.git_reference and api.file_exists(source, WEIGHTS, revision=request.git_reference):
+                return str(request.git_reference)
+    return None
 
 
 def _layer_of(key: str, path: str) -> int:

@@ -92,7 +92,7 @@ class Evaluate:
             objective = _objective(episodes)
             self.model = self.model or DEFAULT[episodes[0].modality]
             named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
-            contestants = [(name, self._start(name, spec, contents)) for name, spec in named]
+            contestants = [(name, self._start(name, spec, contents, objective)) for name, spec in named]
             backbone = backbone or self._backbone(processes)
             notes += [note for note in [*read, *_notes(backbone, episodes)] if note not in notes]
             measured = [
@@ -177,13 +177,13 @@ class Evaluate:
         path = Path(self.source)
         return read_runs(path, LIMITS) if self.format == "omniglot-runs" else read_episodes(path)
 
-    def _start(self, name: str, spec: str, contents: Iterable[Any]) -> Path | None:
+    def _start(self, name: str, spec: str, contents: Iterable[Any], objective: type[Objective]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
         from meta_demo.data.fingerprints import recognised
         from meta_demo.learning import checkpoint
 
         get_algorithm(name)
-        folder = checkpoint.resolve(spec, str(self.model), name)
+        folder = checkpoint.resolve(spec, str(self.model), name, objective.name)
         trained = getattr(checkpoint.read_card(folder), "sources", []) if folder and not self.seen_classes else []
         for source in trained:
             both = recognised(source["classes"], contents)
@@ -205,7 +205,8 @@ class Evaluate:
         loops = get_algorithm(name).steps_knob
         if steps and loops:
             knobs[loops] = steps[-1]
-        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed).requires_grad_(False)
+        kind = episodes[0].objective.name
+        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind).requires_grad_(False)
         run = follow(algorithm, episodes, steps, processes=processes)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))

@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from tyro.conf import arg
 
+from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
 from meta_demo.core.config import MAX_SEED, Config, Knob
 from meta_demo.core.errors import UserError
-from meta_demo.core.objective import Objective
+from meta_demo.core.objective import OBJECTIVES, Objective
 from meta_demo.learning.plan import Plan
 from meta_demo.words import text
 
@@ -62,16 +63,19 @@ def with_knobs(command: type[Any]) -> type[Any]:
     """`command` with one group of flags per algorithm, `--maml.inner-lr` and so on, made from the knobs themselves."""
     groups = []
     for name, cls in sorted(REGISTRY.items()):
-        group = make_dataclass(f"{cls.__name__}Knobs", [(k.name, _flag(k), None) for k in cls.Config.knobs()])
+        group = make_dataclass(f"{cls.__name__}Knobs", [(k.name, _flag(k, cls), None) for k in cls.Config.knobs()])
         described = Annotated[group, arg(help=text("cli.knobs", algorithm=name))]  # type: ignore[valid-type]
         groups.append((name, described, field(default_factory=group)))
     return make_dataclass(f"{command.__name__}WithKnobs", groups, bases=(command,))
 
 
-def _flag(k: Knob) -> Any:
+def _flag(k: Knob, cls: type[Algorithm]) -> Any:
     """The type of a knob's flag; None, when it is not given, leaves the knob as the algorithm or its checkpoint has it."""
     kind = "|".join(k.choices) or k.kind.__name__.upper()
     hint = text("cli.default", default=k.default)
+    for objective, values in cls.defaults.items():
+        if k.name in values:
+            hint += " " + text("cli.default_for", objective=OBJECTIVES[objective].title, default=values[k.name])
     return Annotated[k.kind | None, arg(help=k.explained("en"), metavar=kind, help_behavior_hint=hint)]
 
 

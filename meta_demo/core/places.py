@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-SETTING = "META_DEMO_CACHE"
+SETTING = "META_DEMO_CACHE_DIR"
 
 
 def place(path: str) -> Path:
@@ -16,7 +16,7 @@ def place(path: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder for what is made once of a model, never of a visitor's input: META_DEMO_CACHE, or one in the user's cache."""
+    """The folder for what is made once of a model, never of a visitor's input: META_DEMO_CACHE_DIR, or one in the user's cache."""
     said = os.environ.get(SETTING, "").strip()
     return Path(said) if said else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meta-demo"
 

@@ -20,6 +20,7 @@ from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading.columns import Columns
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
+from meta_demo.data.scales import NUMBERS, number_source
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.waves import FAMILIES, wave_source
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
@@ -45,21 +46,13 @@ def built_in(modality: str) -> list[str]:
 
 
 def load_source(spec: str, columns: Columns | None = None) -> Source:
-    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:sines` or another
-    family of curves, a table, a folder or zip
-    of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
+    """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:numbers`,
+    `builtin:sines` or another family of curves, a table, a folder or zip of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
-    if spec == BUILTIN or spec.removeprefix(f"{BUILTIN}:") in pack_names():
-        chosen = pack_names() if spec == BUILTIN else [spec.removeprefix(f"{BUILTIN}:")]
-        return make_source(spec, (row for name in chosen for row in _pack(name)))
-    if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
-        return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
-    if spec.removeprefix(f"{BUILTIN}:") in FAMILIES:
-        return wave_source(spec.removeprefix(f"{BUILTIN}:"), spec)
-    if spec.startswith(f"{BUILTIN}:"):
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", *FAMILIES]))
+    if spec == BUILTIN or spec.startswith(f"{BUILTIN}:"):
+        return _built_in(spec)
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
     if spec.startswith(FONTS):
@@ -69,6 +62,19 @@ def load_source(spec: str, columns: Columns | None = None) -> Source:
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
     return make_source(name, *read_source(path, LIMITS, beside(path.parent), columns))
+
+
+def _built_in(spec: str) -> Source:
+    name = spec.removeprefix(BUILTIN).removeprefix(":")
+    if not name or name in pack_names():
+        return make_source(spec, (row for pack in ([name] if name else pack_names()) for row in _pack(pack)))
+    if spec == GLYPHS or spec.startswith(f"{GLYPHS}:"):
+        return _glyphs(spec.removeprefix(GLYPHS).removeprefix(":") or "0", spec)
+    if spec == NUMBERS:
+        return number_source()
+    if name in FAMILIES:
+        return wave_source(name, spec)
+    raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES]))
 
 
 def _is_named(spec: str) -> bool:
@@ -95,7 +101,7 @@ def _glyphs(seed: str, spec: str) -> Source:
     from meta_demo.data.drawing.glyphs import glyph_source
 
     if not seed.isdecimal():
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", *FAMILIES]))
+        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES]))
     return replace(glyph_source(int(seed)), name=spec)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from meta_demo.modalities.inputs import save_head
 FORMAT = 1
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 SHIPPED = place("checkpoints")
+CLASSES = "classes"  # the objective that is meant where nobody says which
 
 
 class Card(BaseModel):
@@ -40,6 +42,7 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="allow")
     format: int
     algorithm: str
+    objective: str = CLASSES  # what labels it was trained on
     config: dict[str, Any]
     backbone: str
     backbone_hash: str
@@ -158,10 +161,22 @@ def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> Non
     algorithm.load_state_dict(weights, strict=False)  # all that lasts, as was checked above
 
 
-def shipped(model: str, algorithm: str) -> Path | None:
-    """The folder of the checkpoint we ship for this model and algorithm, if there is one."""
+def shipped(model: str, algorithm: str, objective: str = CLASSES) -> Path | None:
+    """The folder of the checkpoint we ship for this model and algorithm, if there is one that was trained on such labels."""
     folder = SHIPPED / model / algorithm
-    return folder if (folder / CARD).is_file() else None
+    return folder if (folder / CARD).is_file() and _trained_on(folder, _changed(folder / CARD)) == objective else None
+
+
+def _changed(file: Path) -> tuple[int, int]:
+    return file.stat().st_mtime_ns, file.stat().st_size
+
+
+@lru_cache(maxsize=1024)
+def _trained_on(folder: Path, changed: tuple[int, int]) -> str | None:  # noqa: ARG001 (a changed card is read again)
+    """What the card of a folder says of its labels; a damaged one is taken for the usual kind, so that using it says what is wrong."""
+    with suppress(UserError):
+        return read_card(folder).objective
+    return CLASSES
 
 
 def all_shipped() -> list[tuple[str, str]]:
@@ -169,22 +184,29 @@ def all_shipped() -> list[tuple[str, str]]:
     return sorted((card.parent.parent.name, card.parent.name) for card in SHIPPED.glob(f"*/*/{CARD}"))
 
 
-def resolve(spec: str, model: str, algorithm: str) -> Path | None:
-    """The folder that `auto` (the shipped one, if there is one), `none` or a path means for an algorithm; raises UserError."""
+def resolve(spec: str, model: str, algorithm: str, objective: str = CLASSES) -> Path | None:
+    """The folder that `auto` (the shipped one, if there is one for such labels), `none` or a path means for an algorithm; raises
+    UserError."""
     if spec == "none":
         return None
     if spec == "auto":
-        return shipped(model, algorithm)
+        return shipped(model, algorithm, objective)
     made_for = read_card(Path(spec)).algorithm
     if made_for != algorithm:
         raise UserError("checkpoint_algorithm", folder=spec, made_for=made_for, algorithm=algorithm)
     return Path(spec)
 
 
-def start(backbone: Backbone, name: str, folder: Path | None, knobs: dict[str, Any], seed: int) -> Algorithm:
-    """Algorithm `name` from the checkpoint in `folder`, or from plain pretrained weights where there is none."""
+def start(
+    backbone: Backbone, name: str, folder: Path | None, knobs: dict[str, Any], seed: int, objective: str = CLASSES
+) -> Algorithm:
+    """Algorithm `name` from the checkpoint in `folder`, or from plain pretrained weights where there is none.
+
+    Knobs that nobody set are the checkpoint's where it was trained on labels of that objective, and otherwise those for it.
+    """
     cls = get_algorithm(name)
     if folder:
-        return load(folder, backbone, knobs)
+        own = {} if read_card(folder).objective == objective else cls.defaults.get(objective, {})
+        return load(folder, backbone, {**own, **knobs})
     fitting = suited(backbone.name, name, [k.name for k in cls.Config.knobs()])
-    return cls(backbone, cls.Config.from_dict({**fitting, **knobs}), seed)
+    return cls(backbone, cls.Config.from_dict({**cls.defaults.get(objective, {}), **fitting, **knobs}), seed)

@@ -212,7 +212,13 @@ class Run:
         SavedRun(now, self.mean, self.best_weights, self.optimizer.tensors(), facts).write(self.output, self.identity)
         weights, step = self._kept()
         minutes = round(self.seconds / 60, 1)
-        known = {"steps": step, "keep": self.plan.keep, "trained_steps": self.step, "minutes": minutes}
+        known = {
+            "objective": self.objective.name,
+            "steps": step,
+            "keep": self.plan.keep,
+            "trained_steps": self.step,
+            "minutes": minutes,
+        }
         made_of = ("algorithm", "config", "backbone", "backbone_hash")  # the card says these by itself
         record = {name: value for name, value in self.identity.items() if name not in made_of}
         with self._holding(weights):

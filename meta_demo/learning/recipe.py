@@ -95,13 +95,14 @@ def prepare(
     tasks, task = recipe.tasks, recipe.task
     shape = Fixed(recipe.valid_ways, task.k_shot, task.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=task.within)
-    check_able([get_algorithm(recipe.algorithm)], one_objective([*tasks.sources, *recipe.validate_on]))
+    objective = one_objective([*tasks.sources, *recipe.validate_on])
+    check_able([get_algorithm(recipe.algorithm)], objective)
     if recipe.plan.muon:
         find_muon()
-    algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed)
+    algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed, objective.name)
     folder = Path(recipe.start) if recipe.start not in ("none", "auto") else None
     if recipe.start == "auto":
-        folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm)
+        folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm, objective.name)
     if folder:
         checkpoint.warm_start(algorithm, folder)
     if recipe.unlabelled:

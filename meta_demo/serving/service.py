@@ -199,12 +199,13 @@ class Service:
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> _Job:
         """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
         knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
-        start = (cls.name, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
+        kind = request.episode.objective.name
+        start = (cls.name, kind, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
         known: tuple[Algorithm, str] | None = shelf.get(start)
         if known is None:
-            folder = checkpoint.resolve(spec, request.model, cls.name)
-            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed).requires_grad_(False).eval()
-            known = made, str(folder or NOT_TRAINED)
+            folder = checkpoint.resolve(spec, request.model, cls.name, kind)
+            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
+            known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
         return _Job(shelf, start, (*start, support), *known, request.episode)
 

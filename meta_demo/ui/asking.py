@@ -63,12 +63,12 @@ class Asking:
         part, run = self.page.look, values[self.page.run]
         if run is None or values[part.algorithm] not in run.history:
             return {}
-        tried, inputs = self._tried(values), self.service.backbone(run.request.model).inputs
-        lang = request_language(request)
+        backbone, tried = self.service.backbone(run.request.model), self._tried(values)
+        inputs, lang = backbone.inputs, request_language(request)
         if not tried:
             return self._nothing(f"page.try.blank.{values[self.page.modality]}", lang)
         side = self.page.side(values)
-        if why := side.undrawable(inputs):
+        if why := side.undrawable(inputs) or (None if backbone.n_maps else "page.look.no_maps"):
             return self._nothing(why, lang)
         maps = self.service.attention(run.request, values[part.algorithm], tried, _step(values, self.page))
         choice = self._choice(values, run, maps[0].shape)
@@ -108,10 +108,11 @@ class Asking:
         backbone = self.service.backbone(run.request.model)
         heads = [(look.head_name(h, lang), h) for h in (0, look.ROLLOUT, *range(1, backbone.n_heads + 1))]
         layer = int(values[page.look.layer])
-        layer = layer if values[page.look.caption] and layer <= backbone.n_layers else backbone.n_layers
+        highest = backbone.n_maps or backbone.n_layers  # passes, where one layer is used again and again
+        layer = layer if values[page.look.caption] and layer <= highest else highest
         head = values[page.look.head] if (values[page.look.head] or 0) <= backbone.n_heads else 0
         controls: Updates = {
-            page.look.layer: gr.Slider(maximum=backbone.n_layers, value=layer),
+            page.look.layer: gr.Slider(maximum=highest, value=layer),
             page.look.head: gr.Dropdown(heads, value=head),
         }
         return controls | self.attend({**values, page.look.layer: layer, page.look.head: head}, request)

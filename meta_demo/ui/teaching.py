@@ -61,7 +61,9 @@ class Teaching:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        return self._filled(episode, None, values, request) | {teach.sample: None, teach.shots: None}
+        notes = [note.message(request_language(request)) for note in episode.notes]
+        said = {self.page.adapt.notice: views.notice(*notes)} if notes else {}
+        return self._filled(episode, None, values, request) | {teach.sample: None, teach.shots: None} | said
 
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""

@@ -1,6 +1,8 @@
 """Plain fine-tuning: the baseline every meta-learner has to beat."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 
@@ -42,6 +44,7 @@ class FineTune(GradientAlgorithm):
 
     Config = FineTuneConfig
     config: FineTuneConfig
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # AdamW's steps do not grow with the loss
     beta2, eps = 0.999, 1e-8
 
     def init_slots(self, fast: Fast) -> Fast:

@@ -19,7 +19,6 @@ class KernelConfig(MetricConfig, ScaleConfig):
 
     scale: float = ScaleConfig.redefault(
         "scale",
-        8.0,
         help=words(
             "how much more near examples count than far ones: small averages all, large takes the nearest alone",
             "近处示例比远处示例多算多少：小则平均全部示例，大则只取最近的一个",

@@ -84,7 +84,7 @@ def read_episode(path: Path, files: Beside | None = None, columns: Columns | Non
     """
     if lone := modality_in(path):
         raise UserError("lone_picture", file=path.name, noun=lone.noun, nouns=lone.nouns)
-    how = _how(UPLOAD, files, columns)
+    how = Reading(UPLOAD, columns or Columns(), files, asking=True)
     if path.suffix.lower() in TABLES or _is_tree(path):
         found: Gathered | None = _gathered(path, how)
     else:

@@ -32,11 +32,15 @@ NO_LABEL = ("nan", "NaN")  # what programs write for a label that is missing; NA
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is read: how much of it, what its columns are called, what reads the files it names, and where notes go."""
+    """How a file is read: how much of it, what its columns are called, what reads the files it names, and where notes go.
+
+    `asking`: whether rows without a label are to be asked about, however many others there are.
+    """
 
     limits: Limits = UPLOAD
     columns: Columns = field(default_factory=Columns)
     files: Beside | None = None
+    asking: bool = False
     notes: Notes = field(default_factory=Notes, compare=False)
 
 
@@ -57,7 +61,7 @@ def read_table(tables: Sequence[tuple[Table, Notes]], how: Reading, labelled: bo
     """The rows of the first of `tables` that are not wholly blank; files that it names are read once all rows are in order.
 
     `labelled`: True where labels are needed, None where they may be missing, False where nobody looks at them. A row without one is
-    an example without a label; where fewer than two classes are left so, it is refused.
+    an example without a label; where fewer than two classes are left so, it is refused unless it is to be asked about.
     """
     table, said = tables[0]
     how.notes.extend(said)
@@ -96,7 +100,14 @@ class _Rows:
                 found.append((number, said))
         if not any(said for _, said in found):
             raise UserError("no_rows", file=self.file)
-        if self.labelled and bare and len({labels[number] for number, said in found if said and number in labels}) < 2:
+        of_classes = LABEL in self.columns.labels
+        if (
+            self.labelled
+            and of_classes
+            and bare
+            and not self.how.asking
+            and len({labels[number] for number, said in found if said and number in labels}) < 2
+        ):
             self._refuse(*bare)
         read = self._read(labels)
         contents = bounded((self._content(said, number) for number, said in found), self.how.limits)

@@ -127,19 +127,32 @@ def _first_problem(error: ValidationError, raw: Any) -> UserError:
     problems = error.errors(include_url=False)
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "task"
-    if first["type"] == "missing":
-        return UserError("task_missing", where=where)
     if first["type"] == "extra_forbidden":
         return _unknown_key(str(first["loc"][-1]), where)
-    if first["type"] == "no_input":
-        return UserError("task_missing", where=f"{where}.{next(iter(MODALITIES.values())).key}")
-    if first["type"] == "no_label":
-        keys = [objective.key for objective in OBJECTIVES.values()]
-        others = next((key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row), keys[0])
-        return UserError("task_missing", where=f"{where}.{others}")
+    if first["type"] in ("missing", "no_input", "no_label"):
+        return _missing(first, raw, where)
     if first["type"] == "both":
         return UserError("task_both", where=where, **first["ctx"])
     return _not_a(first["type"], where=where, value=as_json(first["input"]))
+
+
+def _missing(problem: Any, raw: Any, where: str) -> UserError:
+    """What is missing of a task or a row; of a row whose key is misspelt, that key."""
+    if problem["type"] == "no_label" and (key := _misspelt(problem["input"])):
+        return _unknown_key(key, f"{where}.{key}")
+    if problem["type"] == "no_input":
+        where = f"{where}.{next(iter(MODALITIES.values())).key}"
+    if problem["type"] == "no_label":
+        keys = [objective.key for objective in OBJECTIVES.values()]
+        others = (key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row)
+        where = f"{where}.{next(others, keys[0])}"
+    return UserError("task_missing", where=where)
+
+
+def _misspelt(row: Any) -> str:
+    """The first key of a row that no row has; "" where all are known."""
+    known = {kind.key for kind in MODALITIES.values()} | {objective.key for objective in OBJECTIVES.values()}
+    return next((str(key) for key in row if key not in known), "") if isinstance(row, dict) else ""
 
 
 def _unknown_key(key: str, where: str) -> UserError:

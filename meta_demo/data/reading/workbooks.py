@@ -56,6 +56,8 @@ def read_sheets(data: bytes, file: str) -> list[Sheet]:
         if size > MAX_UNZIPPED:
             raise UserError("zip_bomb", file=file, size=math.ceil(size / MB), limit=MAX_UNZIPPED // MB)
         every = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True).worksheets
+        if not every:  # nothing but charts, or what is left of a damaged one
+            raise UserError("no_rows", file=file)
         shown = [sheet for sheet in every if sheet.sheet_state == "visible"] or every
         return [_sheet(data, sheet, file) for sheet in shown]
     except UserError:

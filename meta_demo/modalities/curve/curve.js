@@ -66,12 +66,11 @@ const at = (curve) => Math.min(state.step, curve.values.length - 1);
 
 function drawCurves() {
   const xs = state.fitted ? state.fitted.grid : [];
-  const style = (curve) => `stroke:${curve.colour}`;
-  layers.lines.replaceChildren(...curves().map((curve) => svg("path", { d: path(xs, curve.values[at(curve)]), class: curve.start, style: style(curve) })));
+  layers.lines.replaceChildren(...curves().map((curve) => svg("path", { d: path(xs, curve.values[at(curve)]), class: curve.start, style: `stroke:${curve.colour}` })));
   const [banded, from] = seer.value.split(" ");
   const known = curves().filter((c) => band.checked && c.algorithm === banded && c.start === from && c.low[at(c)]);
   layers.bands.replaceChildren(...known.map((curve) => {
-    const back = xs.map((x, i) => `L${across(x).toFixed(1)} ${down(curve.low[at(curve)][i]).toFixed(1)}`).reverse().join("");
+    const back = xs.map((x, i) => `L${across(x).toFixed(1)} ${down(curve.low[at(curve)][i]).toFixed(1)}`).toReversed().join("");
     return svg("path", { d: `${path(xs, curve.high[at(curve)])}${back}Z`, style: `fill:${curve.colour}` });
   }));
   layers.truth.replaceChildren(...(state.truth ? [svg("path", { d: path(...state.truth) })] : []));
@@ -173,8 +172,8 @@ paper.addEventListener("keydown", (event) => {
   const index = dot && Number(dot.dataset.at);
   const way = ARROWS[event.key];
   if (way) {
-    const far = event.shiftKey ? 5 * STRIDE : STRIDE;
-    const moved = ([x, y]) => [round(x + far * way[0]), round(y + far * way[1])];
+    const stride = event.shiftKey ? 5 * STRIDE : STRIDE;
+    const moved = ([x, y]) => [round(x + stride * way[0]), round(y + stride * way[1])];
     if (dot) state.points = state.points.map((point, i) => (i === index ? moved(point) : point));
     else state.cursor = moved(state.cursor);
     if (dot) changed(true);
@@ -237,7 +236,7 @@ function tell() {
       else state.shown.delete(algorithm.name);
       drawCurves();
       ask();
-      document.getElementById(box.id).focus();
+      document.querySelector(`#${box.id}`).focus();
     });
     const swatch = make("span", "swatch", { textContent: `${algorithm.glyph} ` });
     swatch.style.color = algorithm.colour;
@@ -270,10 +269,10 @@ const maps = make("div", "curves-maps", {});
 let looking = 0;
 async function look() {
   if (!state.fitted || playing) return;
-  const turn = ++looking;
+  const mine = ++looking;
   const [algorithm, start] = seer.value.split(" ");
   const found = await server.attend({ points: state.points, algorithm, start, x: where.valueAsNumber, step: state.step, lang });
-  if (turn !== looking) return;
+  if (mine !== looking) return;
   if (found.problem) return void maps.replaceChildren(make("p", "empty", { textContent: found.problem }));
   const chosen = Number(depth.value || found.first);
   const options = found.places.map((title, i) => make("option", "", { value: i, textContent: title, selected: i === chosen }));

@@ -19,6 +19,9 @@ CURVES = Model(
     "curves",
     "72 k",
     lambda: place("checkpoints") / "curves" / "model",
+    megabytes=1,
+    languages=words("points", "点"),
+    good=words("curves through a few points", "穿过几个点的曲线"),
     sha256="8d13d1b1235b6e133bdd1d8fb5ce97aa3a2f3b4279fb35d0c326673b5b643de6",
     knobs={
         "scope": "model",
