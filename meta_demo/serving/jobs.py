@@ -1,0 +1,237 @@
+"""A job: one algorithm on one support set, which becomes snapshots; its states are kept, and computed again where they were dropped."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from meta_demo.algorithms.base import Algorithm, State
+from meta_demo.core.cache import Shelf
+from meta_demo.core.errors import UserError
+from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
+from meta_demo.core.objective import Objective
+from meta_demo.data.episode import Episode
+from meta_demo.modalities.base import Content, digest
+from meta_demo.serving.requests import Array, Prediction, Snapshot
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The states of a whole adaptation with the seconds until each; `error` says why it ended early."""
+
+    states: tuple[State, ...]
+    seconds: tuple[float, ...]
+    feature_seconds: float
+    error: UserError | None
+
+    def at(self, step: int | None) -> tuple[int, State]:
+        """The state after `step` inner steps, at most the last."""
+        reached = len(self.states) - 1
+        found = reached if step is None else min(step, reached)
+        return found, self.states[found]
+
+
+@dataclass(frozen=True)
+class _Query:
+    """Inputs to predict, and the targets of those that have a label."""
+
+    contents: Sequence[Content]
+    labelled: list[int]
+    y: Tensor  # [len(labelled), O]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One algorithm on one support set, ready to run; `key` names what it computes, `start` the algorithm, and `shelf` keeps both.
+
+    Made anew for each request, so that nothing is alive that is not counted.
+    """
+
+    shelf: Shelf
+    start: tuple[Any, ...]
+    key: tuple[Any, ...]
+    algorithm: Algorithm
+    checkpoint: str
+    episode: Episode
+
+    @property
+    def objective(self) -> Objective:
+        return self.episode.objective
+
+    @cached_property
+    def y(self) -> Tensor:
+        """The targets of the support set [S, O]."""
+        return self.objective.encode([row.label for row in self.episode.support], self.algorithm.like)
+
+    def unlabelled(self) -> Features | None:
+        """The inputs that nobody labelled, where there are any and the algorithm learns from them."""
+        contents = self.episode.unlabelled if self.algorithm.reads_unlabelled else ()
+        return self.algorithm.features(contents) if contents else None
+
+    def support(self) -> Examples:
+        """The support set as the algorithm takes it; what the algorithm has come to hold by then counts from now on."""
+        x = self.algorithm.features([row.content for row in self.episode.support])
+        self.shelf.put(self.start, (self.algorithm, self.checkpoint))
+        return Examples(x, self.y, self.objective)
+
+    def spread(self, start: State) -> Tensor | None:
+        """What makes the intervals of all answers, given state 0."""
+        return self.algorithm.spread(start, self.objective, self.y)
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
+        query = self._query()
+        known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
+        if known:
+            times, spread = known.feature_seconds, self.spread(known.states[0])
+            for step, state in enumerate(known.states):
+                yield self._snapshot(query, state, step, (times, known.seconds[step]), spread)
+            if known.error:
+                last = len(known.states) - 1
+                yield self._snapshot(query, known.states[last], last, (times, known.seconds[last]), spread, known.error)
+            return
+        states: list[State] = []
+        seconds: list[float] = []
+        support, times = self._timed_support()
+        spread = None
+        for state, elapsed, error in self._adapt(support):
+            if error is None:
+                spread = spread if states else self.spread(state)
+                states.append(state)
+                seconds.append(elapsed)
+            yield self._snapshot(query, state, len(states) - 1, (times, elapsed), spread, error)
+        self._keep(Trajectory(tuple(states), tuple(seconds), times, error))
+
+    def trajectory(self) -> Trajectory:
+        """The whole adaptation; one that was dropped is repeated."""
+        known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
+        if known:
+            return known
+        support, times = self._timed_support()
+        run = list(self._adapt(support))
+        good = [(state, elapsed) for state, elapsed, error in run if error is None]
+        return self._keep(Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), times, run[-1][2]))
+
+    def predict(self, contents: Sequence[Content], step: int | None) -> Prediction:
+        """The answers to `contents` after `step` inner steps, and how near each is to every support example."""
+        algorithm, known = self.algorithm, self.trajectory()
+        at, state = known.at(step)
+        z = algorithm.embed(state.tensors, algorithm.features(contents))
+        shown = self.objective.shown(algorithm.answer(state, z), self.spread(known.states[0]))
+        return Prediction(algorithm.name, at, array(shown), array(z @ self._support_embeddings(at, state).T))
+
+    def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
+        """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
+        known = self.trajectory()
+        states = (known.states[0], known.at(step)[1])
+        before, after = (self.algorithm.backbone.attentions(content, self.algorithm.weights(s.tensors)) for s in states)
+        return array(before), array(after)
+
+    def _query(self) -> _Query:
+        query = self.episode.query
+        labelled = [i for i, example in enumerate(query) if example.label is not None]
+        y = self.objective.encode([query[i].label for i in labelled], self.algorithm.like)
+        return _Query([e.content for e in query], labelled, y)
+
+    def _keep(self, found: Trajectory) -> Trajectory:
+        self.shelf.put((*self.key, "trajectory"), found)
+        return found
+
+    def _support_embeddings(self, at: int, state: State) -> Tensor:
+        key = (*self.key, "support", at)
+        known: Tensor | None = self.shelf.get(key)
+        if known is None:
+            known = self.algorithm.embed(state.tensors, self.support().x)
+            self.shelf.put(key, known)
+        return known
+
+    def _timed_support(self) -> tuple[Examples, float]:
+        started = time.perf_counter()
+        support = self.support()
+        return support, time.perf_counter() - started
+
+    def _adapt(self, support: Examples) -> Iterator[tuple[State, float, UserError | None]]:
+        """States with the seconds computed so far; where numbers stop being finite, once more the last good state, with the error.
+
+        Raises UserError when the start itself is not finite.
+        """
+        elapsed, good, step = 0.0, None, 0
+        stream = self.algorithm.adapt(support, unlabelled=self.unlabelled())
+        while True:
+            started = time.perf_counter()
+            state = next(stream, None)
+            if state is None:
+                return
+            elapsed += time.perf_counter() - started
+            if not _finite(state):
+                error = UserError("diverged", algorithm=self.algorithm.name, step=step)
+                if good is None:
+                    raise error
+                yield good, elapsed, error
+                return
+            yield state, elapsed, None
+            good, step = state, step + 1
+
+    def _snapshot(
+        self,
+        query: _Query,
+        state: State,
+        step: int,
+        times: tuple[float, float],
+        spread: Tensor | None,
+        error: UserError | None = None,
+    ) -> Snapshot:
+        """`times` are the seconds that the support set's features and the adaptation so far took; `spread` makes intervals."""
+        algorithm, objective = self.algorithm, self.objective
+        started = time.perf_counter()
+        out = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else self.y[:0]
+        predict_seconds = time.perf_counter() - started
+        support_out, asked = _support_outputs(state), out[query.labelled]
+        return Snapshot(
+            algorithm=algorithm.name,
+            checkpoint=self.checkpoint,
+            step=step,
+            steps=algorithm.steps,
+            support_loss=float(objective.loss(support_out, self.y)),
+            support_score=objective.score(support_out, self.y),
+            query_loss=float(objective.loss(asked, query.y)) if query.labelled else None,
+            query_score=objective.score(asked, query.y) if query.labelled else None,
+            outputs=array(objective.shown(out, spread)),
+            seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
+            error=error,
+        )
+
+
+def learned_from(episode: Episode) -> bytes:
+    """A hash of what is learned from: examples with their labels in order, and those without."""
+    said = hashlib.blake2b(digest_size=16)
+    for row in episode.support:
+        said.update(digest(row.content) + repr(row.label).encode())
+    for content in episode.unlabelled:
+        said.update(b"unlabelled" + digest(content))
+    return said.digest()
+
+
+def array(tensor: Tensor) -> Array:
+    """The numbers of `tensor`, in float64 where it has them, else in float32."""
+    found: Array = (tensor if tensor.dtype == torch.float64 else tensor.float()).cpu().numpy()
+    return found
+
+
+def _finite(state: State) -> bool:
+    return all(bool(torch.isfinite(t).all()) for t in (_support_outputs(state), *state.tensors.values()))
+
+
+def _support_outputs(state: State) -> Tensor:
+    """Those the algorithm computed on its way: outside meta-training every state has them."""
+    if state.outputs is None:
+        raise ValueError("adapt() must set outputs when graph is false")
+    return state.outputs
