@@ -35,6 +35,7 @@ def everything(source: Source) -> list[str]:
     return [str(text) for texts in source.classes.values() for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["protonet", "maml"])
 def test_clusters_are_much_like_classes(algorithm: str, minilm: Backbone) -> None:
     """Of twelve classes of a pack and of another, most of a cluster's sentences are of one class; by chance a quarter would be."""

@@ -173,6 +173,7 @@ def answers(service: Service, request: Request) -> list[object]:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [1 << 26, 300_000, 0])
 def test_a_service_answers_alike_whatever_it_was_asked_before(serve: Callable[..., Service], room: int) -> None:
     fresh, used = serve(), serve(room)
@@ -224,6 +225,7 @@ def scores(algorithm: Algorithm, processes: Processes | None = None) -> list[Any
         return [[(s.step, s.grades) for s in steps] for steps in run]
 
 
+@pytest.mark.slow
 @DTYPES
 def test_scores_do_not_depend_on_the_cache_or_who_was_measured_before(dtype: torch.dtype) -> None:
     expected = {name: scores(build(name, sociable(None, dtype))) for name in ALL}

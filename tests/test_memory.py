@@ -127,6 +127,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Backbone]]:
     return seen
 
 
+@pytest.mark.slow
 def test_no_adaptation_holds_a_model_that_has_gone(loaded: list[weakref.ref[Backbone]]) -> None:
     """Not even one that is still under way when the model goes, and ends after."""
     service = Service(torch.device("cpu"), cache_bytes=1 << 26)
@@ -213,6 +214,7 @@ def test_freed_pages_go_back() -> None:
     assert residence.resident() < full - 100 and len(blocks) == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "bound"), [("different tasks", 8), ("a meta-training", SERVING)])
 def test_what_stays_is_bounded(case: str, bound: int, tmp_path: Path, tiny_of: Callable[..., Backbone]) -> None:
     """The benchmark's law in small: a process of its own, a tiny model, fewer tasks."""

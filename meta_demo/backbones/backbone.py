@@ -102,7 +102,7 @@ class Backbone:
 
     @property
     def n_heads(self) -> int:
-        """Of the widest layer, where layers differ; 0 where the model tells no attention."""
+        """The number of attention heads, that of the widest layer where layers differ; 0 where the model tells no attention."""
         return self._verdict.heads
 
     @property

@@ -99,7 +99,7 @@ class Source:
         return replace(self, classes={label: self.classes[label] for label in labels}, values=values)
 
     def rows(self, places: Mapping[str, Sequence[int]]) -> Source:
-        """Of each class, the examples at some `places`."""
+        """The examples of each class that stand at some `places`."""
         classes = {name: [self.classes[name][i] for i in some] for name, some in places.items()}
         return replace(
             self,

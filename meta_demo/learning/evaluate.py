@@ -72,7 +72,7 @@ def _contents(episode: Episode) -> Iterator[Content]:
 def _measured(
     algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], among: Corpus[Content]
 ) -> Iterator[list[Measured]]:
-    """Of each episode a Measured after each step; their seconds are equal shares of what they took together."""
+    """A Measured of each episode after each step; their seconds are equal shares of what they took together."""
     started = time.perf_counter()
     tasks = [to_task(algorithm, episode, among) for episode in episodes]
     traces = algorithm.traces(tasks, steps)

@@ -236,5 +236,5 @@ class Run:
 
 
 def _rng(seed: int, index: int) -> torch.Generator:
-    """Of the distortions of one task."""
+    """The generator of one task's distortions."""
     return torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)

@@ -231,7 +231,7 @@ def _finite(state: State) -> bool:
 
 
 def _support_outputs(state: State) -> Tensor:
-    """Those the algorithm computed on its way: outside meta-training every state has them."""
+    """The outputs for the support set that the algorithm computed on its way: outside meta-training every state has them."""
     if state.outputs is None:
         raise ValueError("adapt() must set outputs when graph is false")
     return state.outputs

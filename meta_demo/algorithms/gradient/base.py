@@ -172,7 +172,7 @@ class GradientAlgorithm(BodyAlgorithm):
         return most(self)
 
     def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
-        """All at once where the model is small and they are of one shape, else one after the other."""
+        """How each task goes: all at once where the model is small and they are of one shape, else one after the other."""
         if len(tasks) > 1 and room(self, tasks) >= len(tasks):
             return traces(self, tasks, steps)
         return super().traces(tasks, steps)

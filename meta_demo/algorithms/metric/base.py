@@ -59,7 +59,7 @@ class MetricAlgorithm(BodyAlgorithm):
         return self.backbone.inputs.looks(content, 1 + self.config.views)
 
     def embed(self, tensors: dict[str, Tensor], x: Features) -> Tensor:
-        """Of each input, the mean over its looks."""
+        """The mean embedding of each input's looks [B, D]."""
         z = super().embed(tensors, x)
         return normalize(z.view(-1, self.looks, z.shape[1]).mean(1), dim=-1) if self.looks > 1 else z
 

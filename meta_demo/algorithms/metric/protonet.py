@@ -54,7 +54,7 @@ class PrototypicalNetwork(MetricAlgorithm):
         return next(self.meta_losses([task]))
 
     def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
-        """All tasks go through the Transformer together -> their sum, []."""
+        """The sum of all tasks' meta-losses, [], whose examples go through the Transformer together."""
         whole = [task.support + task.query for task in tasks]
         z = self.embed({}, self.backbone.pack(reduce(add, (examples.x for examples in whole))))
         alike: dict[tuple[int, ...], list[tuple[Tensor, Examples]]] = defaultdict(list)

@@ -225,7 +225,7 @@ class _Guess:
         return {self._first(): wordy[0]} if len(wordy) == 1 else {}
 
     def both(self) -> tuple[dict[str, int], int | None]:
-        """Of two columns the one of sentences and the one of classes, where there is no other way to see them."""
+        """Which of two columns holds sentences and which classes, where there is no other way to see them."""
         if len(self.names) != 2:
             return {}, None
         ways = [(text, 1 - text) for text in (0, 1) if self._wordy(text) and self._few(1 - text)]

@@ -9,7 +9,7 @@ RANGE = (-5.0, 5.0)  # where the points lie that the bundled model learned from
 
 @dataclass(frozen=True)
 class Point:
-    """Where on the axis."""
+    """A place on the axis."""
 
     x: float
 

@@ -43,11 +43,11 @@ class Picture:
 
     @classmethod
     def of(cls, image: Image, name: str = "") -> Picture:
-        """Of a PIL image of mode L or RGB."""
+        """The picture that a PIL image of mode L or RGB shows."""
         return cls(*image.size, image.mode, image.tobytes(), name)
 
     def image(self) -> Image:
-        """As a PIL image of its mode."""
+        """The same picture as a PIL image of its mode."""
         from PIL import Image
 
         return Image.frombytes(self.mode, (self.width, self.height), self.pixels)

@@ -139,7 +139,7 @@ class Pictures(Modality[Picture]):
         from transformers import AutoImageProcessor  # noqa: F401
 
     def config(self, config: Any) -> Any:
-        """Of CLIP and its like, the half that looks at pictures, with its projection."""
+        """The configuration of what looks at pictures: of CLIP and its like that half, with its projection."""
         half = getattr(config, "vision_config", None)
         if half is None:
             return config
@@ -156,7 +156,7 @@ class Pictures(Modality[Picture]):
         return getattr(transformers, name) if name in PROJECTED.values() else None
 
     def inputs(self, source: str, model: Any, cache: Cache) -> PictureInputs:
-        """By the processor kept in `source`, and one look at what comes out."""
+        """How the model reads pictures: by the processor kept in `source`, and one look at what comes out."""
         processor = _processor(source)
         pixels = processor(images=[PictureInputs.example.image().convert("RGB")], return_tensors="pt")["pixel_values"]
         parameter = next(model.parameters())

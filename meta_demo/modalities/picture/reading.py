@@ -99,7 +99,7 @@ def picture_of(image: Image.Image, name: str = "") -> Picture:
 
 
 def _scalable(image: Image.Image) -> Image.Image:
-    """In a mode whose pixels can be averaged: no palettes, no single bits."""
+    """The same image in a mode whose pixels can be averaged: no palettes, no single bits."""
     if image.mode.startswith("I;16"):
         return image.convert("I")
     if image.mode in ("P", "PA") or "transparency" in image.info:
@@ -108,7 +108,7 @@ def _scalable(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """In mode L or RGB."""
+    """The same image in mode L or RGB."""
     if image.mode in ("I", "F"):
         return _eight_bits(image)
     if image.has_transparency_data:

@@ -151,7 +151,7 @@ class Text(Modality[str]):
         from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401
 
     def inputs(self, source: str, model: Any, cache: Cache) -> TextInputs:  # noqa: ARG002
-        """By the tokenizer and the side files kept in `source`; where these say nothing of pooling, by what the model is."""
+        """How the model reads texts: by the tokenizer and the side files kept in `source`; else by what the model is."""
         said = read_sentence(source)
         tokenizer = read_tokenizer(source, said)
         config = model.config

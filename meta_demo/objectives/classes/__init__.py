@@ -102,7 +102,7 @@ class Classes(Objective):
         return f"{answer['label']:<24} {max(answer['probabilities'].values()):6.1%}"
 
     def grades(self, out: Tensor, y: Tensor, spread: Tensor | None = None) -> list[tuple[float, ...]]:  # noqa: ARG002
-        """Of each answer its confidence, and 1 where it is right: numbers that are not finite are never right."""
+        """The confidence of each answer, and 1 where it is right [B, 2]: numbers that are not finite are never right."""
         return list(zip(out.softmax(-1).amax(-1).tolist(), _right(out, y).to(out.dtype).tolist(), strict=True))
 
     def score(self, out: Tensor, y: Tensor) -> Score:
@@ -133,7 +133,7 @@ class Classes(Objective):
 
     @classmethod
     def differs(cls, pair: dict[str, Any]) -> str:
-        """In points of a hundred."""
+        """The difference as a person reads it, in points of a hundred."""
         return f"{pair['difference'] * 100:+.1f} ± {pair['ci95'] * 100:.1f}"
 
     def answers(self, shown: Sequence[Sequence[float]]) -> list[dict[str, Any]]:

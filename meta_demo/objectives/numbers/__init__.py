@@ -147,7 +147,7 @@ class Numbers(Objective):
         return Score(sqrt(mean), sqrt(max(0.0, mean - half)), sqrt(mean + half), len(errors))
 
     def grades(self, out: Tensor, y: Tensor, spread: Tensor | None = None) -> list[tuple[float, ...]]:
-        """Of each answer the value, the true one, and half the width of its interval, in the labels' own units."""
+        """The value of each answer, the true one, and half the width of its interval [B, 3], in the labels' own units."""
         value, true = self.shown(out, spread), self.shown(y)
         return list(zip(value[:, 0].tolist(), true[:, 0].tolist(), (value[:, 2] - value[:, 0]).tolist(), strict=True))
 
