@@ -38,10 +38,10 @@ class State:
 
 @dataclass(frozen=True)
 class Trace:
-    """How a task goes: the outputs [Q, O] for its queries after each inner step that was asked for, and what makes their intervals."""
+    """How a task goes: after each inner step that was asked for, the outputs [Q, O] for its queries and what makes their intervals."""
 
     outputs: dict[int, Tensor]
-    spread: Tensor | None
+    spreads: dict[int, Tensor | None]
 
 
 def taken(steps: Sequence[int], count: int) -> list[int]:
@@ -144,19 +144,23 @@ class Algorithm(nn.Module, ABC):
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
 
-    def left_out(self, state: State) -> Tensor | None:  # noqa: ARG002
-        """Outputs [S, O] of the support set, each made without its own example; None where that costs more than an answer."""
+    def left_out(self, support: Examples) -> list[Tensor] | None:  # noqa: ARG002
+        """Outputs [S, O] of the support set in each state, each made without its own example; None where that is not cheap."""
         return None
 
-    def spread(self, start: State, objective: Objective, y: Tensor) -> Tensor | None:
-        """What makes the intervals of an adaptation's answers, after whatever step; None where they have none. `start` is state 0.
+    def spreads(self, support: Examples, start: State) -> list[Tensor | None]:
+        """What makes the intervals of answers in each state; None where they have none. `start` is state 0.
 
-        From what each example is answered without itself, where that is cheap, and otherwise from the start's answers, as those of
-        later steps were made to fit the targets y [S, O].
+        From what each example is answered after so many steps without itself, where that is cheap, and otherwise from the start's
+        answers, as those of later steps were made to fit the support set.
         """
-        left_out = self.left_out(start)
-        out = start.outputs if left_out is None else left_out
-        return None if out is None else objective.spread(out, y, left_out=left_out is not None)
+        objective, count = support.objective, self.steps + 1
+        if not objective.has_intervals or start.outputs is None:
+            return [None] * count
+        left_out = self.left_out(support)
+        if left_out is None:
+            return [objective.spread(start.outputs, support.y, left_out=False)] * count
+        return [objective.spread(out, support.y, left_out=True) for out in left_out]
 
     def predict(self, state: State, x: Features) -> Tensor:
         """Outputs [B, O] for features."""
@@ -172,7 +176,8 @@ class Algorithm(nn.Module, ABC):
         states = list(self.adapt(task.support, unlabelled=task.unlabelled))
         wanted = taken(steps, len(states))
         outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
-        return Trace(outputs, self.spread(states[0], task.support.objective, task.support.y))
+        spreads = self.spreads(task.support, states[0])
+        return Trace(outputs, {step: spreads[step] for step in wanted})
 
     def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
         """How each task goes."""

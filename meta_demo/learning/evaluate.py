@@ -79,7 +79,7 @@ def _measured(
     seconds = (time.perf_counter() - started) / len(tasks)
     for task, trace in zip(tasks, traces, strict=True):
         objective = task.query.objective
-        grades = {step: objective.grades(out, task.query.y, trace.spread) for step, out in trace.outputs.items()}
+        grades = {step: objective.grades(out, task.query.y, trace.spreads[step]) for step, out in trace.outputs.items()}
         yield [Measured(s, type(objective), rows, objective.task_score(rows), seconds) for s, rows in grades.items()]
 
 

@@ -82,32 +82,40 @@ class Job:
         self.shelf.put(self.start, (self.algorithm, self.checkpoint))
         return Examples(x, self.y, self.objective)
 
-    def spread(self, start: State) -> Tensor | None:
-        """What makes the intervals of all answers, given state 0."""
-        return self.algorithm.spread(start, self.objective, self.y)
+    def spreads(self, start: State) -> list[Tensor | None]:
+        """What makes the intervals of the answers in each state, given state 0."""
+        key = (*self.key, "spreads")
+        known: list[Tensor | None] | None = self.shelf.get(key)
+        if known is None:
+            known = self.algorithm.spreads(self.support(), start)
+            self.shelf.put(key, known)
+        return known
 
     def snapshots(self) -> Iterator[Snapshot]:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
         query = self._query()
         known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
+        spreads: list[Tensor | None] = []
         if known:
-            times, spread = known.feature_seconds, self.spread(known.states[0])
+            times, spreads = known.feature_seconds, self.spreads(known.states[0])
             for step, state in enumerate(known.states):
-                yield self._snapshot(query, state, step, (times, known.seconds[step]), spread)
+                yield self._snapshot(query, state, step, (times, known.seconds[step]), spreads[step])
             if known.error:
                 last = len(known.states) - 1
-                yield self._snapshot(query, known.states[last], last, (times, known.seconds[last]), spread, known.error)
+                yield self._snapshot(
+                    query, known.states[last], last, (times, known.seconds[last]), spreads[last], known.error
+                )
             return
         states: list[State] = []
         seconds: list[float] = []
         support, times = self._timed_support()
-        spread = None
         for state, elapsed, error in self._adapt(support):
             if error is None:
-                spread = spread if states else self.spread(state)
+                spreads = spreads or self.spreads(state)
                 states.append(state)
                 seconds.append(elapsed)
-            yield self._snapshot(query, state, len(states) - 1, (times, elapsed), spread, error)
+            step = len(states) - 1
+            yield self._snapshot(query, state, step, (times, elapsed), spreads[step], error)
         self._keep(Trajectory(tuple(states), tuple(seconds), times, error))
 
     def trajectory(self) -> Trajectory:
@@ -125,7 +133,7 @@ class Job:
         algorithm, known = self.algorithm, self.trajectory()
         at, state = known.at(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
-        shown = self.objective.shown(algorithm.answer(state, z), self.spread(known.states[0]))
+        shown = self.objective.shown(algorithm.answer(state, z), self.spreads(known.states[0])[at])
         return Prediction(algorithm.name, at, array(shown), array(z @ self._support_embeddings(at, state).T))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:

@@ -28,6 +28,7 @@ from meta_demo.algorithms.gradient.fast import (
     zero,
     zeros,
 )
+from meta_demo.algorithms.gradient.leave_out import left_out
 from meta_demo.algorithms.gradient.together import losses, most, room, traces
 from meta_demo.algorithms.gradient.walk_back import walk_back
 from meta_demo.backbones.backbone import Backbone
@@ -176,6 +177,9 @@ class GradientAlgorithm(BodyAlgorithm):
         if len(tasks) > 1 and room(self, tasks) >= len(tasks):
             return traces(self, tasks, steps)
         return super().traces(tasks, steps)
+
+    def left_out(self, support: Examples) -> list[Tensor] | None:
+        return left_out(self, support)
 
     # --- the loop ---
 

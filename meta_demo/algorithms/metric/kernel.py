@@ -52,10 +52,11 @@ class Kernel(MetricAlgorithm):
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self._average(state, self._closeness(state, z))
 
-    def left_out(self, state: State) -> Tensor:
+    def left_out(self, support: Examples) -> list[Tensor]:
         """Each example by all others: nothing is closer to it than itself, so its own weight is taken away."""
+        (state,) = self.adapt(support)
         closeness = self._closeness(state, state.tensors["examples"])
-        return self._average(state, closeness.fill_diagonal_(float("-inf")))
+        return [self._average(state, closeness.fill_diagonal_(float("-inf")))]
 
     def _closeness(self, state: State, z: Tensor) -> Tensor:
         """The logarithm of every example's weight [B, S], -scale |z - e|^2, up to a constant per row."""
