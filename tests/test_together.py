@@ -129,7 +129,9 @@ def test_what_is_left_out_is_answered_by_an_adaptation_to_the_others(backbone, n
     algorithm = made(backbone, name, scope=scope, inner_steps=2).requires_grad_(False)
     x, y = some_examples(torch.Generator().manual_seed(5), count)
     support = Examples(algorithm.features(x), y, UNITS)
-    found = algorithm.left_out(support)
+    other = Examples(support.x, 2 - y, UNITS)
+    twice, found = algorithm.left_out([other, support])
+    assert not torch.allclose(twice[2], found[2])
     assert [out.shape for out in found] == [(count, 1)] * 3
     asked = set()
     for gone, learned in zip(*(side.tolist() for side in parts(count, y.device)), strict=True):
@@ -139,8 +141,9 @@ def test_what_is_left_out_is_answered_by_an_adaptation_to_the_others(backbone, n
             new = [i for i, place in enumerate(gone) if place not in asked]
             torch.testing.assert_close(found[step][[gone[i] for i in new]], expected[new], rtol=1e-8, atol=1e-10)
         asked |= set(gone)
-    spreads = algorithm.spreads(support, next(algorithm.adapt(support)))
-    assert len({float(s) for s in spreads}) == 3 and spreads[2] == UNITS.spread(found[2], y, left_out=True)
+    (spreads,) = algorithm.spreads([support], [next(algorithm.adapt(support))])
+    assert len({float(s) for s in spreads}) == 3
+    torch.testing.assert_close(spreads[2], UNITS.spread(found[2], y, left_out=True))
 
 
 def test_classes_have_no_intervals_and_nobody_is_left_out_for_them(backbone, monkeypatch):
@@ -150,7 +153,7 @@ def test_classes_have_no_intervals_and_nobody_is_left_out_for_them(backbone, mon
     support = Examples(
         algorithm.features([Point(0.0), Point(1.0)]), objective.encode(["a", "b"], algorithm.like), objective
     )
-    assert algorithm.spreads(support, next(algorithm.adapt(support))) == [None] * 3
+    assert algorithm.spreads([support], [next(algorithm.adapt(support))]) == [[None] * 3]
 
 
 def test_where_it_is_not_cheap_the_starts_errors_count(backbone, monkeypatch):
@@ -158,6 +161,6 @@ def test_where_it_is_not_cheap_the_starts_errors_count(backbone, monkeypatch):
     x, y = some_examples(torch.Generator().manual_seed(5), 4)
     support = Examples(algorithm.features(x), y, UNITS)
     monkeypatch.setattr(leave_out, "ROOM", 1)
-    assert algorithm.left_out(support) is None
+    assert algorithm.left_out([support]) is None
     start = next(algorithm.adapt(support))
-    assert algorithm.spreads(support, start) == [UNITS.spread(start.outputs, y, left_out=False)] * 3
+    assert algorithm.spreads([support], [start]) == [[UNITS.spread(start.outputs, y, left_out=False)] * 3]

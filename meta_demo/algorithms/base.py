@@ -144,23 +144,27 @@ class Algorithm(nn.Module, ABC):
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
 
-    def left_out(self, support: Examples) -> list[Tensor] | None:  # noqa: ARG002
-        """Outputs [S, O] of the support set in each state, each made without its own example; None where that is not cheap."""
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:  # noqa: ARG002
+        """Of each support set the outputs [S, O] in each state, each made without its own example; None where that is not cheap. All
+        of them are of one shape."""
         return None
 
-    def spreads(self, support: Examples, start: State) -> list[Tensor | None]:
-        """What makes the intervals of answers in each state; None where they have none. `start` is state 0.
+    def spreads(self, supports: Sequence[Examples], starts: Sequence[State]) -> list[list[Tensor | None]]:
+        """Of each support set what makes the intervals of answers in each state; None where they have none. `starts` are states 0.
 
         From what each example is answered after so many steps without itself, where that is cheap, and otherwise from the start's
         answers, as those of later steps were made to fit the support set.
         """
-        objective, count = support.objective, self.steps + 1
-        if not objective.has_intervals or start.outputs is None:
-            return [None] * count
-        left_out = self.left_out(support)
+        spread, count = supports[0].objective.spread, self.steps + 1
+        if not supports[0].objective.has_intervals or starts[0].outputs is None:
+            return [[None] * count for _ in supports]
+        left_out = self.left_out(supports)
         if left_out is None:
-            return [objective.spread(start.outputs, support.y, left_out=False)] * count
-        return [objective.spread(out, support.y, left_out=True) for out in left_out]
+            pairs = zip(supports, starts, strict=True)
+            return [
+                [spread(start.outputs, s.y, left_out=False)] * count for s, start in pairs if start.outputs is not None
+            ]
+        return [[spread(o, s.y, left_out=True) for o in out] for s, out in zip(supports, left_out, strict=True)]
 
     def predict(self, state: State, x: Features) -> Tensor:
         """Outputs [B, O] for features."""
@@ -176,7 +180,7 @@ class Algorithm(nn.Module, ABC):
         states = list(self.adapt(task.support, unlabelled=task.unlabelled))
         wanted = taken(steps, len(states))
         outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
-        spreads = self.spreads(task.support, states[0])
+        (spreads,) = self.spreads([task.support], states[:1])
         return Trace(outputs, {step: spreads[step] for step in wanted})
 
     def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:

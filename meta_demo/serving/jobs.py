@@ -87,7 +87,7 @@ class Job:
         key = (*self.key, "spreads")
         known: list[Tensor | None] | None = self.shelf.get(key)
         if known is None:
-            known = self.algorithm.spreads(self.support(), start)
+            (known,) = self.algorithm.spreads([self.support()], [start])
             self.shelf.put(key, known)
         return known
 

@@ -178,8 +178,8 @@ class GradientAlgorithm(BodyAlgorithm):
             return traces(self, tasks, steps)
         return super().traces(tasks, steps)
 
-    def left_out(self, support: Examples) -> list[Tensor] | None:
-        return left_out(self, support)
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        return left_out(self, supports)
 
     # --- the loop ---
 

@@ -45,7 +45,7 @@ class Learner(Protocol):
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor: ...
     def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]: ...
     def predict(self, state: State, x: Features) -> Tensor: ...
-    def spreads(self, support: Examples, start: State) -> list[Tensor | None]: ...
+    def spreads(self, supports: Sequence[Examples], starts: Sequence[State]) -> list[list[Tensor | None]]: ...
     def embed(self, tensors: Fast, x: Features) -> Tensor: ...
     def answer(self, state: State, z: Tensor) -> Tensor: ...
 
@@ -81,11 +81,11 @@ def traces(algorithm: Learner, tasks: Sequence[Task], steps: Sequence[int]) -> l
 
     with many_weights(), torch.no_grad():
         outputs, starts = vmap(one)(*_stacked(tasks))
-    found = []
-    for task, out, start in zip(tasks, outputs, starts, strict=True):
-        spreads = algorithm.spreads(task.support, State({}, start))
-        found.append(Trace(dict(zip(wanted, out, strict=True)), {step: spreads[step] for step in wanted}))
-    return found
+    spreads = algorithm.spreads([task.support for task in tasks], [State({}, start) for start in starts])
+    return [
+        Trace(dict(zip(wanted, out, strict=True)), {step: known[step] for step in wanted})
+        for out, known in zip(outputs, spreads, strict=True)
+    ]
 
 
 def losses(algorithm: Learner, tasks: Sequence[Task]) -> Tensor:
