@@ -24,7 +24,7 @@ import tyro
 
 from benchmarks import report
 from meta_demo.backbones.loading import BUNDLED, DEFAULT
-from meta_demo.core.cache import MB, SERVING, SETTING
+from meta_demo.core.cache import MB, SERVING
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import TEST, Fixed, Sampler
 from meta_demo.data.samples import load_sample, sample_names
@@ -34,6 +34,7 @@ from meta_demo.learning.recipe import Recipe, prepare
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 
+SETTING = "META_DEMO_CACHE_MB"
 ALLOWED = 300  # MB above what is idle and the bound
 BOUNDS = (SERVING, 200)  # MB, the default first
 VISITS = 20

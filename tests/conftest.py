@@ -10,6 +10,8 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("META_DEMO_CACHE_DIR", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
@@ -193,20 +195,39 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     At the end its log may hold no traceback.
     """
+    with serving(log := tmp_path_factory.mktemp("server") / "log.txt") as host:
+        yield host.url
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@dataclass(frozen=True)
+class Host:
+    """A running page, its process and what it has printed so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextmanager
+def serving(log: Path, **environment: str) -> Iterator[Host]:
+    """`python app.py` on a free port, with what the environment says beside that; it is ended where it still runs."""
     url = f"http://127.0.0.1:{(port := _free_port())}/"
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = os.environ | {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
+    given = {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
     with log.open("w") as out:
         server = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=Path(__file__).parents[1], env=environment, stdout=out, stderr=out
+            [sys.executable, "app.py"],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | given | environment,
+            stdout=out,
+            stderr=out,
         )
         try:
             _wait(url, server, log)
-            yield url
+            yield Host(url, server, log)
         finally:
             server.terminate()
             server.wait(30)
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -20,7 +20,7 @@ from torch import nn
 from benchmarks import residence
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, SETTING, Cache, footprint
+from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
 from meta_demo.core.errors import UserError
 from meta_demo.core.memory import _trim, give_back
 from meta_demo.data.episode import Example, make_episode
@@ -31,6 +31,7 @@ from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 
 ROOT = Path(__file__).parents[1]
+SETTING = "META_DEMO_CACHE_MB"
 
 
 @dataclass(frozen=True)

@@ -223,15 +223,6 @@ def test_files_and_targets_that_it_speaks_of_exist() -> None:
     assert targets and set(targets) <= set(RULES)
 
 
-def test_every_environment_variable_that_is_read_is_explained() -> None:
-    quoted = {path: set(re.findall(r"""["']([A-Z][A-Z_]+)["']""", path.read_text("utf-8"))) for path in SOURCES}
-    launched = quoted[ROOT / "meta_demo" / "ui" / "serve.py"]
-    read = {name for names in quoted.values() for name in names if name.startswith("META_DEMO_")}
-    assert {"PORT", "SPACE_ID"} <= launched and "META_DEMO_DEVICE" in read
-    assert {name for name in launched | read if f"`{name}`" not in README} == set()
-    assert set(re.findall(r"`(META_DEMO_\w+)`", README)) == read
-
-
 @pytest.mark.slow
 def test_commands_run_as_they_stand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -13,12 +13,13 @@ import pytest
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
+from meta_demo.core.settings import settings
 from meta_demo.data.episode import Example
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import BUILTIN, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.plan import Plan, TaskPlan
-from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.learning.recipe import Attempt, Recipe, load_packs, split
 from meta_demo.serving.service import Service
 from meta_demo.ui import training_knobs
 from meta_demo.ui.page import build_app
@@ -101,7 +102,7 @@ def test_who_may_train(monkeypatch: pytest.MonkeyPatch, setting: str | None, spa
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    assert allowed() is expected
+    assert settings().training is expected
 
 
 @pytest.mark.parametrize("setting", ["0", "1"])

@@ -6,7 +6,6 @@ What is wrong is said by name. Weights are read from safetensors only: a `.bin` 
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_demo.core.errors import UserError
+from meta_demo.core.settings import give
 from meta_demo.modalities.sentence import CONFIG, side_file
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -144,4 +144,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def no_conversion() -> None:
     """Ask nobody to turn a pickle into safetensors: transformers would, in a thread of its own."""
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    give("DISABLE_SAFETENSORS_CONVERSION", "1")

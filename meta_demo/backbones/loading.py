@@ -22,8 +22,8 @@ from meta_demo.backbones.files import WEIGHTS, check_config, check_folder, no_co
 from meta_demo.backbones.fresh import fresh_head, fresh_model
 from meta_demo.backbones.weights import check_read, encoder_of, read_weights
 from meta_demo.core.cache import Cache
-from meta_demo.core.device import whole_setting
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import UserError, trace_of
+from meta_demo.core.settings import settings
 from meta_demo.modalities.base import MODALITIES, Model
 from meta_demo.modalities.inputs import NO_PROMPT, Inputs, head_of
 from meta_demo.modalities.sentence import CONFIG, read_sentence
@@ -96,7 +96,7 @@ def load_backbone(
     except UserError:
         raise
     except Exception as error:  # whatever transformers, a tokenizer or a file that somebody made up raises
-        _LOG.warning("loading %s failed: %s", name, error)
+        _LOG.warning("a model cannot be loaded: %s", trace_of(error))
         raise why(error, name, BUNDLED) from error
 
 
@@ -135,7 +135,7 @@ def _load(source: str, name: str, dtype: torch.dtype, cache: Cache, scratch: int
     if not able or (config.is_encoder_decoder and not hasattr(skeleton, "get_encoder")):
         raise UserError("model_kind", model=name, kind=config.model_type)
     size = sum(p.numel() for p in skeleton.parameters())
-    limit = whole_setting("META_DEMO_MAX_PARAMETERS", 600_000_000)
+    limit = settings().max_parameters
     if size > limit:
         raise UserError("model_size", model=name, size=round(size / 1e6), limit=round(limit / 1e6))
     if scratch is not None:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from meta_demo.backbones.replay import Replay
 from meta_demo.core.errors import UserError
-from meta_demo.core.places import cache_folder, write_whole
+from meta_demo.core.places import write_whole
+from meta_demo.core.settings import settings
 from meta_demo.modalities.inputs import Inputs
 
 TRIED = 16  # tokens of the widest batch that a model is tried on, most of them padding
@@ -52,7 +53,7 @@ def try_out(replay: Replay, inputs: Inputs, name: str) -> Verdict:
     """The verdict on the model of `replay`, known or found now. Raises UserError, which calls the model `name`, when nothing can be
     done with it."""
     key = _identity(replay, inputs)
-    file = cache_folder() / "trials" / f"{key}.json"
+    file = settings().cache_folder / "trials" / f"{key}.json"
     if key not in _KNOWN:
         found = _read(file)
         if found is None:

@@ -1,4 +1,4 @@
-"""`algorithms`, `models`, `checkpoints`: what there is, one per line."""
+"""`algorithms`, `models`, `checkpoints`, `settings`: what there is, one per line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import BROKEN, REGISTRY
 from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.cli.flags import Json, write_json
+from meta_demo.core.settings import Told, told
 from meta_demo.learning import checkpoint
 from meta_demo.words import text
 
@@ -54,6 +55,34 @@ class Checkpoints:
         if not rows:
             print(text("cli.no_checkpoints"))
         return 0
+
+
+@dataclass
+class Settings:
+    json: Json = None
+
+    def run(self) -> int:
+        rows = [_told(setting) for setting in told()]
+        write_json(self.json, {"settings": rows})
+        for row in rows:
+            source = row["source"] or text("cli.settings.default")
+            print(f"{', '.join(row['names'])} = {row['value']}  ({source})\n    {row['meaning']}")
+        return 0
+
+
+def _told(setting: Told) -> dict[str, Any]:
+    """What is printed of a setting; yes and no as the variable has them."""
+    value = setting.value
+    if isinstance(value, bool):
+        value = int(value)
+    value = value if value is None or isinstance(value, int) else str(value)
+    return {
+        "names": list(setting.names),
+        "value": text("cli.settings.unset") if value is None else value,
+        "source": setting.source,
+        "range": setting.range,
+        "meaning": text(f"cli.settings.{setting.key}"),
+    }
 
 
 def _card(model: str, name: str) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.cli.adapt import Adapt
 from meta_demo.cli.evaluate import Evaluate
 from meta_demo.cli.flags import RESULTS, STANDARD_OUTPUT, with_knobs
-from meta_demo.cli.listings import Algorithms, Checkpoints, Models
+from meta_demo.cli.listings import Algorithms, Checkpoints, Models, Settings
 from meta_demo.cli.train import Train
 from meta_demo.core.errors import UserError
+from meta_demo.core.settings import settings
 from meta_demo.words import text
 
 # What the command was called as: the installed script, or the package.
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console that cannot show a character is sent its number instead
             stream.reconfigure(errors="backslashreplace")
     try:
+        settings()  # what is wrong with them is said before anything is done
         code = _run(_parse(arguments))
     except UserError as error:
         print(text("cli.error", message=error), file=sys.stderr)
@@ -64,6 +66,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
         "algorithms": Algorithms,
         "models": Models,
         "checkpoints": Checkpoints,
+        "settings": Settings,
     }
     box = io.StringIO()
     try:

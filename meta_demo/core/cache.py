@@ -16,10 +16,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from meta_demo.core.device import whole_setting
+from meta_demo.core.settings import settings
 
 MB = 1 << 20
-SETTING = "META_DEMO_CACHE_MB"
 SERVING, LEARNING = (
     512,
     2000,
@@ -83,7 +82,8 @@ class Cache:
     @classmethod
     def as_set(cls, default: int) -> Cache:
         """A cache of the megabytes that META_DEMO_CACHE_MB says, `default` where it says nothing; raises UserError."""
-        return cls(whole_setting(SETTING, default) * MB)
+        said = settings().cache_mb
+        return cls((default if said is None else said) * MB)
 
     def get(self, key: Hashable) -> Any | None:
         with self._lock:

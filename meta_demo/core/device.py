@@ -1,12 +1,11 @@
-"""What this machine offers and what its environment asks for: the device, and settings that are whole numbers."""
+"""The device to compute on: what this machine offers, and what its settings ask for."""
 
 from __future__ import annotations
-
-import os
 
 import torch
 
 from meta_demo.core.errors import UserError
+from meta_demo.core.settings import settings
 
 
 def choose_device() -> torch.device:
@@ -14,8 +13,10 @@ def choose_device() -> torch.device:
 
     Raises UserError when the named device does not exist here.
     """
-    wanted = os.environ.get("META_DEMO_DEVICE", "").strip()
+    wanted = settings().device
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if settings().zero_gpu:  # torch then says that there is a GPU, which only the process has that it is lent to
+        return torch.device("cpu")
     if not wanted:
         return torch.device(next(name for name, there in available.items() if there))
     try:
@@ -26,14 +27,6 @@ def choose_device() -> torch.device:
         there = ", ".join(name for name, found in available.items() if found)
         raise UserError("device", value=wanted, available=there)
     return device
-
-
-def whole_setting(name: str, default: int) -> int:
-    """The whole number in the environment variable `name`; raises UserError when it is something else."""
-    value = os.environ.get(name, "").strip() or str(default)
-    if not value.isdecimal():
-        raise UserError("setting", name=name, value=value, default=default)
-    return int(value)
 
 
 def _count(kind: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,11 @@ class UserError(ValueError):
 
     def message(self, lang: str = "en") -> str:
         return text(f"error.{self.name}", lang, **self.values)
+
+
+def trace_of(error: BaseException) -> str:
+    """What kind of error it is and where it happened, for a log. Its words and values are left out: they may be a visitor's."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,12 @@ import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-SETTING = "META_DEMO_CACHE_DIR"
 
 
 def place(path: str) -> Path:
     """The place of `path`, which is relative to the repository: within the package where it was installed, else beside it."""
     inside = _PACKAGE / "shipped"
     return (inside if inside.is_dir() else _PACKAGE.parent) / path
-
-
-def cache_folder() -> Path:
-    """The folder for what is made once of a model, never of a visitor's input: META_DEMO_CACHE_DIR, or one in the user's cache."""
-    said = os.environ.get(SETTING, "").strip()
-    return Path(said) if said else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meta-demo"
 
 
 def write_whole(file: Path, content: bytes) -> None:

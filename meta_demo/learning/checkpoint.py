@@ -163,6 +163,8 @@ def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> Non
 
 def shipped(model: str, algorithm: str, objective: str = CLASSES) -> Path | None:
     """The folder of the checkpoint we ship for this model and algorithm, if there is one that was trained on such labels."""
+    if Path(model).name != model or model == "..":  # the name of no folder of ours
+        return None
     folder = SHIPPED / model / algorithm
     return folder if (folder / CARD).is_file() and _trained_on(folder, _changed(folder / CARD)) == objective else None
 

@@ -5,12 +5,13 @@ Started with `torchrun --nproc_per_node N` the same command runs in N processes;
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from meta_demo.core.settings import settings
 
 
 class Processes:
@@ -18,12 +19,10 @@ class Processes:
 
     def __init__(self) -> None:
         self._state: Any = None
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if settings().processes > 1:
             from accelerate import PartialState
 
-            self._state = PartialState(
-                cpu=os.environ.get("META_DEMO_DEVICE", "") == "cpu" or not torch.cuda.is_available()
-            )
+            self._state = PartialState(cpu=settings().device == "cpu" or not torch.cuda.is_available())
         self.index: int = self._state.process_index if self._state else 0
         self.count: int = self._state.num_processes if self._state else 1
 

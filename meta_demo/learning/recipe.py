@@ -6,7 +6,6 @@ Here: what to train on and to validate on, and a visitor's training with a folde
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import weakref
@@ -21,7 +20,6 @@ from typing import Any
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.core.device import whole_setting
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
@@ -138,11 +136,6 @@ def load_packs(names: Sequence[str]) -> Source:
     specs = [f"{BUILTIN}:{name}" for name in names]
     classes = [item for spec in specs for item in load_source(spec).classes.items()]
     return make_source(", ".join(specs), (Example(text, label) for label, texts in classes for text in texts))
-
-
-def allowed() -> bool:
-    """Whether visitors may train here: META_DEMO_ALLOW_TRAINING, by default everywhere but on a Hugging Face Space."""
-    return whole_setting("META_DEMO_ALLOW_TRAINING", 0 if "SPACE_ID" in os.environ else 1) > 0
 
 
 class Attempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,6 +61,12 @@ class Job:
     algorithm: Algorithm
     checkpoint: str
     episode: Episode
+    errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the adaptation was computed before and is still kept."""
+        return self.shelf.get((*self.key, "trajectory")) is not None
 
     @property
     def objective(self) -> Objective:
@@ -161,18 +167,26 @@ class Job:
             self.shelf.put(key, known)
         return known
 
-    def _timed_support(self) -> tuple[Examples, float]:
+    def _timed_support(self) -> tuple[Examples | None, float]:
+        """The support set, where it is this process that learns from it, and the seconds that it took."""
+        if self.errand:
+            return None, 0.0
         started = time.perf_counter()
         support = self.support()
         return support, time.perf_counter() - started
 
-    def _adapt(self, support: Examples) -> Iterator[tuple[State, float, UserError | None]]:
+    def _states(self, support: Examples | None) -> Iterator[State]:
+        if self.errand:
+            return self.errand()
+        return self.algorithm.adapt(support or self.support(), unlabelled=self.unlabelled())
+
+    def _adapt(self, support: Examples | None) -> Iterator[tuple[State, float, UserError | None]]:
         """States with the seconds computed so far; where numbers stop being finite, once more the last good state, with the error.
 
         Raises UserError when the start itself is not finite.
         """
         elapsed, good, step = 0.0, None, 0
-        stream = self.algorithm.adapt(support, unlabelled=self.unlabelled())
+        stream = self._states(support)
         while True:
             started = time.perf_counter()
             state = next(stream, None)

@@ -13,6 +13,7 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache, Shelf
 from meta_demo.core.memory import give_back
+from meta_demo.serving.admission import Admission
 
 KEPT = 2  # models that stay loaded
 
@@ -20,14 +21,15 @@ KEPT = 2  # models that stay loaded
 class Models:
     """Loads models by name, once; thread-safe. When a model goes, so does what was adapted on it and would hold it."""
 
-    def __init__(self, device: torch.device, cache: Cache) -> None:
-        self.device, self._cache = device, cache
+    def __init__(self, device: torch.device, cache: Cache, admission: Admission) -> None:
+        self.device, self._cache, self._admission = device, cache, admission
         self._models: dict[str, tuple[Backbone, Shelf]] = {}
         self._turns: dict[str, tuple[Lock, int]] = {}  # of names being asked for, and by how many
         self._lock = Lock()
 
     def get(self, name: str) -> tuple[Backbone, Shelf]:
         """The model called `name`, loaded on first use, and its shelf; raises UserError when it cannot be had."""
+        self._admission.check_model(name)
         with self._turn(name):
             with self._lock:
                 found = self._models.pop(name, None)

@@ -58,6 +58,7 @@ class Snapshot:
     outputs: Array  # [Q, O], as people read them: probabilities, or values with both ends of an interval
     seconds: dict[str, float]  # "features" and "adapt" so far, "predict" of this step
     error: UserError | None = None
+    notes: tuple[Note, ...] = ()  # on where it was computed, where that is not where it was meant to be
 
     @property
     def last(self) -> bool:

@@ -6,11 +6,15 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,22 +30,42 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.base import MODALITIES, Content, identity
+from meta_demo.serving.admission import Admission
 from meta_demo.serving.jobs import Job, learned_from
+from meta_demo.serving.lending import Errand, Lender, Refused
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+
+LENT = Note("gpu_lent")
+T = TypeVar("T")
 
 
 class Service:
     """Adapts, predicts and explains; thread-safe, and on a CPU equal to the bit for equal requests."""
 
-    def __init__(self, device: torch.device | None = None, cache_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        device: torch.device | None = None,
+        cache_bytes: int | None = None,
+        admission: Admission | None = None,
+        lender: Lender | None = None,
+    ) -> None:
         self.device = device or choose_device()
         self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
-        self._models = Models(self.device, self.cache)
+        self._models = Models(self.device, self.cache, admission or Admission())
+        self._on_cpu = Models(
+            torch.device("cpu"), self.cache, admission or Admission()
+        )  # for what a GPU has no room for
+        self._lender = lender
+        self._closing = Event()
 
     def backbone(self, name: str) -> Backbone:
         """The model called `name`, loaded on first use; the two used last are kept."""
         return self._models.get(name)[0]
+
+    def close(self) -> None:
+        """The process ends: what is under way ends after its step."""
+        self._closing.set()
 
     def is_loaded(self, name: str) -> bool:
         return self._models.is_loaded(name)
@@ -61,9 +85,10 @@ class Service:
         Raises UserError before the first snapshot when something in the request is wrong. An adaptation that diverges ends with
         a snapshot that carries the error and the last good state's figures.
         """
-        running = [job.snapshots() for job in self._jobs(request)]
+        jobs, errand = self._lent(self._jobs(request))
+        running = [self._snapshots(request, job) for job in jobs]
         try:
-            while running:
+            while running and not self._closing.is_set():
                 for stream in list(running):
                     snapshot = next(stream, None)
                     if snapshot is None:
@@ -71,7 +96,53 @@ class Service:
                     else:
                         yield snapshot
         finally:
+            if errand:
+                errand.close()
             give_back()
+
+    def _lent(self, jobs: list[Job]) -> tuple[list[Job], Errand | None]:
+        """`jobs`, what is heavy of them on a borrowed GPU where somebody lends one."""
+        return self._lender.lend(jobs) if self._lender else (jobs, None)
+
+    def _snapshots(self, request: Request, job: Job) -> Iterator[Snapshot]:
+        """The snapshots of one job. Where a GPU was not to be had or had too little memory, the CPU goes on from the same step."""
+        seen, failure = 0, None
+        try:
+            for snapshot in job.snapshots():
+                seen += 1
+                yield replace(snapshot, notes=(LENT,)) if job.errand else snapshot
+        except (Refused, torch.OutOfMemoryError) as error:
+            failure = self._failure(job, error)
+        if failure:
+            for snapshot in islice(self._elsewhere(request, job).snapshots(), seen, None):
+                yield replace(snapshot, notes=(failure,))
+
+    def _asked(self, request: Request, job: Job, ask: Callable[[Job], T]) -> T:
+        """What a job answers; where the GPU cannot, the CPU does."""
+        with suppress(Refused):
+            try:
+                return ask(job)
+            except torch.OutOfMemoryError as error:
+                self._failure(job, error)
+        return ask(self._elsewhere(request, job))
+
+    def _failure(self, job: Job, error: Exception) -> Note:
+        """What is to be said of a GPU that failed; raises what no other place can mend."""
+        if isinstance(error, Refused):
+            return error.note
+        if not job.errand and self.device.type == "cpu":
+            raise error
+        return Note("gpu_memory")
+
+    def _elsewhere(self, request: Request, job: Job) -> Job:
+        """The same job on the CPU."""
+        if job.errand:
+            return replace(job, errand=None)
+        gc.collect()  # what the failure still held
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        backbone, shelf = self._on_cpu.get(request.model)
+        return self._job(request, type(job.algorithm), backbone, shelf, learned_from(request.episode))
 
     def history(self, request: Request) -> dict[str, list[Snapshot]]:
         """All snapshots of a whole adaptation, by algorithm."""
@@ -86,13 +157,18 @@ class Service:
         """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
         history = self.history(request) if history is None else history
         errors = [steps[-1].error for steps in history.values() if steps[-1].error]
-        notes = self.notes(request)
+        notes = [*self.notes(request), *where_computed(history)]
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
     def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
         """Each algorithm's answers to `contents` after `step` inner steps (default: all of them)."""
-        return [job.predict(contents, step) for job in self._jobs(request)]
+        jobs, errand = self._lent(self._jobs(request))
+        try:
+            return [self._asked(request, job, lambda job: job.predict(contents, step)) for job in jobs]
+        finally:
+            if errand:
+                errand.close()
 
     @torch.no_grad()
     def attention(
@@ -100,7 +176,7 @@ class Service:
     ) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
         job = next(job for job in self._jobs(request) if job.algorithm.name == algorithm)
-        return job.attention(content, step)
+        return self._asked(request, job, lambda job: job.attention(content, step))
 
     def _jobs(self, request: Request) -> list[Job]:
         if not 0 <= request.seed <= MAX_SEED:
@@ -125,6 +201,11 @@ class Service:
             known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
         return Job(shelf, start, (*start, support), *known, request.episode)
+
+
+def where_computed(history: Mapping[str, Sequence[Snapshot]]) -> list[Note]:
+    """What is to be said of where an adaptation was computed."""
+    return list(dict.fromkeys(note for steps in history.values() for snapshot in steps for note in snapshot.notes))
 
 
 def _about_unlabelled(request: Request) -> list[Note]:

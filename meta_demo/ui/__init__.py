@@ -25,3 +25,4 @@ def _no_source_files() -> Iterator[None]:
 
 with _no_source_files():
     import gradio  # noqa: F401
+    import spaces  # noqa: F401  (on a Space with ZeroGPU it prepares torch, before anything asks for CUDA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -12,6 +13,7 @@ from meta_demo.backbones.loading import DEFAULT
 from meta_demo.core.config import MAX_SEED
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.tasks import as_json, parse_episode
+from meta_demo.learning.checkpoint import SHIPPED
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 from meta_demo.ui.guard import sentence
@@ -53,9 +55,17 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
             report, _ = service.report(request)
         except Exception as error:
             raise gr.Error(sentence(error, "en"), print_exception=False) from error
+        for result in report["results"]:
+            result["checkpoint"] = _name_of(result["checkpoint"])
         return report
 
     return adapt
+
+
+def _name_of(start: str) -> str:
+    """Where a result started from, without the place where this machine keeps it."""
+    shipped = Path(start).is_relative_to(SHIPPED)
+    return Path(start).relative_to(SHIPPED.parent).as_posix() if shipped else start
 
 
 class _Call(BaseModel):

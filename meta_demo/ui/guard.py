@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from meta_demo.algorithms.registry import get_algorithm
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import UserError, trace_of
 from meta_demo.learning.checkpoint import read_card
 from meta_demo.ui import views
 from meta_demo.ui.words import request_language, title
@@ -30,9 +30,15 @@ def sentence(error: Exception, lang: str) -> str:
     Neither the error's words nor its values are logged: they may be a visitor's.
     """
     if isinstance(error, UserError):
-        return _fixed_knob(error, lang) if error.name == "checkpoint_knob" else error.message(lang)
-    _LOG.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+        return _fixed_knob(error, lang) if error.name == "checkpoint_knob" else told(error, lang)
+    _LOG.error(trace_of(error))
     return text("page.error.unexpected", lang)
+
+
+def told(error: UserError, lang: str) -> str:
+    """The sentence of `error`; of a folder of this machine it names the end, which is all that a visitor knows."""
+    values = {name: "/".join(Path(v).parts[-2:]) if name == "folder" else v for name, v in error.values.items()}
+    return text(f"error.{error.name}", lang, **values)
 
 
 def _fixed_knob(error: UserError, lang: str) -> str:

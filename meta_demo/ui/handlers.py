@@ -14,7 +14,7 @@ import gradio as gr
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
 from meta_demo.serving.requests import Request, Snapshot
-from meta_demo.serving.service import Service
+from meta_demo.serving.service import Service, where_computed
 from meta_demo.ui import guard, plots, views
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
@@ -119,6 +119,7 @@ class Handlers:
         except Exception:
             yield {page.run: values[page.run]} | self._running(False)
             raise
+        notes += [note.message(lang) for note in where_computed(run.history)]
         yield self._finished(run, lang) | {page.adapt.notice: views.notice(*notes)}
 
     def _running(self, going: bool) -> Updates:

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
+from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
 from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
 from meta_demo.ui.asking import Asking
@@ -19,6 +20,7 @@ from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.headers import Headers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
@@ -79,7 +81,10 @@ def launch_arguments() -> dict[str, Any]:
         "i18n": translations(composed | models),
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
-        "app_kwargs": {"middleware": [Middleware(BrowserLanguage)], "routes": routes()},
+        "app_kwargs": {
+            "middleware": [Middleware(Headers, settings().space), Middleware(BrowserLanguage)],
+            "routes": routes(),
+        },
         "show_error": False,
         "ssr_mode": False,
         "run_history": False,

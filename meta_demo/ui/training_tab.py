@@ -13,11 +13,12 @@ import gradio as gr
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
+from meta_demo.core.settings import settings
 from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import built_in, load_source, pack_names
 from meta_demo.learning.outer import Progress
-from meta_demo.learning.recipe import Attempt, Recipe, allowed, load_packs, split
+from meta_demo.learning.recipe import Attempt, Recipe, load_packs, split
 from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.serving.service import Service
 from meta_demo.ui import plots, training_knobs, training_views, views
@@ -72,7 +73,7 @@ class TrainingTab:
 
 def lay_out() -> TrainingTab | None:
     """The tab's components; one sentence instead, and None, where visitors may not train."""
-    if not allowed():
+    if not settings().training:
         gr.HTML(label("html.train.off"), elem_id="train-off")
         return None
     with gr.Row(elem_id="training", equal_height=False):

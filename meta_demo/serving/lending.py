@@ -1,0 +1,259 @@
+"""A GPU that is lent for a while: what goes to the process that has it, what that process does, and what comes back.
+
+Nothing but arrays and plain values crosses over, since the other process shares no memory with this one and ends with the loan. States come
+back as arrays; whoever asks about them later computes on the CPU. Who lends, and how, is not known here.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+
+from meta_demo.algorithms.base import State
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.loading import load_backbone
+from meta_demo.core.cache import MB, Cache
+from meta_demo.core.errors import Note, UserError
+from meta_demo.core.objective import Objective
+from meta_demo.data.episode import Episode, Example
+from meta_demo.learning import checkpoint
+from meta_demo.modalities.base import MODALITIES, Content, modality_of
+from meta_demo.modalities.inputs import Inputs
+from meta_demo.serving.jobs import Job, array
+from meta_demo.serving.requests import NOT_TRAINED
+
+Work = dict[str, Any]  # what is to be done, in plain values and arrays
+Piece = dict[str, Any]  # one state of one job, or how a job ended
+
+GPU_RATE, CPU_RATE = 4e12, 4e10  # products a second that small batches reach
+OVERHEAD = 0.1  # seconds of a step, however small
+START = 12  # seconds until the process has its model on the GPU
+LONGEST = 110  # seconds; more than this is not lent to anybody
+WORTH = 3.0  # seconds on the CPU: for less nobody waits for a GPU
+KEPT = MB << 9
+
+
+class Refused(Exception):
+    """No GPU is lent, for the reason that the note says."""
+
+    def __init__(self, note: Note) -> None:
+        super().__init__(note.name)
+        self.note = note
+
+
+def work_of(model: str, parameters: int, tokens: int, jobs: Sequence[Job]) -> Work:
+    """What is to be done for `jobs` of one request."""
+    episode = jobs[0].episode
+    return {
+        "model": model,
+        "support": [[packed(row.content), row.label] for row in episode.support],
+        "unlabelled": [packed(content) for content in episode.unlabelled],
+        "jobs": [_spelt(job) for job in jobs],
+        "products": 2 * parameters * tokens,  # of one pass through the model
+        "steps": sum(job.algorithm.steps for job in jobs),
+    }
+
+
+def _spelt(job: Job) -> dict[str, Any]:
+    """What the algorithm of a job is made from."""
+    name, kind, knobs, seed, *_ = job.start
+    folder = None if job.checkpoint == NOT_TRAINED else job.checkpoint
+    return {"algorithm": name, "objective": kind, "knobs": json.loads(knobs), "seed": seed, "folder": folder}
+
+
+def cpu_seconds(work: Work) -> float:
+    """About how long the work would take on a CPU: a step costs a pass and twice that for its gradient."""
+    return float(work["products"] * (3 * work["steps"] + len(work["jobs"])) / CPU_RATE)
+
+
+def seconds(work: Work) -> int:
+    """How long to borrow a GPU for `work`: computed from examples, tokens and steps, and never more than is lent."""
+    steps = work["steps"] + len(work["jobs"])
+    return min(LONGEST, int(START + work["products"] * 3 * steps / GPU_RATE + OVERHEAD * steps))
+
+
+def packed(content: Content) -> Any:
+    """An input as plain values and arrays."""
+    if not dataclasses.is_dataclass(content):
+        return content
+    fields = {f.name: getattr(content, f.name) for f in dataclasses.fields(content)}
+    plain = {k: np.frombuffer(v, np.uint8) if isinstance(v, bytes) else v for k, v in fields.items()}
+    return {"modality": modality_of(content).name, "fields": plain}
+
+
+def unpacked(said: Any) -> Content:
+    """The input that `packed` made plain."""
+    if not isinstance(said, dict):
+        return said  # type: ignore[no-any-return]
+    fields = {k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in said["fields"].items()}
+    content: Content = MODALITIES[said["modality"]].content(**fields)
+    return content
+
+
+# --- in the process that has the GPU
+
+
+class Desk:
+    """The models of the process that has the GPU: those placed there before it began, and those it loads itself."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self._placed: dict[str, tuple[torch.nn.Module, Inputs, torch.Tensor]] = {}
+        self._ready: dict[str, Backbone] = {}
+
+    def place(self, backbone: Backbone) -> None:
+        """Put a copy of the model on the GPU, before any process is there to have it."""
+        model = copy.deepcopy(backbone.model).to(self.device)
+        self._placed[backbone.name] = model, backbone.inputs, backbone.head
+
+    def backbone(self, name: str) -> Backbone:
+        """The model on the GPU, looked over once in each process."""
+        if name not in self._ready:
+            cache = Cache(KEPT)
+            if name in self._placed:
+                model, inputs, head = self._placed[name]
+                made = Backbone(model, inputs, name, cache=cache, head=head)
+            else:
+                made = load_backbone(name, torch.device(self.device), cache)
+            self._ready = {**dict(list(self._ready.items())[-1:]), name: made}
+        return self._ready[name]
+
+    @torch.no_grad()
+    def worked(self, work: Work) -> Iterator[Piece]:
+        """The states of every job as they come, side by side."""
+        try:
+            running = dict(enumerate(self._streams(work)))
+            while running:
+                for index, stream in list(running.items()):
+                    state = next(stream, None)
+                    if state is None:
+                        del running[index]
+                        yield {"job": index}
+                    else:
+                        yield {"job": index, **_written(state)}
+        except UserError as error:
+            yield {
+                "error": error.name,
+                "values": {k: str(v) if isinstance(v, Path) else v for k, v in error.values.items()},
+            }
+        except torch.OutOfMemoryError:
+            yield {"error": None}
+
+    def _streams(self, work: Work) -> Iterator[Iterator[State]]:
+        backbone = self.backbone(work["model"])
+        support = tuple(Example(unpacked(content), label) for content, label in work["support"])
+        episode = Episode(support, (), tuple(map(unpacked, work["unlabelled"])))
+        for said in work["jobs"]:
+            folder = Path(said["folder"]) if said["folder"] else None
+            made = checkpoint.start(backbone, said["algorithm"], folder, said["knobs"], said["seed"], said["objective"])
+            job = Job(Cache(0).shelf(), (), (), made.requires_grad_(False).eval(), "", episode)
+            yield made.adapt(job.support(), unlabelled=job.unlabelled())
+
+
+def _written(state: State) -> Piece:
+    """A state in arrays."""
+    outputs = None if state.outputs is None else array(state.outputs)
+    return {
+        "tensors": {name: array(t) for name, t in state.tensors.items()},
+        "outputs": outputs,
+        "objective": state.objective is not None,
+    }
+
+
+# --- in the process that serves
+
+
+class Errand:
+    """One loan for several jobs: each takes its own states, in whatever order they are asked for."""
+
+    def __init__(self, begin: Callable[[], Iterator[Piece]]) -> None:
+        self._begin = begin
+        self._stream: Iterator[Piece] | None = None
+        self._waiting: dict[int, deque[Piece]] = {}
+        self._failure: Exception | None = None
+        self._lock = Lock()
+
+    def states(self, index: int, objective: Objective) -> Iterator[State]:
+        """The states of one job. Raises Refused where no GPU is lent, and what the other process ran into."""
+        while True:
+            with self._lock:
+                piece = self._next(index)
+            if piece is None or "tensors" not in piece:
+                return
+            outputs = piece["outputs"]
+            yield State(
+                {name: torch.from_numpy(found) for name, found in piece["tensors"].items()},
+                None if outputs is None else torch.from_numpy(outputs),
+                objective if piece["objective"] else None,
+            )
+
+    def _next(self, index: int) -> Piece | None:
+        """The next piece for a job; None at the end. What went wrong is said to every job that has not ended."""
+        own = self._waiting.setdefault(index, deque())
+        while not own:
+            if self._failure:
+                raise self._failure
+            piece = self._fetched()
+            if piece is None:
+                return None
+            if "error" in piece:
+                name = piece["error"]
+                self._failure = UserError(name, **piece["values"]) if name else torch.OutOfMemoryError()
+            else:
+                self._waiting.setdefault(piece["job"], deque()).append(piece)
+        return own.popleft()
+
+    def _fetched(self) -> Piece | None:
+        try:
+            if self._stream is None:
+                self._stream = self._begin()
+            return next(self._stream, None)
+        except Refused as error:
+            self._failure = error
+            raise
+
+    def close(self) -> None:
+        """Nobody asks any more."""
+        if isinstance(self._stream, Generator):
+            self._stream.close()
+
+
+class Lender:
+    """Sends work that is worth it to whoever lends a GPU. `run` does so, and raises Refused where none is to be had."""
+
+    def __init__(self, run: Callable[[Work], Iterator[Piece]], worth: float = WORTH) -> None:
+        self._run, self._worth = run, worth
+
+    def lend(self, jobs: Sequence[Job]) -> tuple[list[Job], Errand | None]:
+        """`jobs`, those with much to compute on a GPU that is borrowed when they begin, and the loan where there is one."""
+        heavy = [job for job in jobs if job.algorithm.steps and not job.is_known]
+        if not heavy:
+            return list(jobs), None
+        backbone = heavy[0].algorithm.backbone
+        size = sum(p.numel() for p in backbone.parameters.values())
+        tokens = sum(backbone.encode(row.content).length for row in heavy[0].episode.support)
+        work = work_of(backbone.name, size, tokens, heavy)
+        if cpu_seconds(work) < self._worth:
+            return list(jobs), None
+        errand = Errand(lambda: self._run(work))
+        places = {id(job): place for place, job in enumerate(heavy)}
+        lent = [
+            dataclasses.replace(job, errand=_errand(errand, places[id(job)], job.objective))
+            if id(job) in places
+            else job
+            for job in jobs
+        ]
+        return lent, errand
+
+
+def _errand(errand: Errand, place: int, objective: Objective) -> Callable[[], Iterator[State]]:
+    return lambda: errand.states(place, objective)

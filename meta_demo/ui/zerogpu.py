@@ -1,0 +1,47 @@
+"""Hugging Face's ZeroGPU: heavy work goes to a process that is lent a GPU for as long as the work takes.
+
+What crosses over, and what that process does, is `serving/lending.py`. `spaces` was imported with this package, before torch asked for
+CUDA; where no GPU is lent it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gradio as gr
+import spaces
+import torch
+
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.errors import Note
+from meta_demo.core.settings import settings
+from meta_demo.serving.lending import Desk, Lender, Piece, Refused, Work, seconds
+
+DESK = Desk(settings().device or "cuda")  # made here, so that processes that begin later have its models
+QUOTA = "quota"  # a word of every title under which a used-up quota is told
+
+
+@spaces.GPU(duration=seconds)  # type: ignore[untyped-decorator]
+def on_gpu(work: Work) -> Iterator[Piece]:
+    """The states of all jobs of `work`, computed by whoever has the GPU."""
+    torch.set_num_threads(1)  # the threads from before the fork are not there: nobody may wait for them
+    yield from DESK.worked(work)
+
+
+def borrow(work: Work) -> Iterator[Piece]:
+    """`on_gpu`, which says Refused where no GPU is lent."""
+    try:
+        yield from on_gpu(work)
+    except gr.Error as error:
+        title = str(getattr(error, "title", "")).lower()
+        raise Refused(Note("gpu_quota" if QUOTA in title else "gpu_refused")) from error
+
+
+def lender() -> Lender | None:
+    """Who lends a GPU here, if anybody does."""
+    return Lender(borrow) if settings().zero_gpu else None
+
+
+def place(backbone: Backbone) -> None:
+    """Put a model on the GPU that will be lent."""
+    DESK.place(backbone)
