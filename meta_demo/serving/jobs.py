@@ -62,6 +62,7 @@ class Job:
     checkpoint: str
     episode: Episode
     errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
+    intervals: bool = True
 
     @property
     def is_known(self) -> bool:
@@ -89,7 +90,9 @@ class Job:
         return Examples(x, self.y, self.objective)
 
     def spreads(self, start: State) -> list[Tensor | None]:
-        """What makes the intervals of the answers in each state, given state 0."""
+        """What makes the intervals of the answers in each state, given state 0; None where nobody asked for any."""
+        if not self.intervals:
+            return [None] * (self.algorithm.steps + 1)
         key = (*self.key, "spreads")
         known: list[Tensor | None] | None = self.shelf.get(key)
         if known is None:

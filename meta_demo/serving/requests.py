@@ -24,7 +24,7 @@ NOT_TRAINED = "not meta-trained"
 @dataclass(frozen=True)
 class Request:
     """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none or a folder, and
-    `checkpoints` says so for single algorithms."""
+    `checkpoints` says so for single algorithms. Without `intervals` none is made, which may be the larger part of the work."""
 
     episode: Episode
     model: str = BUNDLED
@@ -33,6 +33,7 @@ class Request:
     knobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     checkpoint: str = "auto"
     checkpoints: dict[str, str] = field(default_factory=dict)
+    intervals: bool = True
 
     def start_of(self, algorithm: str) -> str:
         """auto, none or a folder: where the start of `algorithm` comes from."""

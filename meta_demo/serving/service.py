@@ -200,7 +200,7 @@ class Service:
             made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
             known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
-        return Job(shelf, start, (*start, support), *known, request.episode)
+        return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
 
 
 def where_computed(history: Mapping[str, Sequence[Snapshot]]) -> list[Note]:
