@@ -91,7 +91,7 @@ class Job:
 
     def spreads(self, start: State) -> list[Tensor | None]:
         """What makes the intervals of the answers in each state, given state 0; None where nobody asked for any."""
-        if not self.intervals:
+        if not (self.intervals and self.objective.has_intervals):
             return [None] * (self.algorithm.steps + 1)
         key = (*self.key, "spreads")
         known: list[Tensor | None] | None = self.shelf.get(key)
@@ -137,13 +137,15 @@ class Job:
         good = [(state, elapsed) for state, elapsed, error in run if error is None]
         return self._keep(Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), times, run[-1][2]))
 
-    def predict(self, contents: Sequence[Content], step: int | None) -> Prediction:
-        """The answers to `contents` after `step` inner steps, and how near each is to every support example."""
+    def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
+        """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, how near each is to every
+        support example."""
         algorithm, known = self.algorithm, self.trajectory()
         at, state = known.at(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
         shown = self.objective.shown(algorithm.answer(state, z), self.spreads(known.states[0])[at])
-        return Prediction(algorithm.name, at, array(shown), array(z @ self._support_embeddings(at, state).T))
+        near = z @ self._support_embeddings(at, state).T if similar else z[:, :0]
+        return Prediction(algorithm.name, at, array(shown), array(near))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""

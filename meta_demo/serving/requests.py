@@ -68,7 +68,8 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One algorithm's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S]."""
+    """One algorithm's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S], or
+    [Q, 0] where nobody asked for it."""
 
     algorithm: str
     step: int

@@ -153,7 +153,9 @@ class CurvesSheet(Sheet):
                 intervals=asked == {seen},
             )
             if only:
-                found |= {p.algorithm: [p.outputs] for p in self.service.predict(request, contents, steps)}
+                found |= {
+                    p.algorithm: [p.outputs] for p in self.service.predict(request, contents, steps, similar=False)
+                }
             else:
                 history = self.service.history(request)
                 found |= {name: [snapshot.outputs for snapshot in snapshots] for name, snapshots in history.items()}
