@@ -101,12 +101,14 @@ def test_traces_together_equal_one_after_the_other(backbone, name):
     algorithm = made(backbone, name, scope="model", head="shared", inner_steps=3).requires_grad_(False)
     some = tasks(algorithm, 3, 3)
     assert algorithm.at_once > 1
+    assert [t.spreads for t in algorithm.traces(some, [0, 2, 9], intervals=False)] == [{0: None, 2: None}] * 2
     for found, task in zip(algorithm.traces(some, [0, 2, 9]), some, strict=True):
         expected = algorithm.trace(task, [0, 2, 9])
         assert list(found.outputs) == list(expected.outputs) == [0, 2]
         for step, out in expected.outputs.items():
             torch.testing.assert_close(found.outputs[step], out, rtol=1e-9, atol=1e-11)
         assert list(found.spreads) == [0, 2]
+        assert algorithm.traces([task], [0], intervals=False)[0].spreads == {0: None}
         for step, spread in expected.spreads.items():
             torch.testing.assert_close(found.spreads[step], spread, rtol=1e-9, atol=1e-11)
 

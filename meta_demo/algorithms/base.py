@@ -175,17 +175,17 @@ class Algorithm(nn.Module, ABC):
         """How many tasks `traces` may be given at once, so that none waits for memory."""
         return 1
 
-    def trace(self, task: Task, steps: Sequence[int]) -> Trace:
+    def trace(self, task: Task, steps: Sequence[int], *, intervals: bool = True) -> Trace:
         """How one task goes, at those of `steps` that it has; at the last where it has none of them."""
         states = list(self.adapt(task.support, unlabelled=task.unlabelled))
         wanted = taken(steps, len(states))
         outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
-        (spreads,) = self.spreads([task.support], states[:1])
+        (spreads,) = self.spreads([task.support], states[:1]) if intervals else [[None] * len(states)]
         return Trace(outputs, {step: spreads[step] for step in wanted})
 
-    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int], *, intervals: bool = True) -> list[Trace]:
         """How each task goes."""
-        return [self.trace(task, steps) for task in tasks]
+        return [self.trace(task, steps, intervals=intervals) for task in tasks]
 
     def meta_loss(self, task: Task) -> Tensor:
         """The query's loss after adaptation, differentiable with respect to the meta-parameters -> []."""

@@ -70,6 +70,7 @@ class Evaluate:
     names: Annotated[bool, arg(help=text("cli.names"))] = False
     format: Annotated[Literal["auto", "omniglot-runs"], arg(help=text("cli.evaluate.format"))] = "auto"
     within: Annotated[bool, arg(help=text("cli.evaluate.within"))] = False
+    no_intervals: Annotated[bool, arg(help=text("cli.evaluate.no_intervals"))] = False
     seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
     text_column: TextColumn = ""
     label_column: LabelColumn = ""
@@ -207,7 +208,7 @@ class Evaluate:
             knobs[loops] = steps[-1]
         kind = episodes[0].objective.name
         algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind).requires_grad_(False)
-        run = follow(algorithm, episodes, steps, processes=processes)
+        run = follow(algorithm, episodes, steps, processes=processes, intervals=not self.no_intervals)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))
         scores = processes.gather(list(tqdm(run, name, total=mine, disable=not shown, unit="episode", leave=False)))
