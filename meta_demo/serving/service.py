@@ -161,11 +161,14 @@ class Service:
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
-    def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
-        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them)."""
+    def predict(
+        self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
+    ) -> list[Prediction]:
+        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
+        examples."""
         jobs, errand = self._lent(self._jobs(request))
         try:
-            return [self._asked(request, job, lambda job: job.predict(contents, step)) for job in jobs]
+            return [self._asked(request, job, lambda job: job.predict(contents, step, similar=similar)) for job in jobs]
         finally:
             if errand:
                 errand.close()
@@ -204,7 +207,7 @@ class Service:
             made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
             known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
-        return Job(shelf, start, (*start, support), *known, request.episode)
+        return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
 
 
 def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, Note]:
