@@ -56,7 +56,7 @@ def test_ridge_regression_leaves_each_example_out_in_closed_form():
         Ridge(alpha=0.7, fit_intercept=False).fit(z[every != i], y[every != i]).predict(z[[i]]).item() for i in every
     ]
     with torch.no_grad():
-        found = algorithm.left_out(state_of(algorithm, task))[:, 0].numpy()
+        found = algorithm.left_out([task.support])[0][0][:, 0].numpy()
     np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
 
 
@@ -96,6 +96,16 @@ def test_matching_averages_numbers():
     z, asked = embeddings(algorithm, task)
     weights = (5 * asked @ z.T).softmax(-1)
     torch.testing.assert_close(answers(algorithm, task), weights @ task.support.y, rtol=1e-9, atol=1e-10)
+
+
+def test_matching_leaves_each_example_out():
+    algorithm = build("matching", scale=5.0)
+    task = make_task(BACKBONE, algorithm.boundary, kind="numbers")
+    z, y = embeddings(algorithm, task)[0], task.support.y
+    every = torch.arange(len(z))
+    wanted = [(5 * z[i] @ z[every != i].T).softmax(-1) @ y[every != i] for i in every]
+    with torch.no_grad():
+        torch.testing.assert_close(algorithm.left_out([task.support])[0][0], torch.stack(wanted), rtol=1e-9, atol=1e-10)
 
 
 def test_full_context_begins_as_none_and_then_sees_all_examples():

@@ -335,7 +335,8 @@ def test_two_examples_have_no_interval_and_no_label_no_score(service: Any) -> No
 
 
 def test_who_cannot_do_numbers_is_named_with_those_who_can(service: Any) -> None:
-    assert able_to("numbers") == ["anil", "finetune", "fomaml", "kernel", "maml", "reptile"]
+    able = set(able_to("numbers"))
+    assert {"anil", "kernel", "maml", "r2d2"} <= able and not {"boil", "protonet"} & able
     episode = make_episode([Example("good", 5.0), Example("bad", 1.0)])
     with pytest.raises(UserError) as caught:
         list(service.adapt_stream(Request(episode, algorithms=("maml", "protonet"))))

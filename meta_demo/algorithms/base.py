@@ -66,6 +66,7 @@ class Algorithm(nn.Module, ABC):
         Mapping[str, Mapping[str, Any]]
     ] = {}  # objective -> knob -> its default there, where it is another
     exempt: ClassVar[Mapping[str, str]] = {}  # law of the tests -> why the method cannot obey it
+    learns: ClassVar[bool] = True  # whether it has anything that meta-training could teach it
     adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
     reads_unlabelled: ClassVar[bool] = False  # whether examples that nobody labelled change its answers
     steps_knob: ClassVar[str | None] = (

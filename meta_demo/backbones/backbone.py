@@ -284,7 +284,10 @@ class Backbone:
     def _appetite(self, width: int) -> Appetite:
         """By the largest of its layers."""
         weights = max(sum(p.numel() for p in layer.parameters()) for layer in self._replay.layers)
-        heads = self.n_heads or int(getattr(self.model.config, "num_attention_heads", None) or 1)
+        said = (
+            getattr(self.model.config, "num_attention_heads", None) or 1
+        )  # some models say one for each of their stages
+        heads = self.n_heads or (said if isinstance(said, int) else max(said))
         passes = max(1, self.n_maps // self.n_layers)
         return Appetite(width, weights, heads, passes, self.dtype.itemsize)
 

@@ -207,7 +207,7 @@ class Errand:
                 return None
             if "error" in piece:
                 name = piece["error"]
-                self._failure = UserError(name, **piece["values"]) if name else torch.OutOfMemoryError()
+                self._failure = UserError.again(name, piece["values"]) if name else torch.OutOfMemoryError()
             else:
                 self._waiting.setdefault(piece["job"], deque()).append(piece)
         return own.popleft()

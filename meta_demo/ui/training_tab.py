@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
 from meta_demo.core.settings import settings
@@ -125,7 +126,7 @@ def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
     told = gr.HTML("", elem_id="train-told")
-    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
+    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names() if REGISTRY[name].learns]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
     return sources, upload, told, algorithm
 

@@ -48,6 +48,7 @@ class LinearProbe(Algorithm):
     Config = ProbeConfig
     config: ProbeConfig
     family = "baseline"
+    learns = False
 
     @torch.no_grad()
     def adapt(self, support: Examples, *, unlabelled: Features | None = None, graph: bool = False) -> Iterator[State]:  # noqa: ARG002

@@ -1,5 +1,6 @@
 """Matching networks: an answer is the labels of the examples, each by how much the question attends to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,11 +65,25 @@ class MatchingNetwork(MetricAlgorithm):
         return {"examples": examples, "targets": support.y}
 
     def answer(self, state: State, z: Tensor) -> Tensor:
-        assert state.objective, "adapt() says what its labels are"
+        return self._average(state, self._attention(state, z))
+
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        """Each example by all others, where no example's embedding depends on another: its own weight is taken away."""
+        if self.config.context:
+            return None
+        states = [next(self.adapt(support)) for support in supports]
+        others = [self._attention(s, s.tensors["examples"]).fill_diagonal_(float("-inf")) for s in states]
+        return [[self._average(s, attention)] for s, attention in zip(states, others, strict=True)]
+
+    def _attention(self, state: State, z: Tensor) -> Tensor:
+        """The logarithm of what each example counts [B, S], up to a constant per row: cosines, made sharper."""
         examples = state.tensors["examples"]
         asked = self.context.question(z, examples) if self.config.context else z
-        closeness = self.log_scale.exp() * normalize(asked, dim=-1) @ normalize(examples, dim=-1).T
-        return state.objective.from_average(closeness.softmax(-1) @ state.tensors["targets"])
+        return self.log_scale.exp() * normalize(asked, dim=-1) @ normalize(examples, dim=-1).T
+
+    def _average(self, state: State, attention: Tensor) -> Tensor:
+        assert state.objective, "adapt() says what its labels are"
+        return state.objective.from_average(attention.softmax(-1) @ state.tensors["targets"])
 
 
 class FullContext(nn.Module):

@@ -1,6 +1,6 @@
 """Ridge regression as the learner: the head that fits the examples best is solved for, not stepped towards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,20 +64,21 @@ class RidgeRegression(MetricAlgorithm):
 
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
         inverse = torch.linalg.inv(self._gram(z))
-        return {"head.weight": (z.T @ inverse @ support.y).T, "examples": z, "targets": support.y}
+        return {"head.weight": (z.T @ inverse @ support.y).T}
 
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self.log_scale.exp() * (z @ state.tensors["head.weight"].T)
 
-    def left_out(self, state: State) -> Tensor:
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]]:
         """Each example by a head fitted to all others, in closed form: y_i - r_i / (1 - h_ii) with residuals r and the hat matrix h.
 
         Both r_i and 1 - h_ii are the penalty times something of the inverse, so that it cancels.
         """
-        z, y = state.tensors["examples"], state.tensors["targets"]
-        inverse = torch.linalg.inv(self._gram(z))
-        left: Tensor = y - inverse @ y / inverse.diagonal()[:, None]
-        return self.log_scale.exp() * left
+        found = []
+        for support in supports:
+            inverse = torch.linalg.inv(self._gram(self.embed({}, support.x)))
+            found.append([self.log_scale.exp() * (support.y - inverse @ support.y / inverse.diagonal()[:, None])])
+        return found
 
     def _gram(self, z: Tensor) -> Tensor:
         """ZZ' + penalty I [S, S]."""
