@@ -249,7 +249,7 @@ def test_the_example_algorithm_works(tiny: Backbone) -> None:
     before, scope = dict(REGISTRY), {}
     try:
         exec(example, scope)
-        algorithm = scope["Strictest"](tiny, scope["Strictest"].Config())
+        algorithm = scope["Parzen"](tiny, scope["Parzen"].Config())
     finally:
         REGISTRY.clear()
         REGISTRY.update(before)
