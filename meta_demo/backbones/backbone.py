@@ -31,6 +31,7 @@ from meta_demo.modalities.base import Content
 from meta_demo.modalities.inputs import Encoded, Inputs
 from meta_demo.modalities.sentence import FINISH
 
+LEAST = 1 / 64  # of the usual bounds of what goes through the layers at once
 _NUMBERS = count()
 
 
@@ -272,6 +273,13 @@ class Backbone:
     def _finished(self, hidden: Tensor, mask: Tensor, weights: dict[str, Tensor]) -> Tensor:
         """Last hidden states [b, W, D'] -> embeddings of any length [b, D]."""
         return self._replay.finish(self.inputs.pool(hidden, mask), self.inputs.heads, weights)
+
+    def take_less(self) -> bool:
+        """From now on a fourth goes through the layers at once, as memory was too little -> whether that is any less than before."""
+        smaller = self.appetite.share > LEAST
+        if smaller:
+            self.appetite = replace(self.appetite, share=self.appetite.share / 4)
+        return smaller
 
     def _appetite(self, width: int) -> Appetite:
         """By the largest of its layers."""
