@@ -28,6 +28,7 @@ from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.side import discover
 from meta_demo.ui.words import label, named, request_language, title
 from meta_demo.words import text
 
@@ -132,8 +133,8 @@ def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
 
 
 def offered() -> list[str]:
-    """The built-in sources of every modality."""
-    return [name for modality in MODALITIES for name in built_in(modality)]
+    """The built-in sources of every side's modality: a sheet has models of its own, which this tab does not train."""
+    return [name for side in discover() for name in built_in(side.name)]
 
 
 class TrainingHandlers:
@@ -253,6 +254,8 @@ class TrainingHandlers:
 def _source(path: Path) -> Source:
     """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
     source = make_source(path.name, *read_source(path, Limits(rows=ROWS)))
+    if source.objective.pooled:
+        raise UserError("train_values", file=path.name)
     if len(source.classes) < FEWEST_CLASSES:
         raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
     return source
