@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 import tracemalloc
@@ -9,11 +10,12 @@ import unicodedata
 
 import pytest
 
+from benchmarks import appetite
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.core import strings
 from meta_demo.core.strings import clean, shorten
+from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.text import inputs
-from meta_demo.modalities.text.modality import bundled_folder
 
 
 def cleaned_whole(text):
@@ -38,10 +40,10 @@ def test_a_text_is_cleaned_in_blocks_as_it_is_whole(alphabet, monkeypatch):
 
 
 def test_a_long_text_takes_little_more_memory_than_itself_to_clean():
-    text = "a word and another one, \n" * 400_000  # 10 MB
+    text = "a word and another one, \n" * 80_000  # 2 MB
     tracemalloc.start()
     started = time.monotonic()
-    assert len(clean(text)) == len(text) - 2 * 400_000 + 400_000 - 1
+    assert len(clean(text)) == len(text) - 80_000 - 1
     assert tracemalloc.get_traced_memory()[1] < 3.2 * len(text)
     assert time.monotonic() - started < 20
     assert shorten(text) == clean(text)[:59] + "…"
@@ -75,15 +77,31 @@ def test_the_note_says_characters_where_nobody_counted_tokens(minilm, monkeypatc
     assert both.message().startswith("2 inputs are longer") and "32,000 characters" in both.message()
 
 
+def test_a_long_text_is_the_same_example_whatever_its_capitals_and_hashed_as_a_whole():
+    text = MODALITIES["text"]
+    long = "Straße und Weg " * 10_000
+    assert text.identity(long) == text.identity(long.upper()) != text.identity(long + "x")
+    assert len(text.identity(long)) == 16 and text.identity("Straße") == "strasse"
+    for said in ("a", long):
+        assert text.digest(said) == hashlib.blake2b(said.encode(), digest_size=16).digest()
+
+
 @pytest.mark.slow
-def test_sixty_megabytes_of_text_cost_little_beside_themselves(measured):
-    """Of a process that reads one such text: 13.5 GB when all of it was made tokens."""
-    code = """
-text = "every word of this text is here for its length alone " * 1_132_076  # 60 MB
-episode = make_episode([Example(text, "long"), Example("a short one", "short")])
-rest = peak()
-request = Request(episode, "minilm", ("protonet",))
-report, _ = service.report(request)
-assert "60,000," in " ".join(report["notes"]), report["notes"]
-"""
-    assert measured(code) < 200, bundled_folder()
+@pytest.mark.parametrize(
+    ("case", "most"),
+    [("a text of 60 MB", 200), ("2,000 pictures on cards", 50), ("16 data URLs of 48 million pixels", 800)],
+)
+def test_what_is_cut_or_refused_takes_little_memory(case, most):
+    _, above, _, _, said = appetite.measured(case)
+    assert isinstance(above, int) and above < most, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case",
+    ["15 x 20 words, maml, lora", "25 x 180 words, maml, lora", "25 x 180 words, protonet", "300 pictures, maml, all"],
+)
+def test_what_is_foreseen_is_no_less_than_what_is_measured_and_at_most_three_times_as_much(case):
+    _, above, foreseen, _, said = appetite.measured(case)
+    assert isinstance(above, int), said
+    assert above <= foreseen <= 3 * above

@@ -176,7 +176,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_a_table_with_values_fills_the_list(page: Page, table: Path) -> None:
     teaching, values = Teaching(page, Handlers(Service(torch.device("cpu")), page)), said(page, "text")
-    updates = teaching.open_file({**values, page.teach.upload: str(table)}, ENGLISH)
+    updates = teaching.open_file({**values, page.teach.upload: str(table), page.teach.columns: None}, ENGLISH)
     side = page.sides["text"]
     rows = updates[side.cards]["value"]["rows"]
     assert [row["item"] for row in rows] == [item for item, _ in ROWS] + ["2.5 o'clock"]

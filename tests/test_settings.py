@@ -63,6 +63,8 @@ WRONG = [
     ("META_DEMO_ALLOW_ANY_MODEL", "2", "0 to 1"),
     ("META_DEMO_ALLOW_TRAINING", "-1", "0 to 1"),
     ("META_DEMO_CACHE_MB", "1.5", "0 to 1000000"),
+    ("META_DEMO_MAX_MEMORY_MB", "0", "1 to 100000000"),
+    ("META_DEMO_MAX_SECONDS", "an hour", "1 to 1000000000"),
     ("META_DEMO_MAX_PARAMETERS", "many", "1 to 1000000000000"),
     ("WORLD_SIZE", "0", "1 to 100000"),
 ]

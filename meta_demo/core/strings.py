@@ -23,7 +23,9 @@ def clean(text: str) -> str:
 
     Format characters stay: an emoji's joiners and right-to-left marks carry meaning.
     """
-    result = "".join(map(_kept, _blocks(text)))
+    blocks = list(map(_kept, _blocks(text)))
+    blocks[0], blocks[-1] = blocks[0].lstrip(), blocks[-1].rstrip()
+    result = "".join(blocks)
     while "  " in result:  # where two blocks meet
         result = result.replace("  ", " ")
     result = result.strip()

@@ -42,14 +42,19 @@ class Measured:
 def evaluate(
     algorithm: Algorithm, episodes: Sequence[Episode], *, processes: Processes | None = None
 ) -> Iterator[Measured]:
-    """A Measured per episode of this process's share, in order, after the last inner step."""
-    for after in follow(algorithm, episodes, (), processes=processes):
+    """A Measured per episode of this process's share, in order, after the last inner step; without intervals."""
+    for after in follow(algorithm, episodes, (), processes=processes, intervals=False):
         yield after[-1]
 
 
 @torch.no_grad()
 def follow(
-    algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], *, processes: Processes | None = None
+    algorithm: Algorithm,
+    episodes: Sequence[Episode],
+    steps: Sequence[int],
+    *,
+    processes: Processes | None = None,
+    intervals: bool = True,
 ) -> Iterator[list[Measured]]:
     """For each episode of this process's share, in order, a Measured after each of `steps`; after the last where it takes none of them.
 
@@ -64,7 +69,7 @@ def follow(
     first, at_once = 0, algorithm.at_once
     while first < len(share):
         try:
-            measured = list(_measured(algorithm, share[first : first + at_once], steps, among))
+            measured = list(_measured(algorithm, share[first : first + at_once], steps, among, intervals=intervals))
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -92,16 +97,21 @@ def _contents(episode: Episode) -> Iterator[Content]:
 
 
 def _measured(
-    algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], among: Corpus[Content]
+    algorithm: Algorithm,
+    episodes: Sequence[Episode],
+    steps: Sequence[int],
+    among: Corpus[Content],
+    *,
+    intervals: bool,
 ) -> Iterator[list[Measured]]:
     """A Measured of each episode after each step; their seconds are equal shares of what they took together."""
     started = time.perf_counter()
     tasks = [to_task(algorithm, episode, among) for episode in episodes]
-    traces = algorithm.traces(tasks, steps)
+    traces = algorithm.traces(tasks, steps, intervals=intervals)
     seconds = (time.perf_counter() - started) / len(tasks)
     for task, trace in zip(tasks, traces, strict=True):
         objective = task.query.objective
-        grades = {step: objective.grades(out, task.query.y, trace.spread) for step, out in trace.outputs.items()}
+        grades = {step: objective.grades(out, task.query.y, trace.spreads[step]) for step, out in trace.outputs.items()}
         yield [Measured(s, type(objective), rows, objective.task_score(rows), seconds) for s, rows in grades.items()]
 
 

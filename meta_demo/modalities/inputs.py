@@ -60,6 +60,15 @@ class Inputs(ABC):
     def encode(self, content: Hashable) -> Encoded:
         """Raises UserError when `content` is of another modality."""
 
+    def foreseen(self, content: Any) -> int:
+        """About how many tokens `content` becomes, no fewer than it mostly does: told without reading it."""
+        return self.encode(content).length
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the model is given of one input; 0 where these are its tokens."""
+        return 0
+
     @abstractmethod
     def batch(self, keys: Sequence[Any], width: int) -> tuple[Tensor, Tensor]:
         """First tensor [b, ...] and mask [b, width] of inputs that go into one batch; the same bits for the same keys."""

@@ -28,6 +28,7 @@ from meta_demo.core.device import choose_device, empty_cache, out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
+from meta_demo.learning.cost import Budget, afford, work_of_episode
 from meta_demo.modalities.base import MODALITIES, Content, identity
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.jobs import Job, learned_from
@@ -48,6 +49,7 @@ class Service:
         cache_bytes: int | None = None,
         admission: Admission | None = None,
         lender: Lender | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.device = device or choose_device()
         self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
@@ -56,6 +58,7 @@ class Service:
             torch.device("cpu"), self.cache, admission or Admission()
         )  # for what a GPU has no room for
         self._lender = lender
+        self._budget = budget or Budget.of_command(self.device)  # of one request
         self._closing = Event()
 
     def backbone(self, name: str) -> Backbone:
@@ -73,6 +76,8 @@ class Service:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
         the model knows, and how answers are made."""
         backbone, episode = self.backbone(request.model), request.episode
+        if request.algorithms:
+            self._jobs(request)  # which refuses what is wrong or too dear, before anything is read
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
         read = [*MODALITIES[episode.modality].notes(contents), *reading_notes(backbone, contents)]
         return [*episode.notes, *read, *_about_unlabelled(request), *episode.objective.notes(len(episode.support))]
@@ -156,11 +161,14 @@ class Service:
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
-    def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
-        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them)."""
+    def predict(
+        self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
+    ) -> list[Prediction]:
+        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
+        examples."""
         jobs, errand = self._lent(self._jobs(request))
         try:
-            return [self._asked(request, job, lambda job: job.predict(contents, step)) for job in jobs]
+            return [self._asked(request, job, lambda job: job.predict(contents, step, similar=similar)) for job in jobs]
         finally:
             if errand:
                 errand.close()
@@ -182,7 +190,11 @@ class Service:
         check_able(classes, type(request.episode.objective))
         backbone, shelf = self._models.get(request.model)
         support = learned_from(request.episode)
-        return [self._job(request, cls, backbone, shelf, support) for cls in classes]
+        jobs = [self._job(request, cls, backbone, shelf, support) for cls in classes]
+        kept = {"kept": self.cache.limit}
+        works = [work_of_episode(job.algorithm, request.episode, **kept) for job in jobs]
+        afford(works, backbone, self._budget)
+        return jobs
 
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> Job:
         """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
@@ -195,7 +207,7 @@ class Service:
             made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
             known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
-        return Job(shelf, start, (*start, support), *known, request.episode)
+        return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
 
 
 def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, Note]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
+from meta_demo.core.errors import UserError
 from meta_demo.core.files import MAX_FILE, MB
-from meta_demo.words import language, text
+from meta_demo.words import language
 
 MOST = 4 * MAX_FILE  # bytes: cards full of pictures are sent at every change
 LARGE = 1 * MB  # bytes from which on a body waits for a seat
@@ -42,7 +44,8 @@ class Bodies:
         limit = MOST_ONE if _path(scope).endswith(ONE) else MOST
         size = _said(scope)
         if size is not None and size > limit:
-            await _refuse(scope, send, "body_size", limit)
+            await _drained(receive)
+            await _refuse(scope, send, UserError("body_size", limit=limit // MB))
         elif size is not None and size < LARGE:
             await self.app(scope, receive, send)
         else:  # large, or of a size that nobody says
@@ -52,7 +55,8 @@ class Bodies:
 
     async def _counted(self, scope: Any, receive: Any, send: Any, limit: int) -> None:
         """The application's answer, unless more comes than may, or for longer."""
-        taken, problem, begun, whole = 0, "", False, False
+        taken, begun, whole = 0, False, False
+        problem: UserError | None = None
         end = asyncio.get_running_loop().time() + PATIENCE
 
         async def counting() -> Any:
@@ -63,12 +67,12 @@ class Bodies:
                 async with asyncio.timeout_at(end):
                     event = await receive()
             except TimeoutError:
-                problem = "body_slow"
+                problem = UserError("body_slow", seconds=PATIENCE)
                 return {"type": "http.disconnect"}
             taken += len(event.get("body", b""))
             whole = not event.get("more_body", False)
             if taken > limit:
-                problem = "body_size"
+                problem = UserError("body_size", limit=limit // MB)
                 return {"type": "http.disconnect"}
             return event
 
@@ -84,7 +88,17 @@ class Bodies:
             if not problem:
                 raise
         if problem and not begun:
-            await _refuse(scope, send, problem, limit)
+            if problem.name == "body_size" and not whole:
+                await _drained(receive)
+            await _refuse(scope, send, problem)
+
+
+async def _drained(receive: Any) -> None:
+    """What is sent is let go by, for a while: many senders listen only once they have sent all."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def _path(scope: Any) -> str:
@@ -97,13 +111,15 @@ def _said(scope: Any) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-async def _refuse(scope: Any, send: Any, problem: str, limit: int) -> None:
+async def _refuse(scope: Any, send: Any, problem: UserError) -> None:
     lang = language(dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1"))
-    said = json.dumps(
-        {"detail": text(f"error.{problem}", lang, limit=limit // MB, seconds=PATIENCE)}, ensure_ascii=False
-    ).encode()
+    said = json.dumps({"detail": problem.message(lang)}, ensure_ascii=False).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(said)).encode())]
     await send(
-        {"type": "http.response.start", "status": STATUS[problem], "headers": [*headers, (b"connection", b"close")]}
+        {
+            "type": "http.response.start",
+            "status": STATUS[problem.name],
+            "headers": [*headers, (b"connection", b"close")],
+        }
     )
     await send({"type": "http.response.body", "body": said})

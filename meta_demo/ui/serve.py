@@ -10,8 +10,10 @@ from threading import Event, Thread
 import gradio as gr
 
 from meta_demo.backbones.loading import BUNDLED, SUGGESTED
+from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import Settings
+from meta_demo.learning.cost import Budget
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import Service
 from meta_demo.ui import zerogpu
@@ -25,7 +27,8 @@ PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     """Serve the page for good; what has to be done at the end is added to `ends`. Raises UserError where what is said cannot be kept."""
     keep_words_out()
-    service = Service(admission=Admission.as_set(), lender=zerogpu.lender())
+    budget = Budget.of_visitor(choose_device())
+    service = Service(admission=Admission.as_set(), lender=zerogpu.lender(), budget=budget)
     ends.append(service.close)
     app = build_app(service)
     ends.append(partial(_close, app))

@@ -28,6 +28,7 @@ from meta_demo.algorithms.gradient.fast import (
     zero,
     zeros,
 )
+from meta_demo.algorithms.gradient.leave_out import left_out
 from meta_demo.algorithms.gradient.together import losses, most, room, traces
 from meta_demo.algorithms.gradient.walk_back import walk_back
 from meta_demo.backbones.backbone import Backbone
@@ -171,11 +172,14 @@ class GradientAlgorithm(BodyAlgorithm):
     def at_once(self) -> int:
         return most(self)
 
-    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int], *, intervals: bool = True) -> list[Trace]:
         """How each task goes: all at once where the model is small and they are of one shape, else one after the other."""
         if len(tasks) > 1 and room(self, tasks) >= len(tasks):
-            return traces(self, tasks, steps)
-        return super().traces(tasks, steps)
+            return traces(self, tasks, steps, intervals=intervals)
+        return super().traces(tasks, steps, intervals=intervals)
+
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        return left_out(self, supports)
 
     # --- the loop ---
 

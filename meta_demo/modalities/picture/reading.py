@@ -21,6 +21,7 @@ from pillow_heif import register_heif_opener
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MAX_FILE, MB, read_bytes
+from meta_demo.core.memory import give_back
 from meta_demo.core.strings import shorten
 from meta_demo.modalities.picture.content import Picture
 
@@ -40,6 +41,7 @@ FORMATS = (
     "HEIF",
     "JXL",
 )  # none that runs another program, as EPS does
+LARGE = 4_000_000  # pixels; what more of them took goes back at once, as every thread keeps what it freed
 HEAD = 1 << 18  # bytes of a file, or characters of a data URL, in which it mostly says its size
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a number that is kept in 16
 PALE = 230  # of 255: what is lighter than this cannot be seen on white
@@ -58,7 +60,12 @@ def read_picture(source: bytes | Path, name: str = "") -> Picture:
         return read_picture(read_bytes(source, SUFFIXES), name or source.name)
     try:
         with Image.open(io.BytesIO(source), formats=FORMATS) as image:
-            return picture_of(image, name)
+            large = image.width * image.height > LARGE
+            found = picture_of(image, name)
+        if large:
+            del image
+            give_back()
+        return found
     except Image.DecompressionBombError:
         raise UserError("picture_size", file=shorten(name), limit=MAX_PIXELS // 1_000_000) from None
     except UnidentifiedImageError:

@@ -20,7 +20,8 @@ from meta_demo.modalities.pooling import pooled
 from meta_demo.modalities.sentence import FINISH, Sentence, write_sentence
 
 LONGEST = 512  # tokens that are read at the most, whatever the model could
-SEEN = 1 << 18  # characters that a tokenizer is given at the most: more than so many tokens ever stand for
+FORESEEN = 8  # characters for a token, of what is looked at to foresee them
+SEEN = 1 << 17  # characters that a tokenizer is given at the most: more than so many tokens ever stand for
 
 
 class TextInputs(Inputs):
@@ -95,6 +96,11 @@ class TextInputs(Inputs):
         digest = hashlib.blake2b(array("q", kept).tobytes(), digest_size=16).digest()
         dropped = len(whole) - min(len(whole), len(kept))
         return Encoded(tuple(kept), digest, len(kept), dropped, self._unknown(kept), unseen)
+
+    def foreseen(self, content: Content) -> int:
+        """A token for three bytes: a word of English has five or six, a Chinese character three."""
+        said = str(content)[: FORESEEN * self.max_tokens]
+        return min(self.max_tokens, 3 + (len(self.prompt.encode()) + len(said.encode("utf-8", "replace"))) // 3)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]
