@@ -197,17 +197,17 @@ def test_evaluating_makes_do(monkeypatch: pytest.MonkeyPatch, tiny_of: Any) -> N
     expected = [m.score for m in evaluate(algorithm, episodes)]
     real, counts = MAML.traces, []
 
-    def traces(self: Any, tasks: Any, steps: Any) -> Any:
+    def traces(self: Any, tasks: Any, *given: Any, **more: Any) -> Any:
         counts.append(len(tasks))
         if len(tasks) > 1 or self.backbone.appetite.share > 1 / 4:
             raise torch.OutOfMemoryError
-        return real(self, tasks, steps)
+        return real(self, tasks, *given, **more)
 
     monkeypatch.setattr(MAML, "traces", traces)
     monkeypatch.setattr(MAML, "at_once", 4)
     assert [m.score for m in evaluate(algorithm, episodes)] == expected
     assert counts == [4, 2, 1, 1, 1, 1, 1, 1] and backbone.appetite.share == 1 / 4
-    monkeypatch.setattr(MAML, "traces", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    monkeypatch.setattr(MAML, "traces", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError()))
     with pytest.raises(UserError, match="META_DEMO_DEVICE=cpu"):
         list(evaluate(algorithm, episodes))
 
