@@ -73,7 +73,8 @@ def test_seconds_grow_with_steps_tokens_and_layers(minilm):
     assert seconds(support=(256,) * 300) / seconds() == pytest.approx(2, abs=0.1)
     assert seconds(times=10) > 9 * seconds()
     both = together([cost(WORK, minilm)] * 2)
-    assert both.seconds == 2 * seconds() and both.memory == 2 * cost(WORK, minilm).memory - costs.BASE
+    assert both.seconds == 2 * seconds() and both.memory == 2 * cost(WORK, minilm).memory - both.passing
+    assert 100 * MB < both.passing == cost(WORK, minilm).passing  # one computes at a time
 
 
 def test_what_is_too_dear_is_refused_with_what_would_fit(minilm):

@@ -103,10 +103,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Cost:
-    """Bytes above what the model takes, and seconds."""
+    """Bytes above what the model takes, of which some are `passing`: taken only while one algorithm computes; and seconds."""
 
     memory: int
     seconds: float
+    passing: int = 0
 
     def within(self, budget: Budget) -> bool:
         return self.memory <= budget.memory and self.seconds <= budget.seconds
@@ -157,7 +158,8 @@ def cost(work: Work, backbone: Backbone) -> Cost:
         one = max(pieces.KEPT, size.kept(longest, above))
         whole = kept + (sum(size.kept(length, above) for length in work.query) if work.learns else 0)
         through = BACK * min(whole, one * (2 if work.learns else 1))
-    memory = BASE + hidden + first + states + answers + max(batch_bytes, through)
+    passing = BASE + int(answers + max(batch_bytes, through))
+    memory = hidden + first + states + passing
 
     per_token = 2 * size.weights + 4 * longest * size.width
     rounds = work.steps if work.moves else 0
@@ -165,7 +167,7 @@ def cost(work: Work, backbone: Backbone) -> Cost:
     inner = learned * above * (1 + rounds * back) + asked * above * (1 if work.learns else rounds + 1)
     operations = work.times * size.passes * per_token * inner
     operations += size.passes * per_token * (learned + asked) * (layers - above) * (1 if work.times == 1 else 2)
-    return Cost(int(memory), operations / SPEED.get(backbone.device.type, FAST))
+    return Cost(int(memory), operations / SPEED.get(backbone.device.type, FAST), passing)
 
 
 def _together(work: Work, backbone: Backbone, own: int) -> int:
@@ -178,7 +180,8 @@ def _together(work: Work, backbone: Backbone, own: int) -> int:
 
 def together(costs: Sequence[Cost]) -> Cost:
     """Several algorithms side by side: one computes at a time, and all hold what they have."""
-    return Cost(sum(c.memory - BASE for c in costs) + BASE, sum(c.seconds for c in costs))
+    passing = max(c.passing for c in costs)
+    return Cost(sum(c.memory - c.passing for c in costs) + passing, sum(c.seconds for c in costs), passing)
 
 
 def afford(works: Sequence[Work], backbone: Backbone, budget: Budget) -> None:
