@@ -112,11 +112,11 @@ def measure(backbone: Backbone, rounds: int) -> list[dict[str, Any]]:
     seconds: dict[tuple[int, str], list[dict[str, float]]] = defaultdict(list)
     cells = list(product(SHOTS, sorted(algorithms)))
     order = random.Random(0)
-    for turn in range(rounds + 1):
+    for number in range(rounds + 1):
         order.shuffle(cells)
         for shots, name in cells:
             once = time_phases(algorithms[name], tasks[shots])
-            if turn:  # the first round warms up
+            if number:  # the first round warms up
                 for rate in rates[shots]:
                     rate.sample()
                 seconds[shots, name].append(once)

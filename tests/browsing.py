@@ -57,7 +57,7 @@ def visit(browser: Browser, page_url: str) -> Iterator[Open]:
         marked = sum(page.locator("span.error", has_text="Error").count() for page in context.pages)
         complaints += ["a handler failed: Gradio marks its components with “Error”"] * bool(marked)
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def local(url: str, page_url: str) -> bool:

@@ -73,7 +73,7 @@ def test_long_lists_go_in_batches_of_bounded_size(tiny_of, monkeypatch):
         widest.append(inputs["input_ids"].numel())
         return original(inputs, *rest)
 
-    monkeypatch.setattr("meta_demo.backbones.backbone.AT_ONCE", 60)
+    monkeypatch.setattr("meta_demo.backbones.pieces.AT_ONCE", 60)
     monkeypatch.setattr(backbone._replay, "run", watching)
     texts = [f"parcel number {n} {'is late ' * (n % 5)}" for n in range(40)]
     x = backbone.features(texts, 2)

@@ -56,7 +56,7 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     assert heatmap(page)["z"] != drawn["z"]
 
 
-def test_attention_views_layers_heads_and_tokens(visit: Open) -> None:
+def test_attention_moments_layers_heads_and_tokens(visit: Open) -> None:
     page = visit()
     adapt(page)
     after = heatmap(page)
@@ -238,7 +238,7 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     expect(page.locator("#notice .notice")).to_have_count(0)
 
 
-def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_turns_them(visit: Open) -> None:
+def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_sets_them(visit: Open) -> None:
     page = visit()
     page.click("#knobs > button")
     folds = page.locator("#knob-panel details")

@@ -56,7 +56,7 @@ def pad(page: Page, card: int) -> Locator:
 
 
 def pictures(page: Page, model: Path) -> None:
-    """Turns to the page's other side and clears it."""
+    """Shows the page's other side and clears it."""
     page.locator("#modality label").nth(1).click()
     expect(page.locator(f"{CARDS} .thumb").first).to_be_visible(timeout=SLOW)  # of the sample task
     page.locator("#model input").fill(str(model))
@@ -202,7 +202,7 @@ def test_files_dropped_on_cards_and_on_the_pad(visit: Open, model: Path, tmp_pat
     assert page.locator("#try-pad .pad-paper").evaluate("e => e.style.backgroundImage") == "", "drawing puts it away"
 
 
-def test_a_zip_of_class_folders_and_a_task_file_turn_the_page(visit: Open, tmp_path: Path) -> None:
+def test_a_zip_of_class_folders_and_a_task_file_show_their_side(visit: Open, tmp_path: Path) -> None:
     page = visit()
     files = {
         f"{name}/{i}.png": picture_file(tmp_path, f"{name}{i}.png", name) for name in ("cross", "ring") for i in "12"

@@ -143,7 +143,7 @@ def test_the_page_has_it(run: Run) -> None:
         "import json; from meta_demo.serving.service import Service; from meta_demo.ui.page import build_app\n"
         "from meta_demo.ui.knobs import described; from meta_demo.ui.starts import Switch\n"
         "print(json.dumps(build_app(Service()).get_config_file(), default=str))\n"
-        "print(described(['toy'], Switch().turned('minilm', ['toy'], ()).bases, 'en'))"
+        "print(described(['toy'], Switch().fitted('minilm', ['toy'], ()).bases, 'en'))"
     )
     done = run("-c", code)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.starts import Switch
 from meta_demo.words import words
 
-BASES = Switch().turned("no such model", algorithm_names(), ()).bases
+BASES = Switch().fitted("no such model", algorithm_names(), ()).bases
 
 
 @dataclass(frozen=True)

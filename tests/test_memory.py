@@ -158,7 +158,7 @@ def test_names_that_fail_to_load_are_not_kept(loaded: list[weakref.ref[Backbone]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, range(40)))
         found = set(pool.map(lambda _: id(service.backbone("yes")), range(20)))
-    assert not service._models._turns and len(found) == len(loaded) == 1
+    assert not service._models._asked and len(found) == len(loaded) == 1
     assert service.is_loaded("yes") and not service.is_loaded("no-1")
 
 

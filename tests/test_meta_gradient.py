@@ -236,11 +236,11 @@ def test_prototypes_learn_from_one_example_of_each_class():
 def test_tasks_that_go_together_give_the_gradients_of_each_alone(scope):
     """Of equal and unequal sizes, with and without the same labels."""
     algorithm = build("protonet", scope=scope, last_n=2, lora_rank=2)
-    turned = [(text, 2 - n) for text, n in SUPPORT]
+    swapped = [(text, 2 - n) for text, n in SUPPORT]
     supports = [
         (SUPPORT, (0, 1, 2)),
-        (turned, (0, 1, 2)),
-        (turned[::-1], (2, 0, 1)),
+        (swapped, (0, 1, 2)),
+        (swapped[::-1], (2, 0, 1)),
         (SUPPORT[:4] + SUPPORT[5:], (0, 1, 2)),
     ]
     tasks = [make_task(BACKBONE, algorithm.boundary, support, order=order) for support, order in supports]

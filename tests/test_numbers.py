@@ -175,8 +175,8 @@ def test_permuting_shifting_and_scaling_values_does_so_to_the_answers(name: str,
     np.testing.assert_allclose(answers(name, scope, VALUES, [3, 5, 0, 1, 4, 2]), plain, rtol=1e-8, atol=1e-8)
     moved = answers(name, scope, [10 * value - 700 for value in VALUES])
     np.testing.assert_allclose(moved, 10 * plain - 700, rtol=1e-8, atol=1e-8)
-    turned = answers(name, scope, [-value for value in VALUES])
-    np.testing.assert_allclose(turned, -plain[..., [0, 2, 1]], rtol=1e-8, atol=1e-8)
+    negated = answers(name, scope, [-value for value in VALUES])
+    np.testing.assert_allclose(negated, -plain[..., [0, 2, 1]], rtol=1e-8, atol=1e-8)
     given_otherwise = answers(name, scope, [VALUES[i] for i in (1, 0, 2, 3, 4, 5)])
     assert not np.allclose(given_otherwise[-1], plain[-1])
 

@@ -18,7 +18,7 @@ from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe
 from meta_demo.modalities.text.page import TextSide
 from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
-from meta_demo.ui import benchmark_tab, plots, training_views, views
+from meta_demo.ui import benchmark_tab, blocks, plots, training_blocks
 from meta_demo.ui.palette import class_colour, mark
 
 
@@ -26,6 +26,7 @@ def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: User
     return Snapshot(
         algorithm=algorithm,
         checkpoint=NOT_TRAINED,
+        objective="classes",
         step=step,
         steps=steps,
         support_loss=1 / (step + 1),
@@ -81,7 +82,7 @@ def test_a_diverged_algorithm_keeps_its_last_good_step() -> None:
     diverged = snapshot("maml", 1, 3, error=UserError("diverged", algorithm="maml", step=2))
     steps = {"maml": [snapshot("maml", 0, 3), snapshot("maml", 1, 3), diverged]}
     assert list(plots.curves(steps, "en").data[0].x) == [0, 1]
-    assert 'role="alert"' in views.run(steps, "en")
+    assert 'role="alert"' in blocks.run(steps, "en")
 
 
 def test_heatmap_is_sequential_or_centred_at_zero_and_shows_text_as_text() -> None:
@@ -101,17 +102,17 @@ def test_wilson_interval() -> None:
 
 
 def test_every_query_accuracy_comes_with_count_and_interval() -> None:
-    shown = views.run(history(), "en")
+    shown = blocks.run(history(), "en")
     assert "15/20" in shown
     assert "95 % interval 53% to 89%" in shown
-    assert "15 of 20" in views.summary(history(), "en")
+    assert "15 of 20" in blocks.summary(history(), "en")
 
 
 def test_visitor_text_is_escaped_in_predictions() -> None:
     evil = '<img src=x onerror="window.pwned=1">'
     found = [Prediction("maml", 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
     episode = Episode((Example(evil, evil), Example("x", "b")))
-    shown = views.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {"maml": 3}, "en")
+    shown = blocks.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {"maml": 3}, "en")
     assert "<img" not in shown
     assert "&lt;img" in shown
     assert class_colour(0) in shown
@@ -144,14 +145,14 @@ def test_training_shows_the_loss_its_mean_and_validation_with_intervals(lang: st
 
 
 def test_a_training_is_told_in_words() -> None:
-    shown = training_views.progress(outer(), RECIPE, "en")
+    shown = training_blocks.progress(outer(), RECIPE, "en")
     assert "step 20 of 40 · 2.0 s per step · about 40 s left" in shown
     assert "80.0%</b> on 50 tasks of 3 classes <small>95 % interval 75% to 85%, at step 20" in shown
-    ended = training_views.outcome(outer(), RECIPE, "en")
+    ended = training_blocks.outcome(outer(), RECIPE, "en")
     assert "Stopped at step 20 of 40" in ended
     assert "80.0% validation accuracy (95 % interval 75.0% to 85.0%)" in ended
     assert "before training it was 60.0%" in ended
-    assert "No step measured better" in training_views.outcome(outer(gain=-0.01), RECIPE, "en")
+    assert "No step measured better" in training_blocks.outcome(outer(gain=-0.01), RECIPE, "en")
 
 
 def test_benchmark_tables_are_escaped_and_broken_files_are_passed_over(tmp_path: Path) -> None:
@@ -168,6 +169,6 @@ def test_benchmark_tables_are_escaped_and_broken_files_are_passed_over(tmp_path:
     assert '<th class="number" scope="col">accuracy</th>' in shown
     assert '<td class="number">91.2 ± 0.6</td>' in shown and '<td class="number">88.5</td>' in shown
     assert "标题" in benchmark_tab.page(tables, "zh")
-    assert views.empty("page.benchmark.empty", "en") in benchmark_tab.page(
+    assert blocks.empty("page.benchmark.empty", "en") in benchmark_tab.page(
         benchmark_tab.read_tables(tmp_path / "no"), "en"
     )

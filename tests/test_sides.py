@@ -24,6 +24,7 @@ from meta_demo.ui.cards import cards_from, dealt
 from meta_demo.ui.guard import Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.page import build_app
 from meta_demo.ui.session import Left, Run
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -99,13 +100,13 @@ handlers, asking, look = Handlers(service, page), Asking(service, page), page.lo
 values = {part.cards: [] for part in page.sides.values()} | {part.tried: None for part in page.sides.values()}
 values |= {page.modality: "points", page.shown: "text", page.left: {}, page.run: None, page.own: (), page.row: None}
 values |= {page.switch: page.switch.value, adapt.model: "minilm", adapt.algorithms: ["maml"], adapt.names: True}
-values |= {adapt.seed: 0, adapt.knobs: {"maml": {"inner_steps": 2}}, page.attempt.step: 2, look.algorithm: "maml"}
-values |= {look.layer: 1, look.head: 0, look.view: "after"}
-turned = Teaching(page, handlers).turn_page(values, english)
-values |= {side.cards: turned[side.cards]["value"], side.tried: 0.25, adapt.model: turned[adapt.model].value}
+values |= {adapt.seed: 0, adapt.knobs: {"maml": {"inner_steps": 2}}, page.trial.step: 2, look.algorithm: "maml"}
+values |= {look.layer: 1, look.head: 0, look.moment: "after"}
+shown = Teaching(page, handlers).show_side(values, english)
+values |= {side.cards: shown[side.cards]["value"], side.tried: 0.25, adapt.model: shown[adapt.model].value}
 assert values[adapt.model] == "tiny-points", values[adapt.model]
 values[page.run] = [*handlers.adapt(values, english)][-1][page.run]
-(predictions,) = [value for part, value in asking.predict(values, english).items() if part is page.attempt.predictions]
+(predictions,) = [value for part, value in asking.predict(values, english).items() if part is page.trial.predictions]
 assert 'data-top="right"' in predictions or 'data-top="left"' in predictions
 assert "<b title=" in predictions
 drawn = asking.attend(values, english)
@@ -158,15 +159,15 @@ def test_every_side_is_left_and_found_as_it_was(page: Page) -> None:
     teaching = Teaching(page, Handlers(Service(torch.device("cpu")), page))
     values = said(page, "text")
     run = adapted(page, values)
-    turned = teaching.turn_page({**values, page.run: run, page.adapt.model: "mine", page.modality: "picture"}, ENGLISH)
-    assert turned[page.left]["text"] == Left("mine", run)
-    assert turned[page.run] is None and turned[page.shown] == "picture"
+    shown = teaching.show_side({**values, page.run: run, page.adapt.model: "mine", page.modality: "picture"}, ENGLISH)
+    assert shown[page.left]["text"] == Left("mine", run)
+    assert shown[page.run] is None and shown[page.shown] == "picture"
     text, picture = page.sides.values()
-    assert {turned[part]["visible"] for part in text.parts} == {"hidden"}
-    assert {turned[part]["visible"] for part in picture.parts} == {True}
-    assert len(turned[picture.cards]["value"]) == 5, "nothing was there yet: a sample"
-    there = {**values, page.modality: "text", page.shown: "picture", page.left: turned[page.left], page.run: None}
-    back = teaching.turn_page(there, ENGLISH)
+    assert {shown[part]["visible"] for part in text.parts} == {"hidden"}
+    assert {shown[part]["visible"] for part in picture.parts} == {True}
+    assert len(shown[picture.cards]["value"]) == 5, "nothing was there yet: a sample"
+    there = {**values, page.modality: "text", page.shown: "picture", page.left: shown[page.left], page.run: None}
+    back = teaching.show_side(there, ENGLISH)
     assert back[page.run] is run and back[page.adapt.model].value == "mine"
     assert "value" not in back[text.cards], "the cards are where they were"
 
@@ -209,3 +210,25 @@ def test_who_speaks_chinese_meets_a_model_that_reads_it(page: Page, service: Ser
 def test_chinese_samples_are_chinese(name: str) -> None:
     rows = load_sample(name).support
     assert len(rows) >= 24 and all(any("一" <= c <= "鿿" for c in str(row.content)) for row in rows)
+
+
+def test_only_the_side_that_is_shown_is_sent(service: Service) -> None:
+    """Every event that asks for what several sides have collected leaves in the browser what the hidden ones have."""
+    app = build_app(service)
+    config: Any = app.get_config_file()
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    cards = {side.cards_id for side in discover()}
+    found = [event for event in config["dependencies"] if len(cards & {names[i] for i in event["inputs"]}) > 1]
+    assert len(found) >= 10
+    for event in found:
+        places = {names[i]: place for place, i in enumerate(event["inputs"])}
+        assert event["js"], [names[i] for _, i in event["targets"]]
+        assert f"given[{places['modality']}]" in event["js"]
+        for side in discover():
+            assert f'[{places[side.cards_id]}, "{side.name}"]' in event["js"]
+
+
+def test_a_sheet_lies_over_the_side_that_was_shown(page: Page) -> None:
+    values = {**said(page, "text"), page.modality: "curve"}
+    assert page.side(values) is page.sides["text"]
+    assert Handlers(Service(torch.device("cpu")), page).form(values).name == "classes"

@@ -12,6 +12,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
+from meta_demo.objectives.classes import Classes
 from meta_demo.ui import guard
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.starts import Switch, is_own
@@ -30,29 +31,29 @@ def shipped(tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def own(folder: Path, algorithm: str = "protonet", model: str = "tiny") -> Any:
-    return SimpleNamespace(folder=folder, model=model, recipe=SimpleNamespace(algorithm=algorithm))
+    return SimpleNamespace(folder=folder, model=model, recipe=SimpleNamespace(algorithm=algorithm, objective=Classes))
 
 
 def test_every_start_is_on_except_the_baselines(shipped: Path) -> None:
-    switch = Switch().turned("tiny", CHOSEN, ())
+    switch = Switch().fitted("tiny", CHOSEN, ())
     assert switch.shown == ("finetune", "maml")
     assert switch.ticked == ["maml"]
     assert switch.checkpoints("tiny", CHOSEN, ()) == {"finetune": "none", "maml": str(shipped / "tiny" / "maml")}
-    assert Switch().turned("another", CHOSEN, ()).shown == ()
+    assert Switch().fitted("another", CHOSEN, ()).shown == ()
 
 
 @pytest.mark.usefixtures("shipped")
 def test_a_box_remembers_what_it_said_while_its_algorithm_was_left_out() -> None:
-    off = Switch().turned("tiny", CHOSEN, ()).heard(["finetune"])
+    off = Switch().fitted("tiny", CHOSEN, ()).heard(["finetune"])
     assert off.ticked == ["finetune"]
-    gone = off.turned("tiny", ("protonet",), ()).heard([])
+    gone = off.fitted("tiny", ("protonet",), ()).heard([])
     assert gone.shown == ()
-    assert gone.turned("tiny", CHOSEN, ()).ticked == ["finetune"]
+    assert gone.fitted("tiny", CHOSEN, ()).ticked == ["finetune"]
 
 
 def test_the_visitors_own_start_comes_first(shipped: Path, tmp_path: Path) -> None:
     runs = (own(tmp_path / "a"), own(tmp_path / "b"), own(tmp_path / "c", model="another"))
-    switch = Switch().turned("tiny", CHOSEN, runs)
+    switch = Switch().fitted("tiny", CHOSEN, runs)
     assert switch.shown == CHOSEN
     assert switch.checkpoints("tiny", CHOSEN, runs)["protonet"] == str(tmp_path / "b")
     assert not is_own(str(shipped / "tiny" / "maml"))
@@ -62,8 +63,8 @@ def test_the_visitors_own_start_comes_first(shipped: Path, tmp_path: Path) -> No
 @pytest.mark.usefixtures("shipped")
 def test_untouched_knobs_follow_the_start_and_touched_ones_stay() -> None:
     touched = {"maml": {"inner_lr": 0.5}}
-    before = Switch(plain=frozenset(CHOSEN)).turned("tiny", CHOSEN, ())
-    after = before.heard(["maml"]).turned("tiny", CHOSEN, ())
+    before = Switch(plain=frozenset(CHOSEN)).fitted("tiny", CHOSEN, ())
+    after = before.heard(["maml"]).fitted("tiny", CHOSEN, ())
     bases = {"inner_steps": (8, 7), "last_n": (3, 2), "lora_rank": (16, 16)}
     for switch, place in ((before, 0), (after, 1)):
         (drawn,) = described(["maml"], switch.bases, "en")
@@ -75,7 +76,7 @@ def test_untouched_knobs_follow_the_start_and_touched_ones_stay() -> None:
 
 def test_a_damaged_card_leaves_the_defaults(shipped: Path) -> None:
     (shipped / "tiny" / "maml" / checkpoint.CARD).write_text("{")
-    switch = Switch().turned("tiny", CHOSEN, ())
+    switch = Switch().fitted("tiny", CHOSEN, ())
     assert switch.shown == ("finetune", "maml")
     assert switch.bases["maml"]["inner_steps"] == 8
 

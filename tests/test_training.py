@@ -19,7 +19,7 @@ from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import BUILTIN, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.plan import Plan, TaskPlan
-from meta_demo.learning.recipe import Attempt, Recipe, load_packs, split
+from meta_demo.learning.recipe import Recipe, Training, load_packs, split
 from meta_demo.serving.service import Service
 from meta_demo.ui import training_knobs
 from meta_demo.ui.page import build_app
@@ -38,50 +38,50 @@ def recipe(steps: int = 3, n_way: int = 3) -> Recipe:
 
 
 def test_the_best_start_is_kept_and_packed(tiny: Backbone, tmp_path: Path) -> None:
-    attempt = Attempt(recipe(), "tiny")
-    progress = list(attempt.run(lambda: tiny))
+    training = Training(recipe(), "tiny")
+    progress = list(training.run(lambda: tiny))
     assert [p.step for p in progress] == [0, 1, 2, 3]
-    card = checkpoint.read_card(attempt.folder)
+    card = checkpoint.read_card(training.folder)
     assert card.steps == progress[-1].best_step and card.trained_steps == 3  # type: ignore[attr-defined]
-    checkpoint.load(attempt.folder, tiny)
-    with zipfile.ZipFile(attempt.archive()) as archive:
+    checkpoint.load(training.folder, tiny)
+    with zipfile.ZipFile(training.archive()) as archive:
         archive.extractall(tmp_path)
     checkpoint.load(tmp_path / "protonet", tiny)
 
 
 def test_stopping_measures_and_keeps_what_was_reached(tiny: Backbone) -> None:
-    attempt = Attempt(recipe(steps=100), "tiny")
-    run = attempt.run(lambda: tiny)
+    training = Training(recipe(steps=100), "tiny")
+    run = training.run(lambda: tiny)
     seen = [next(run).step, next(run).step]
-    attempt.stop()
+    training.stop()
     seen += [p.step for p in run]
     assert seen == [0, 1]
-    card = json.loads((attempt.folder / checkpoint.CARD).read_text())
+    card = json.loads((training.folder / checkpoint.CARD).read_text())
     assert card["trained_steps"] == 1
     assert [row["step"] for row in card["validation"]] == [0, 1]
 
 
 def test_one_training_at_a_time(tiny: Backbone) -> None:
-    first = Attempt(recipe(), "tiny").run(lambda: tiny)
+    first = Training(recipe(), "tiny").run(lambda: tiny)
     next(first)
     with pytest.raises(UserError, match="Another training"):
-        next(Attempt(recipe(), "tiny").run(lambda: tiny))
+        next(Training(recipe(), "tiny").run(lambda: tiny))
     first.close()
-    assert len(list(Attempt(recipe(), "tiny").run(lambda: tiny))) == 4
+    assert len(list(Training(recipe(), "tiny").run(lambda: tiny))) == 4
 
 
 def test_a_training_that_cannot_start_leaves_the_seat_free(tiny: Backbone) -> None:
     with pytest.raises(UserError, match="fewer than 9 ways"):
-        next(Attempt(recipe(n_way=9), "tiny").run(lambda: tiny))
-    next(Attempt(recipe(), "tiny").run(lambda: tiny))
+        next(Training(recipe(n_way=9), "tiny").run(lambda: tiny))
+    next(Training(recipe(), "tiny").run(lambda: tiny))
 
 
-def test_the_folder_goes_with_the_attempt(tiny: Backbone) -> None:
-    attempt = Attempt(recipe(), "tiny")
-    list(attempt.run(lambda: tiny))
-    folder = attempt.folder.parent
+def test_the_folder_goes_with_the_training(tiny: Backbone) -> None:
+    training = Training(recipe(), "tiny")
+    list(training.run(lambda: tiny))
+    folder = training.folder.parent
     assert folder.is_dir()
-    del attempt
+    del training
     gc.collect()
     assert not folder.exists()
 

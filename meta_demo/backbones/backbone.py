@@ -10,7 +10,7 @@ import copy
 import hashlib
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from meta_demo.backbones.pieces import Appetite, through
 from meta_demo.backbones.replay import Replay
 from meta_demo.backbones.trial import try_out
 from meta_demo.core.cache import Cache
@@ -30,9 +31,7 @@ from meta_demo.modalities.base import Content
 from meta_demo.modalities.inputs import Encoded, Inputs
 from meta_demo.modalities.sentence import FINISH
 
-AT_ONCE = (
-    8192  # tokens of a batch at the most: more of them gain no speed, and what layers compute on the way takes memory
-)
+LEAST = 1 / 64  # of the usual bounds of what goes through the layers at once
 _NUMBERS = count()
 
 
@@ -90,6 +89,7 @@ class Backbone:
         self.head = head.to(example) if head is not None and fits else example.new_zeros(self.dim)
         self._verdict = try_out(self._replay, inputs, name)
         inputs.pads &= self._verdict.pads
+        self.appetite = self._appetite(int(last.shape[-1]))
 
     @property
     def n_layers(self) -> int:
@@ -241,7 +241,7 @@ class Backbone:
             ends = [i for i in range(1, len(lengths) + 1) if i == len(lengths) or lengths[i] > lengths[i - 1]]
             parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
         for part in parts:
-            most = max(1, AT_ONCE // lengths[part.stop - 1])
+            most = self.appetite.most(lengths[part.stop - 1])
             yield from (slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most))
 
     def pack(self, features: Features) -> Features:
@@ -259,17 +259,34 @@ class Backbone:
 
     def forward(self, features: Features, weights: dict[str, Tensor]) -> Tensor:
         """Unit-length embeddings [B, D] of `features`, with `weights` in the place of the parameters they are named after."""
-        rows = []
-        for g in features.groups:
+
+        def embedded(g: Group) -> Tensor:
             hidden = g.hidden
             if hidden is None or features.boundary < self.n_layers:
                 hidden = self._run(g.first, g.mask, g.hidden, features.boundary, self.n_layers, weights)
-            rows.append(self._finished(hidden, g.mask, weights))
-        return normalize(features.scatter(rows), dim=-1)
+            return self._finished(hidden, g.mask, weights)
+
+        pieces = self.appetite.pieces(features, self.n_layers - features.boundary)
+        rows = through(pieces, embedded, whole=pieces is features.groups)
+        return normalize(replace(features, groups=pieces).scatter(rows), dim=-1)
 
     def _finished(self, hidden: Tensor, mask: Tensor, weights: dict[str, Tensor]) -> Tensor:
         """Last hidden states [b, W, D'] -> embeddings of any length [b, D]."""
         return self._replay.finish(self.inputs.pool(hidden, mask), self.inputs.heads, weights)
+
+    def take_less(self) -> bool:
+        """From now on a fourth goes through the layers at once, as memory was too little -> whether that is any less than before."""
+        smaller = self.appetite.share > LEAST
+        if smaller:
+            self.appetite = replace(self.appetite, share=self.appetite.share / 4)
+        return smaller
+
+    def _appetite(self, width: int) -> Appetite:
+        """By the largest of its layers."""
+        weights = max(sum(p.numel() for p in layer.parameters()) for layer in self._replay.layers)
+        heads = self.n_heads or int(getattr(self.model.config, "num_attention_heads", None) or 1)
+        passes = max(1, self.n_maps // self.n_layers)
+        return Appetite(width, weights, heads, passes, self.dtype.itemsize)
 
     def _reachable(self, boundary: int) -> int:
         return max(b for b in self.boundaries if b <= boundary)

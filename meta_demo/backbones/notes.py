@@ -23,6 +23,11 @@ def reading_notes(backbone: Backbone, contents: Iterable[Content]) -> list[Note]
 
 
 def _cut(read: dict[Content, Encoded]) -> list[Note]:
+    unseen = {content: e for content, e in read.items() if e.unseen}
+    if unseen:  # how many tokens these have nobody knows, as nobody made them
+        content, longest = max(unseen.items(), key=lambda item: item[1].unseen)
+        values = {"text": str(content)[:SHOWN], "kept": longest.length, "characters": len(str(content))}
+        return [_note("unseen", sum(bool(e.unseen or e.dropped) for e in read.values()), values)]
     cut = {content: e for content, e in read.items() if e.dropped}
     if not cut:
         return []

@@ -199,6 +199,7 @@ class Evaluate:
         from tqdm import tqdm
 
         from meta_demo.learning import checkpoint
+        from meta_demo.learning.cost import Budget, afford_episodes
         from meta_demo.learning.evaluate import follow, summary
         from meta_demo.serving.requests import NOT_TRAINED
 
@@ -208,6 +209,7 @@ class Evaluate:
             knobs[loops] = steps[-1]
         kind = episodes[0].objective.name
         algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind).requires_grad_(False)
+        afford_episodes(algorithm, episodes, Budget.of_command(algorithm.like.device))
         run = follow(algorithm, episodes, steps, processes=processes, intervals=not self.no_intervals)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))

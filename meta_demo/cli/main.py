@@ -17,6 +17,7 @@ from meta_demo.cli.adapt import Adapt
 from meta_demo.cli.evaluate import Evaluate
 from meta_demo.cli.flags import RESULTS, STANDARD_OUTPUT, with_knobs
 from meta_demo.cli.listings import Algorithms, Checkpoints, Models, Settings
+from meta_demo.cli.space_check import SpaceCheck
 from meta_demo.cli.train import Train
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import settings
@@ -67,6 +68,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
         "models": Models,
         "checkpoints": Checkpoints,
         "settings": Settings,
+        "space-check": SpaceCheck,
     }
     box = io.StringIO()
     try:

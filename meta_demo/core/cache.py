@@ -128,6 +128,11 @@ class Shelf:
     def __init__(self, cache: Cache, number: int) -> None:
         self._cache, self._number, self._open = cache, number, True
 
+    @property
+    def limit(self) -> int:
+        """Bytes of the largest value that could be kept."""
+        return self._cache.limit
+
     def get(self, key: Hashable) -> Any | None:
         return self._cache.get((self._number, key))
 

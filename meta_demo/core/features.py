@@ -68,9 +68,9 @@ class Row:
 def partition(lengths: Sequence[int]) -> list[slice]:
     """Where to cut ascending `lengths` so that the padded tokens and GROUP_COST for each part are least."""
     ends = [i + 1 for i, n in enumerate(lengths) if i + 1 == len(lengths) or lengths[i + 1] > n]
-    best = {0: (0, 0)}  # end -> cost of all up to there, start of the last part
+    best = {0: (0, 0)}  # end -> cost of all up to there, where the last part begins
     for end in ends:
-        best[end] = min((best[start][0] + (end - start) * lengths[end - 1] + GROUP_COST, start) for start in best)
+        best[end] = min((best[begin][0] + (end - begin) * lengths[end - 1] + GROUP_COST, begin) for begin in best)
     cuts, end = [], len(lengths)
     while end:
         cuts.append(slice(best[end][1], end))

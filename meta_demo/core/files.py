@@ -29,6 +29,7 @@ class Limits:
     rows: int = MAX_ROWS
     bytes: int = MAX_FILE
     memory: int = 300 * MB  # of its pictures, read
+    pixels: int = 8_000_000_000  # of them, as they arrive
 
 
 UPLOAD = Limits()

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     cache_mb: int | None = _setting(None, "META_DEMO_CACHE_MB", ge=0, le=1_000_000)
     cache_dir: Path | None = _setting(None, "META_DEMO_CACHE_DIR")
     user_cache: Path | None = _setting(None, "XDG_CACHE_HOME")
+    max_memory_mb: int | None = _setting(None, "META_DEMO_MAX_MEMORY_MB", ge=1, le=100_000_000)
+    max_seconds: int | None = _setting(None, "META_DEMO_MAX_SECONDS", ge=1, le=10**9)
     max_parameters: int = _setting(600_000_000, "META_DEMO_MAX_PARAMETERS", ge=1, le=10**12)
     zero_gpu_said: str | None = _setting(None, "SPACES_ZERO_GPU")
     processes: int = _setting(1, "WORLD_SIZE", ge=1, le=100_000)

@@ -31,7 +31,7 @@ from meta_demo.modalities.text.modality import Text
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
 HELD_ROWS = 20  # examples of a group that are held out where a fifth of it would be fewer
-LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB)
+LIMITS = Limits(rows=2_000_000, bytes=1_000 * MB, memory=4_000 * MB, pixels=200_000_000_000)
 
 
 def pack_names() -> list[str]:

@@ -15,6 +15,8 @@ import torch
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.corpus import ALL, Corpus
+from meta_demo.core.device import empty_cache, out_of_memory
+from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import mean_interval
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
@@ -64,9 +66,29 @@ def follow(
     ordered = sorted({content: None for episode in share for content in _contents(episode)}, key=length)
     for start in range(0, len(ordered), CHUNK):
         algorithm.features(ordered[start : start + CHUNK], among)
-    for first in range(0, len(share), algorithm.at_once):
-        yield from _measured(algorithm, share[first : first + algorithm.at_once], steps, among, intervals=intervals)
+    first, at_once = 0, algorithm.at_once
+    while first < len(share):
+        try:
+            measured = list(_measured(algorithm, share[first : first + at_once], steps, among, intervals=intervals))
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            measured = []
+        if measured:
+            yield from measured
+            first += len(measured)
+        elif at_once > 1:
+            at_once //= 2
+        else:
+            make_do(algorithm)
     give_back()
+
+
+def make_do(algorithm: Algorithm) -> None:
+    """A GPU had too little memory: less goes through the model at once from now on. Raises UserError where no less can."""
+    empty_cache()
+    if not algorithm.backbone.take_less():
+        raise UserError("gpu_memory")
 
 
 def _contents(episode: Episode) -> Iterator[Content]:

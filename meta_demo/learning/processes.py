@@ -1,6 +1,6 @@
 """One process or many: the few operations that training and evaluation share between them, by `accelerate`.
 
-Started with `torchrun --nproc_per_node N` the same command runs in N processes; each takes every N-th task.
+Under `torchrun --nproc_per_node N` the same command runs in N processes; each takes every N-th task.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Processes:
             return
         flat = torch.cat([t.flatten() for t in tensors])
         torch.distributed.all_reduce(flat)
-        start = 0
+        at = 0
         for tensor in tensors:
-            tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
-            start += tensor.numel()
+            tensor.copy_(flat[at : at + tensor.numel()].view_as(tensor))
+            at += tensor.numel()
 
     def gather(self, items: list[Any]) -> list[Any]:
         """The lists of all processes, woven together in the order of the tasks that `mine` dealt out."""

@@ -18,6 +18,7 @@ from threading import Event, Lock
 from typing import Any
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import Note, UserError
@@ -30,6 +31,7 @@ from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import BUILTIN, check_apart, hold_out, load_source, pack_names
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
+from meta_demo.learning.cost import Budget, afford_episodes
 from meta_demo.learning.optimizers import find_muon
 from meta_demo.learning.outer import Progress, Run
 from meta_demo.learning.plan import Plan, TaskPlan
@@ -37,6 +39,7 @@ from meta_demo.learning.processes import Processes
 from meta_demo.modalities.base import Content
 
 VALID_WAYS = 20
+FORETOLD = 16  # tasks by which what a training takes is told
 _SEAT = Lock()  # one training at a time: each takes every core there is
 
 
@@ -63,6 +66,11 @@ class Recipe:
         return Sampler(self.train_on, self.task.shape, self.plan.seed, **self.task.mixture)
 
     @property
+    def objective(self) -> type[Objective]:
+        """What a label of its tasks is; raises UserError where that differs."""
+        return one_objective([*self.train_on, *self.validate_on])
+
+    @property
     def valid_ways(self) -> int:
         """Classes in a validation task."""
         return min(VALID_WAYS, self.task.n_way, *(len(s.classes) for s in self.validate_on if not s.tasks))
@@ -85,6 +93,7 @@ def prepare(
     *,
     about: dict[str, Any] | None = None,
     group: Processes | None = None,
+    budget: Budget | None = None,
 ) -> Run:
     """The run that trains by `recipe` into `output`; what the card tells of its making is `about`, `group` are its processes.
 
@@ -93,7 +102,7 @@ def prepare(
     tasks, task = recipe.tasks, recipe.task
     shape = Fixed(recipe.valid_ways, task.k_shot, task.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=task.within)
-    objective = one_objective([*tasks.sources, *recipe.validate_on])
+    objective = recipe.objective
     check_able([get_algorithm(recipe.algorithm)], objective)
     if recipe.plan.muon:
         find_muon()
@@ -109,6 +118,7 @@ def prepare(
         tasks = replace(tasks, sources=[*tasks.sources, *found])
     if recipe.plan.distort and (algorithm.boundary or not algorithm.backbone.inputs.distorts):
         raise UserError("distort_pixels")
+    _afford(recipe, algorithm, tasks, budget or Budget.of_command(algorithm.like.device))
     record = {
         "sources": [_described(s) for s in tasks.sources],
         "validated_on": [_described(s) for s in recipe.validate_on],
@@ -119,6 +129,16 @@ def prepare(
         record["start_sha256"] = checkpoint.read_card(folder).weights_sha256
     valid = [validation.draw(i) for i in range(recipe.plan.valid_episodes)]
     return Run(algorithm, tasks, valid, recipe.plan, output, record, about or {}, group or Processes())
+
+
+def _afford(recipe: Recipe, algorithm: Algorithm, tasks: Sampler, budget: Budget) -> None:
+    """Raises UserError where training takes more than `budget`, as its first tasks tell; time that the plan ends is none too much."""
+    plan = recipe.plan
+    if plan.minutes is not None:
+        budget = replace(budget, seconds=max(budget.seconds, 60 * plan.minutes))
+    rounds = 1 if plan.minutes is not None else max(1, plan.steps * plan.meta_batch // FORETOLD)
+    how = {"learns": True, "twice": bool(getattr(algorithm, "second_order", False)) and algorithm.adapts_body}
+    afford_episodes(algorithm, [tasks.draw(i) for i in range(FORETOLD)], budget, times=rounds, **how)
 
 
 def one_objective(sources: Sequence[Source]) -> type[Objective]:
@@ -138,7 +158,7 @@ def load_packs(names: Sequence[str]) -> Source:
     return make_source(", ".join(specs), (Example(text, label) for label, texts in classes for text in texts))
 
 
-class Attempt:
+class Training:
     """One training of one visitor. Its folder is there as long as this object, and gone with it.
 
     `tasks` are the recipe's, and from the first progress on those of clusters as well.

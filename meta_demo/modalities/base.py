@@ -101,6 +101,11 @@ class Modality(ABC, Generic[C]):
         """Whether what stands under `key` is no input but the path of a file that holds it."""
         return False
 
+    def foreseen(self, said: Any) -> tuple[int, int]:  # noqa: ARG002
+        """The least `size` of the input that stands under `key`, or in the bytes of its file, and its pixels as it arrives: what can be
+        told before it is decoded. Zeros where it says nothing, or nothing that can be read."""
+        return 0, 0
+
     def decode(self, data: bytes, name: str) -> C:  # noqa: ARG002
         """The input in a file with one of `suffixes`; `name` is what messages call it. Raises UserError."""
         raise UserError("unknown_suffix", file=name, known=" ".join(self.suffixes))

@@ -30,13 +30,15 @@ Key = Hashable  # what a batch is made of, such as token ids or the picture itse
 @dataclass(frozen=True)
 class Encoded:
     """An input as its model reads it: its key and a hash of that, its length in tokens, the number of tokens that did not fit, and the
-    share of those that stand for something in it but not for what it is."""
+    share of those that stand for something in it but not for what it is; of a very long one the number of characters beyond those that
+    were made tokens at all."""
 
     key: Key
     digest: bytes
     length: int
     dropped: int = 0
     unknown: float = 0.0
+    unseen: int = 0
 
 
 class Inputs(ABC):
@@ -57,6 +59,15 @@ class Inputs(ABC):
     @abstractmethod
     def encode(self, content: Hashable) -> Encoded:
         """Raises UserError when `content` is of another modality."""
+
+    def foreseen(self, content: Any) -> int:
+        """About how many tokens `content` becomes, no fewer than it mostly does: told without reading it."""
+        return self.encode(content).length
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the model is given of one input; 0 where these are its tokens."""
+        return 0
 
     @abstractmethod
     def batch(self, keys: Sequence[Any], width: int) -> tuple[Tensor, Tensor]:

@@ -13,15 +13,15 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
-VIEWS = ("before", "after", "difference")
+MOMENTS = ("before", "after", "difference")
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token as the characters [start, end) of its sentence; `special` tokens stand for no characters."""
+    """A token as the characters [begin, end) of its sentence; `special` tokens stand for no characters."""
 
     text: str
-    start: int
+    begin: int
     end: int
     special: bool
 
@@ -36,9 +36,9 @@ def tokenize(tokenizer: Any, text: str, length: int) -> list[Token]:
     tokens = []
     for index, (first, end) in zip(ids, encoded["offset_mapping"], strict=True):
         # Byte-pair encoders count the space before a word as part of it.
-        start = first + len(text[first:end]) - len(text[first:end].lstrip())
+        begin = first + len(text[first:end]) - len(text[first:end].lstrip())
         # A character split over several tokens belongs to each of them; a token of nothing but space shows as a dot.
-        tokens.append(Token(text[start:end] or "·", start, end, end == 0 and index in tokenizer.all_special_ids))
+        tokens.append(Token(text[begin:end] or "·", begin, end, end == 0 and index in tokenizer.all_special_ids))
     return tokens
 
 
@@ -48,9 +48,9 @@ def reduce_heads(maps: Array, layer: int, head: int | None) -> Array:
     return chosen
 
 
-def view(before: Array, after: Array, which: str) -> Array:
+def at_moment(before: Array, after: Array, moment: str) -> Array:
     """One map [L, L] of two: before, after, or how much each share grew."""
-    return {"before": before, "after": after, "difference": after - before}[which]
+    return {"before": before, "after": after, "difference": after - before}[moment]
 
 
 def received(matrix: Array, row: int | None = None, first: int = 0) -> Array:
@@ -86,11 +86,11 @@ def segments(text: str, tokens: Sequence[Token]) -> list[tuple[str, int | None]]
     pieces: list[tuple[str, int | None]] = []
     at = 0
     for index, token in enumerate(tokens):
-        if token.special or token.start < at or token.end <= token.start:
+        if token.special or token.begin < at or token.end <= token.begin:
             pieces.append((token.text, index))
             continue
-        if token.start > at:
-            pieces.append((text[at : token.start], None))
+        if token.begin > at:
+            pieces.append((text[at : token.begin], None))
         pieces.append((token.text, index))
         at = token.end
     if text[at:]:

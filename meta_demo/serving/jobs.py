@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm, State
-from meta_demo.core.cache import Shelf
+from meta_demo.core.cache import Shelf, size_of
 from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
@@ -37,6 +37,25 @@ class Trajectory:
         reached = len(self.states) - 1
         found = reached if step is None else min(step, reached)
         return found, self.states[found]
+
+
+class _Course:
+    """The states of an adaptation as they come; none of them any more once they take more bytes than there is room to keep."""
+
+    def __init__(self, room: int) -> None:
+        self._room, self._size = room, 0
+        self.whole = True
+        self.states: list[State] = []
+        self.seconds: list[float] = []
+
+    def add(self, state: State, seconds: float) -> None:
+        self._size += size_of(state.tensors)
+        self.whole &= self._size <= self._room
+        if self.whole:
+            self.states.append(state)
+            self.seconds.append(seconds)
+        else:
+            self.states.clear()
 
 
 @dataclass(frozen=True)
@@ -115,42 +134,52 @@ class Job:
                     query, known.states[last], last, (times, known.seconds[last]), spreads[last], known.error
                 )
             return
-        states: list[State] = []
-        seconds: list[float] = []
+        course, step = _Course(self.shelf.limit), -1
         support, times = self._timed_support()
+        error = None
         for state, elapsed, error in self._adapt(support):
             if error is None:
+                step += 1
                 spreads = spreads or self.spreads(state)
-                states.append(state)
-                seconds.append(elapsed)
-            step = len(states) - 1
+                course.add(state, elapsed)
             yield self._snapshot(query, state, step, (times, elapsed), spreads[step], error)
-        self._keep(Trajectory(tuple(states), tuple(seconds), times, error))
+        self._keep(course, times, error)
 
-    def trajectory(self) -> Trajectory:
-        """The whole adaptation; one that was dropped is repeated."""
+    def _reached(self, step: int | None) -> tuple[State, int, State]:
+        """State 0, and the one after `step` inner steps, at most the last, with its number. An adaptation that was dropped is repeated,
+        and one that there is no room to keep no farther than it has to be."""
         known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
         if known:
-            return known
+            return known.states[0], *known.at(step)
+        course = _Course(self.shelf.limit)
         support, times = self._timed_support()
-        run = list(self._adapt(support))
-        good = [(state, elapsed) for state, elapsed, error in run if error is None]
-        return self._keep(Trajectory(tuple(s for s, _ in good), tuple(t for _, t in good), times, run[-1][2]))
+        first, last, at, error = None, None, -1, None
+        for state, elapsed, error in self._adapt(support):
+            if error is None:
+                course.add(state, elapsed)
+                first = first or state
+                if step is None or at < step:
+                    last, at = state, at + 1
+                if at == step and not course.whole:
+                    break
+        self._keep(course, times, error)
+        assert first is not None and last is not None  # an adaptation without a good state has raised
+        return first, at, last
 
     def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
         """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, how near each is to every
         support example."""
-        algorithm, known = self.algorithm, self.trajectory()
-        at, state = known.at(step)
+        algorithm = self.algorithm
+        first, at, state = self._reached(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
-        shown = self.objective.shown(algorithm.answer(state, z), self.spreads(known.states[0])[at])
+        shown = self.objective.shown(algorithm.answer(state, z), self.spreads(first)[at])
         near = z @ self._support_embeddings(at, state).T if similar else z[:, :0]
         return Prediction(algorithm.name, at, array(shown), array(near))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
-        known = self.trajectory()
-        states = (known.states[0], known.at(step)[1])
+        first, _, last = self._reached(step)
+        states = (first, last)
         before, after = (self.algorithm.backbone.attentions(content, self.algorithm.weights(s.tensors)) for s in states)
         return array(before), array(after)
 
@@ -160,9 +189,11 @@ class Job:
         y = self.objective.encode([query[i].label for i in labelled], self.algorithm.like)
         return _Query([e.content for e in query], labelled, y)
 
-    def _keep(self, found: Trajectory) -> Trajectory:
-        self.shelf.put((*self.key, "trajectory"), found)
-        return found
+    def _keep(self, course: _Course, times: float, error: UserError | None) -> None:
+        """Keep an adaptation with the seconds that the support set's features took, where it is known from end to end."""
+        if course.whole:
+            known = Trajectory(tuple(course.states), tuple(course.seconds), times, error)
+            self.shelf.put((*self.key, "trajectory"), known)
 
     def _support_embeddings(self, at: int, state: State) -> Tensor:
         key = (*self.key, "support", at)
@@ -225,6 +256,7 @@ class Job:
         return Snapshot(
             algorithm=algorithm.name,
             checkpoint=self.checkpoint,
+            objective=objective.name,
             step=step,
             steps=algorithm.steps,
             support_loss=float(objective.loss(support_out, self.y)),

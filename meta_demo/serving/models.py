@@ -24,13 +24,13 @@ class Models:
     def __init__(self, device: torch.device, cache: Cache, admission: Admission) -> None:
         self.device, self._cache, self._admission = device, cache, admission
         self._models: dict[str, tuple[Backbone, Shelf]] = {}
-        self._turns: dict[str, tuple[Lock, int]] = {}  # of names being asked for, and by how many
+        self._asked: dict[str, tuple[Lock, int]] = {}  # of names being asked for, and by how many
         self._lock = Lock()
 
     def get(self, name: str) -> tuple[Backbone, Shelf]:
         """The model called `name`, loaded on first use, and its shelf; raises UserError when it cannot be had."""
         self._admission.check_model(name)
-        with self._turn(name):
+        with self._alone(name):
             with self._lock:
                 found = self._models.pop(name, None)
             found = found or (load_backbone(name, self.device, self._cache), self._cache.shelf())
@@ -49,16 +49,16 @@ class Models:
             return name in self._models
 
     @contextmanager
-    def _turn(self, name: str) -> Iterator[None]:
+    def _alone(self, name: str) -> Iterator[None]:
         """One thread at a time for each name; nothing of the name is kept once nobody waits any more."""
         with self._lock:
-            turn, asking = self._turns.get(name, (Lock(), 0))
-            self._turns[name] = turn, asking + 1
+            lock, asking = self._asked.get(name, (Lock(), 0))
+            self._asked[name] = lock, asking + 1
         try:
-            with turn:
+            with lock:
                 yield
         finally:
             with self._lock:
-                asking = self._turns.pop(name)[1] - 1
+                asking = self._asked.pop(name)[1] - 1
                 if asking:
-                    self._turns[name] = turn, asking
+                    self._asked[name] = lock, asking

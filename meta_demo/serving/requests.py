@@ -50,6 +50,7 @@ class Snapshot:
 
     algorithm: str
     checkpoint: str
+    objective: str  # the name of what labels are
     step: int
     steps: int
     support_loss: float

@@ -9,7 +9,7 @@ import gradio as gr
 from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.serving.service import Service
-from meta_demo.ui import atlas, look, views
+from meta_demo.ui import atlas, blocks, look
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
 from meta_demo.ui.session import Run
@@ -24,19 +24,19 @@ class Asking:
         self.service, self.page = service, page
 
     def predict(self, values: Values, request: gr.Request) -> Updates:
-        """Every algorithm's view of what is tried, at the step of the slider."""
+        """Every algorithm's answer to what is tried, at the step of the slider."""
         page, lang = self.page, request_language(request)
         run: Run | None = values[page.run]
         if values[page.modality] in page.sheets:
             return {}
         if run is None or not run.history:
-            return {page.attempt.predictions: views.empty("page.try.empty", lang)}
+            return {page.trial.predictions: blocks.empty("page.try.empty", lang)}
         tried = self._tried(values)
         if not tried:
-            return {page.attempt.predictions: views.empty(f"page.try.blank.{values[page.modality]}", lang)}
+            return {page.trial.predictions: blocks.empty(f"page.try.blank.{values[page.modality]}", lang)}
         found = self.service.predict(run.request, [tried], _step(values, page))
-        shown = views.predictions(found, run.request.episode, page.side(values), run.colours, run.steps, lang)
-        return {page.attempt.predictions: shown}
+        shown = blocks.predictions(found, run.request.episode, page.side(values), run.colours, run.steps, lang)
+        return {page.trial.predictions: shown}
 
     def try_another(self, values: Values, request: gr.Request) -> Updates:
         """Predictions of a new thing; what was said of the last one is over."""
@@ -73,18 +73,18 @@ class Asking:
         maps = self.service.attention(run.request, values[part.algorithm], tried, _step(values, self.page))
         choice = self._choice(values, run, maps[0].shape)
         before, after = (_reduced(m, choice.layer, choice.head) for m in maps)
-        matrix, same = attention.view(before, after, choice.view), attention.unchanged(before, after)
+        matrix, same = attention.at_moment(before, after, choice.moment), attention.unchanged(before, after)
         closely = look.Map(matrix, same, choice, lang)
         names, shares, drawn = side.draw(closely, tried, inputs)
         return drawn | {
             part.empty: "",
             part.caption: look.caption(closely, names, side.name),
             part.words: look.words(names, shares, difference=choice.difference, same=same, lang=lang),
-            part.atlas: _atlas(attention.view(*maps, choice.view), choice, side, inputs),
+            part.atlas: _atlas(attention.at_moment(*maps, choice.moment), choice, side, inputs),
         }
 
     def _nothing(self, key: str, lang: str) -> Updates:
-        return {self.page.look.empty: views.empty(key, lang)}
+        return {self.page.look.empty: blocks.empty(key, lang)}
 
     def _choice(self, values: Values, run: Run, shape: tuple[int, ...]) -> look.Choice:
         """What to look at of maps [layers, heads, L, L], as far as there is such a thing."""
@@ -94,7 +94,7 @@ class Asking:
             layer=max(1, min(layer, layers)),
             head=head if head <= heads else 0,
             row=row if (row or 0) < tokens else None,
-            view=values[part.view],
+            moment=values[part.moment],
             algorithm=values[part.algorithm],
             step=min(_step(values, self.page) or 0, run.steps[values[part.algorithm]]),
         )
@@ -134,4 +134,4 @@ def _atlas(maps: Array, choice: look.Choice, side: Side[Any], inputs: Any) -> di
 def _step(values: Values, page: Page) -> int | None:
     """The slider's step; None, all of them, where there is nothing to slide."""
     run: Run | None = values[page.run]
-    return int(values[page.attempt.step] or 0) if run and run.reached else None
+    return int(values[page.trial.step] or 0) if run and run.reached else None

@@ -14,7 +14,7 @@ import gradio as gr
 from pydantic import BaseModel, ValidationError
 
 from meta_demo.core.places import place
-from meta_demo.ui import views
+from meta_demo.ui import blocks
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.words import request_language
 from meta_demo.words import text
@@ -60,7 +60,7 @@ def show(request: gr.Request) -> str:
 def page(tables: list[Table], lang: str) -> Html:
     """A sheet per table; one sentence where nothing was measured."""
     if not tables:
-        return tag("div", views.empty("page.benchmark.empty", lang), cls="sheet")
+        return tag("div", blocks.empty("page.benchmark.empty", lang), cls="sheet")
     return together([_sheet(table, lang) for table in tables])
 
 

@@ -25,21 +25,21 @@ class BrowserLanguage:
             return
         header = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
         lang = language(header)
-        start: dict[str, Any] = {}
+        head: dict[str, Any] = {}
         body = b""
 
         async def hold(event: Any) -> None:
-            nonlocal start, body
+            nonlocal head, body
             if event["type"] == "http.response.start":
-                start = event
+                head = event
                 return
             body += event.get("body", b"")
             if event.get("more_body"):
                 return
             page = localize(body, lang)
-            kept = [(k, v) for k, v in start["headers"] if k != b"content-length"]
+            kept = [(k, v) for k, v in head["headers"] if k != b"content-length"]
             kept += [(b"content-length", str(len(page)).encode()), (b"vary", b"Accept-Language")]
-            await send(start | {"headers": kept})
+            await send(head | {"headers": kept})
             await send({"type": "http.response.body", "body": page})
 
         await self.app(scope, receive, hold)

@@ -1,47 +1,40 @@
-"""The class cards: a custom component, and the way from cards to an episode and back.
+"""The labelled examples that a side of the page collects: one component, whose value says by its shape which objective's it is.
 
-Typing and drawing stay in the browser (`scripts/cards.js`); here is only what crosses the wire: a list of `{"name", "examples",
-"held_out", "colour"}`. What examples are, only the side of the page knows that the cards are on.
+Typing and drawing stay in the browser (`scripts/`); here is only what crosses the wire, and the way from there to an episode and back,
+which the form of the objective goes (`form.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from meta_demo.core.files import MAX_FILE
-from meta_demo.core.strings import clean
-from meta_demo.data.episode import Episode, Example, episode_from_cards
-from meta_demo.modalities.base import Content, is_blank
-from meta_demo.objectives.classes import MAX_CLASSES
+from meta_demo.data.episode import Episode
+from meta_demo.modalities.base import Content
+from meta_demo.ui.form import Form, Spelled, form_for, form_of, forms
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import CLASS_COLOURS
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Side
-from meta_demo.words import LANGUAGES, text
-
-_WORDS = ("name", "held_out", "classes", "measured", "add", "remove", "clear")
-
-Cards = list[dict[str, Any]]
-Spelled = tuple[
-    tuple[str, tuple[str, ...], tuple[str, ...]], ...
-]  # of every class: its name, its examples, its held-out ones
+from meta_demo.words import LANGUAGES, catalogue, text
 
 
-def class_cards(side: Side[Any], value: Cards, **arguments: Any) -> gr.HTML:
-    """A component whose value is the list of cards; a visitor's change triggers `edit`, at most twice a second, and Clear also `clear`.
+def collector(side: Side[Any], value: Any, **arguments: Any) -> gr.HTML:
+    """A component that holds what a form collects; a visitor's change triggers `edit`, at most twice a second, and Clear also `clear`.
 
     A function, not a subclass: for those Gradio writes a stub file beside the source.
     """
+    able = [form for form in forms() if form.scripts(side)]
+    limits = {key: limit for form in able for key, limit in form.limits().items()}
     return gr.HTML(
         value,
-        html_template=tag("div", cls="cards"),
-        js_on_load=script("parts", *side.inside, "cards"),
-        words={lang: _words(side.name, lang) | side.card_words(lang) for lang in LANGUAGES},
+        html_template="".join(tag("div", cls=form.element, hidden=True) for form in able),
+        js_on_load=script("parts") + "".join(f"\n{{\n{script(*form.scripts(side))}\n}}" for form in able),
+        words={lang: _words(able, side, lang) | side.card_words(lang) for lang in LANGUAGES},
         colours=list(CLASS_COLOURS),
-        limits={"classes": MAX_CLASSES, "file": MAX_FILE},
+        limits={**limits, "file": MAX_FILE},
         server_functions=list(side.functions),
         apply_default_css=False,
         elem_id=side.cards_id,
@@ -49,70 +42,36 @@ def class_cards(side: Side[Any], value: Cards, **arguments: Any) -> gr.HTML:
     )
 
 
-def _words(modality: str, lang: str) -> dict[str, str]:
-    return {key: text(f"page.card.{key}", lang) for key in _WORDS} | {
-        "count": text(f"page.card.count.{modality}", lang)
-    }
+def _words(able: list[Form], side: Side[Any], lang: str) -> dict[str, str]:
+    words = {key: catalogue()[f"page.card.{key}"][lang] for form in able for key in form.words}
+    return words | {"count": text(f"page.card.count.{side.name}", lang)}
 
 
-def cards_from(episode: Episode, side: Side[Any]) -> Cards:
-    """One card per class; labelled queries become its held-out examples."""
-
-    def held(rows: Sequence[Example], label: str) -> Any:
-        return side.held([side.written(row.content) for row in rows if row.label == label])
-
-    return [
-        {
-            "name": label,
-            "examples": held(episode.support, label),
-            "held_out": held(episode.query, label),
-            "colour": index,
-        }
-        for index, label in enumerate(episode.labels)
-    ]
+def cards_from(episode: Episode, side: Side[Any]) -> Any:
+    """An episode as the component of a side holds it."""
+    return form_for(episode.objective.name).collected(episode, side)
 
 
-def dealt(cards: Cards, shots: int, side: Side[Any]) -> Cards:
-    """The same cards with the first `shots` of each class's inputs as examples, and the others held out."""
-    every = [[*side.items(card["examples"]), *side.items(card["held_out"])] for card in cards]
-    return [
-        card | {"examples": side.held(items[:shots]), "held_out": side.held(items[shots:])}
-        for card, items in zip(cards, every, strict=True)
-    ]
+def dealt(value: Any, shots: int, side: Side[Any]) -> Any:
+    """The same with `shots` examples of each class to learn from, and the others held out, where there are classes."""
+    return form_of(value).dealt(value, shots, side)
 
 
-def spelled(cards: Any, side: Side[Any]) -> Spelled:
-    """What the cards say, as it was sent: compared at every change, and decoded only where somebody adapts to it."""
-    rows = [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
-    return tuple(
-        (
-            clean(str(row.get("name") or "")),
-            tuple(side.items(row.get("examples"))),
-            tuple(side.items(row.get("held_out"))),
-        )
-        for row in rows
-    )
+def spelled(value: Any, side: Side[Any]) -> Spelled:
+    """What a component says, as it was sent, and whose it is: compared at every change, decoded only where somebody adapts to it."""
+    form = form_of(value)
+    return form.name, form.spelled(value, side)
 
 
 def episode_of(said: Spelled, side: Side[Any]) -> Episode:
-    """The episode that the cards spell, held-out examples as labelled queries; raises UserError."""
-
-    def contents(name: str, items: Sequence[str]) -> list[Content]:
-        found = [side.read(item, f"{name} {place}") for place, item in enumerate(items, 1)]
-        return [content for content in found if not is_blank(content)]
-
-    learned = [(name, contents(name, examples)) for name, examples, _ in said]
-    query = [Example(content, name) for name, _, held_out in said for content in contents(name, held_out)]
-    return episode_from_cards(learned, query)
+    """The episode that is spelled, held-out examples as labelled queries; raises UserError."""
+    name, rows = said
+    return form_for(name).episode(rows, side)
 
 
-def colours_of(cards: Any) -> dict[str, int]:
-    """The colour of each class: a card keeps its own when others come and go."""
-    found: dict[str, int] = {}
-    for card in cards:
-        colour = card.get("colour")
-        found[clean(str(card.get("name", "")))] = colour if isinstance(colour, int) else len(found)
-    return found
+def colours_of(value: Any) -> dict[str, int]:
+    """The colour of each class; none where labels have none."""
+    return form_of(value).colours(value)
 
 
 def first_query(episode: Episode) -> Content | None:

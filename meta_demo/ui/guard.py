@@ -14,7 +14,7 @@ import gradio as gr
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.core.errors import UserError, trace_of
 from meta_demo.learning.checkpoint import read_card
-from meta_demo.ui import views
+from meta_demo.ui import blocks
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -66,7 +66,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
                 for updates in handler(values, request, *event):
                     yield _whole(updates)
             except Exception as error:
-                yield {message: views.alert(sentence(error, request_language(request)))}
+                yield {message: blocks.alert(sentence(error, request_language(request)))}
 
         return stream
 
@@ -75,7 +75,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
         try:
             return _whole(handler(values, request, *event))
         except Exception as error:
-            return {message: views.alert(sentence(error, request_language(request)))}
+            return {message: blocks.alert(sentence(error, request_language(request)))}
 
     return call
 

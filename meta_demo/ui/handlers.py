@@ -1,23 +1,26 @@
 """What the events of the second step do. Each handler reads a dict of component values, asks the service, and returns what to show.
 
-Thin by intent: markup is made in `views` and `look`, figures in `plots`, and `page` says which event calls which handler. The first
+Thin by intent: markup is made in `blocks` and `look`, figures in `plots`, and `page` says which event calls which handler. The first
 step's are in `teaching`, the third's and fourth's in `asking`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import gradio as gr
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service, where_computed
-from meta_demo.ui import guard, plots, views
+from meta_demo.ui import blocks, guard, plots
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
+from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.layout import Page
@@ -53,15 +56,16 @@ class Handlers:
         if run is None or not run.history:
             return {}
         same = self._spelling(values).digest() == run.spelling
-        return {self.page.adapt.notice: "" if same else views.notice(text("page.run.changed", lang))}
+        return {self.page.adapt.notice: "" if same else blocks.notice(text("page.run.changed", lang))}
 
-    def turn(self, values: Values, request: gr.Request) -> Updates:
+    def refit(self, values: Values, request: gr.Request) -> Updates:
         """The boxes and knobs that fit the model, the algorithms and what is switched on."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
         chosen, own, model = values[adapt.algorithms] or [], values[page.own], self.model(values)
         before: Switch = values[page.switch]
-        switch = before.turned(model, chosen, own)
-        mine = [a.recipe.algorithm for a in own if a.model == model]
+        kind = self.form(values).name
+        switch = before.fitted(model, chosen, own, kind)
+        mine = [a.recipe.algorithm for a in own if a.model == model and a.recipe.objective.name == kind]
         yours = text("page.run.yours", lang)
         boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
         now = {**values, page.switch: switch}
@@ -75,9 +79,25 @@ class Handlers:
         shown = described(self._algorithms(values), switch.bases, request_language(request))
         return {self.page.adapt.knobs: gr.update(shown=shown)}
 
+    def fit(self, values: Values, request: gr.Request, before: Form) -> Updates:
+        """What differs for the labels that `values` now hold, where they were those of `before`'s."""
+        page, form, lang = self.page, self.form(values), request_language(request)
+        updates: Updates = {
+            page.adapt.names: gr.update(visible=page.side(values).named and form.named),
+            page.teach.shots: gr.update(visible=form.dealt_by_shots),
+            page.adapt.unable: unable(form, lang),
+            page.teach.heading: blocks.heading("teach", lang, page.side(values).name, form.taught),
+        }
+        if form is before:
+            return updates
+        chosen = still_able(values[page.adapt.algorithms] or [], before, form)
+        return (
+            updates | {page.adapt.algorithms: chosen} | self.refit({**values, page.adapt.algorithms: chosen}, request)
+        )
+
     def choose(self, values: Values, request: gr.Request) -> Updates:
-        """Other algorithms. Unlike a model, which turns with the page, only a visitor chooses them."""
-        return self.turn(values, request) | {self.page.message: ""}
+        """Other algorithms. A visitor chose them: what else changes them brings what fits itself."""
+        return self.refit(values, request) | {self.page.message: ""}
 
     def tick(self, values: Values, request: gr.Request) -> Updates:
         """A box was ticked. Only here are the boxes read: elsewhere the browser may still send what they were before an update."""
@@ -91,11 +111,11 @@ class Handlers:
         lang, name = request_language(request), self.model(values)
         place = self.page.adapt.model_status
         if not self.service.is_loaded(name):
-            yield {place: views.model_status(text("page.model.loading", lang, model=name), "loading")}
+            yield {place: blocks.model_status(text("page.model.loading", lang, model=name), "loading")}
         try:
             backbone = self.service.backbone(name)
         except Exception as error:
-            yield {place: views.model_status(guard.sentence(error, lang), "failed")}
+            yield {place: blocks.model_status(guard.sentence(error, lang), "failed")}
             return
         facts = {"layers": backbone.n_layers, "heads": backbone.n_heads, "device": str(self.service.device).upper()}
         said = [text("page.model.ready", lang, model=name, **facts)]
@@ -103,7 +123,7 @@ class Handlers:
             others = [f"{name.partition('#')[0]}#{other}" for other in (*inputs.prompts, NO_PROMPT)]
             key = "page.model.prompt" if inputs.prompt else "page.model.no_prompt"
             said.append(text(key, lang, prompt=inputs.prompt, others=", ".join(others)))
-        yield {place: views.model_status(" ".join(said), "ready")}
+        yield {place: blocks.model_status(" ".join(said), "ready")}
 
     def adapt(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""
@@ -120,7 +140,7 @@ class Handlers:
             yield {page.run: values[page.run]} | self._running(False)
             raise
         notes += [note.message(lang) for note in where_computed(run.history)]
-        yield self._finished(run, lang) | {page.adapt.notice: views.notice(*notes)}
+        yield self._finished(run, lang) | {page.adapt.notice: blocks.notice(*notes)}
 
     def _running(self, going: bool) -> Updates:
         """While an adaptation goes on it can be stopped, and the side of the page stays."""
@@ -143,7 +163,7 @@ class Handlers:
         adapt = self.page.adapt
         return {
             self.page.run: run,
-            adapt.runs: views.run(run.history, lang),
+            adapt.runs: blocks.run(run.history, lang),
             adapt.curves: figure_json(plots.curves(run.history, lang)),
             adapt.summary: "",
         }
@@ -152,9 +172,9 @@ class Handlers:
         page, names = self.page, list(run.history)
         return {
             page.run: run,
-            page.adapt.summary: views.summary(run.history, lang),
+            page.adapt.summary: blocks.summary(run.history, lang),
             **self._running(False),
-            page.attempt.step: gr.Slider(maximum=max(1, run.reached), value=run.reached, visible=run.reached > 0),
+            page.trial.step: gr.Slider(maximum=max(1, run.reached), value=run.reached, visible=run.reached > 0),
             page.look.algorithm: gr.Dropdown([(title(name, lang), name) for name in names], value=names[0]),
             page.row: None,
         }
@@ -164,8 +184,8 @@ class Handlers:
         lang, run = request_language(request), values[self.page.run]
         off = self._running(False)
         if run is None or not run.history:
-            return off | {self.page.adapt.notice: views.notice(text("page.run.stopped_early", lang))}
-        note = views.notice(text("page.run.stopped", lang, step=run.reached))
+            return off | {self.page.adapt.notice: blocks.notice(text("page.run.stopped_early", lang))}
+        note = blocks.notice(text("page.run.stopped", lang, step=run.reached))
         return self._finished(run.stopped(), lang) | off | {self.page.adapt.notice: note}
 
     def outcome(self, run: Run | None, lang: str) -> Updates:
@@ -174,13 +194,13 @@ class Handlers:
         if run and run.history:
             return self._progress(run, lang) | self._finished(run, lang) | {page.adapt.notice: ""}
         return {
-            page.adapt.runs: views.empty("page.run.empty", lang),
+            page.adapt.runs: blocks.empty("page.run.empty", lang),
             page.adapt.curves: None,
             page.adapt.summary: "",
             page.adapt.notice: "",
-            page.attempt.step: gr.Slider(value=0, visible=False),
-            page.attempt.predictions: views.empty("page.try.empty", lang),
-            page.look.empty: views.empty("page.look.empty", lang),
+            page.trial.step: gr.Slider(value=0, visible=False),
+            page.trial.predictions: blocks.empty("page.try.empty", lang),
+            page.look.empty: blocks.empty("page.look.empty", lang),
         }
 
     # --- what the page says ---
@@ -193,7 +213,7 @@ class Handlers:
         return Spelling(
             modality=side.name,
             cards=spelled(values[side.cards], side),
-            named=bool(values[adapt.names]) and side.named,
+            named=bool(values[adapt.names]) and side.named and self.form(values).named,
             model=model,
             algorithms=algorithms,
             seed=int(values[adapt.seed] or 0),
@@ -216,9 +236,13 @@ class Handlers:
         )
 
     def _algorithms(self, values: Values) -> tuple[str, ...]:
-        """The chosen algorithms, in the order of the page."""
-        chosen = values[self.page.adapt.algorithms] or []
-        return tuple(name for name in algorithm_names() if name in chosen)
+        """The chosen algorithms that can learn what is collected, in the order of the page."""
+        chosen, form = values[self.page.adapt.algorithms] or [], self.form(values)
+        return tuple(name for name in algorithm_names() if name in chosen and can(name, form))
+
+    def form(self, values: Values) -> Form:
+        """The form of what the side that is shown has collected."""
+        return form_of(values[self.page.side(values).cards])
 
     def model(self, values: Values) -> str:
         """The name of the chosen model."""
@@ -227,3 +251,27 @@ class Handlers:
     def left(self, values: Values) -> Left:
         """What the side that is shown has come to."""
         return Left(self.model(values), values[self.page.run])
+
+
+def can(algorithm: str, form: Form) -> bool:
+    """Whether an algorithm can learn a form's labels."""
+    return form.name in REGISTRY[algorithm].objectives
+
+
+def still_able(chosen: Sequence[str], before: Form, form: Form) -> list[str]:
+    """Of the algorithms that were chosen for other labels those that can learn these; the usual ones where the usual ones were, or where
+    none is left."""
+    usual = list(form.objective.algorithms)
+    if set(chosen) == set(before.objective.algorithms):
+        return usual
+    return [name for name in chosen if can(name, form)] or usual
+
+
+def unable(form: Form, lang: str) -> dict[str, Any]:
+    """The algorithms that cannot learn a form's labels, by their places in the list, and what is said of them."""
+    names = [name for name in algorithm_names() if not can(name, form)]
+    if not names:
+        return {}
+    why = text("page.algorithms.unable", lang, objective=form.objective.title)
+    said = f"{', '.join(title(name, lang) for name in names)}: {why}"
+    return {"places": [algorithm_names().index(name) for name in names], "why": why, "said": said}

@@ -52,6 +52,9 @@ class Headers:
                     "referrer-policy": "strict-origin-when-cross-origin",
                     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
                 }
+                kind = dict(event["headers"]).get(b"content-type", b"")
+                if kind.startswith(b"text/event-stream"):  # a proxy that would collect events is asked not to
+                    said |= {"x-accel-buffering": "no", "cache-control": "no-store, no-transform"}
                 added = [(name.encode(), value.encode()) for name, value in said.items()]
                 kept = [(name, value) for name, value in event["headers"] if name.decode().lower() not in said]
                 event = event | {"headers": [*kept, *added]}

@@ -14,18 +14,19 @@ import gradio as gr
 
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
-from meta_demo.serving.attention import VIEWS
+from meta_demo.serving.attention import MOMENTS
 from meta_demo.ui.atlas import atlas
-from meta_demo.ui.cards import cards_from, class_cards, dealt, first_query
+from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
 from meta_demo.ui.knobs import knob_panel
+from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
@@ -39,6 +40,7 @@ class Teach:
     heading: gr.HTML
     sample: gr.Dropdown
     upload: gr.UploadButton
+    columns: gr.HTML
     shots: gr.Radio
 
 
@@ -47,11 +49,12 @@ class Adapt:
     model: gr.Dropdown
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
+    unable: gr.HTML
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
     knobs: gr.HTML
-    start: gr.Button
+    go: gr.Button
     stop: gr.Button
     notice: gr.HTML
     runs: gr.HTML
@@ -60,7 +63,7 @@ class Adapt:
 
 
 @dataclass
-class Try:
+class Trial:
     heading: gr.HTML
     step: gr.Slider
     predictions: gr.HTML
@@ -73,7 +76,7 @@ class Look:
     algorithm: gr.Dropdown
     layer: gr.Slider
     head: gr.Dropdown
-    view: gr.Radio
+    moment: gr.Radio
     caption: gr.HTML
     words: gr.HTML
     atlas: gr.HTML
@@ -97,7 +100,7 @@ class Page:
     sheets: dict[str, tuple[Sheet, gr.Column]]
     teach: Teach
     adapt: Adapt
-    attempt: Try
+    trial: Trial
     look: Look
     run: gr.State
     row: gr.State
@@ -107,8 +110,9 @@ class Page:
     left: gr.State
 
     def side(self, values: dict[Any, Any]) -> Side[Any]:
-        """The side that the switch says."""
-        return self.sides[values[self.modality]]
+        """The side that the switch at the top says, or the one that is under the sheet."""
+        name = values[self.modality]
+        return self.sides[values[self.shown] if name in self.sheets else name]
 
 
 def lay_out() -> Page:
@@ -117,7 +121,7 @@ def lay_out() -> Page:
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := next(iter(sides.values()))), load_sample(side.first_sample)
-    switch = Switch().turned(first.model, sample.objective.algorithms, ())
+    switch = Switch().fitted(first.model, sample.objective.algorithms, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
@@ -132,21 +136,21 @@ def lay_out() -> Page:
                     teach = _teach(first)
                     for side in sides.values():
                         cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
-                        side.cards = side.own(class_cards(side, cards, visible=visible(side is first)))
+                        side.cards = side.own(collector(side, cards, visible=visible(side is first)))
                 with gr.Column(elem_classes="sheet", min_width=300):
                     adapt = _adapt(first, switch, sample.objective.algorithms)
                 with gr.Column(elem_classes="sheet", min_width=300):
                     heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
                     for side in sides.values():
                         side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
-                    attempt = _try(heading)
+                    trial = _trial(heading)
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
     run, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(2))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, tabs, modality, sides, bench, laid, teach, adapt, attempt, look, *states)
+    return Page(message, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
 
 
 def placed(sheet: bool, shown: bool) -> list[str]:
@@ -172,10 +176,24 @@ def _teach(first: Side[Any]) -> Teach:
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
+    columns = _columns()
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    return Teach(heading, sample, upload, shots)
+    return Teach(heading, sample, upload, columns, shots)
+
+
+def _columns() -> gr.HTML:
+    """Which columns of an uploaded table are read, where that had to be guessed."""
+    keys = ("title", "text", "label", "numbers", "none", "about")
+    return gr.HTML(
+        None,
+        html_template=tag("div", cls="columns", hidden=True),
+        js_on_load=script("parts", "columns"),
+        words={lang: {key: catalogue()[f"page.columns.{key}"][lang] for key in keys} for lang in LANGUAGES},
+        apply_default_css=False,
+        elem_id="columns",
+    )
 
 
 def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
@@ -189,14 +207,14 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, starts = _algorithms(switch, chosen)
+    algorithms, unable, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
         seed = gr.Number(0, precision=0, label=label("page.seed"), info=label("page.seed.about"), elem_id="seed")
         knobs = knob_panel(elem_id="knob-panel")
     with gr.Row(elem_id="buttons"):
-        start = gr.Button(
+        go = gr.Button(
             label("page.button.adapt"), variant="primary", size="lg", scale=3, min_width=120, elem_id="start"
         )
         stop = gr.Button(
@@ -213,14 +231,16 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, starts, names, seed, knobs, start, stop, notice, runs, curves, summary
+        model, model_status, algorithms, unable, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
     )
 
 
-def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
+def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.CheckboxGroup]:
     """Which algorithms, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
+    why = tag("p", cls="hint unable-why", role="status")
+    unable = gr.HTML({}, html_template=why, js_on_load=script("unable"), apply_default_css=False, elem_id="unable")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
@@ -230,10 +250,10 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, starts
+    return algorithms, unable, starts
 
 
-def _try(heading: gr.HTML) -> Try:
+def _trial(heading: gr.HTML) -> Trial:
     step = gr.Slider(
         0,
         1,
@@ -245,7 +265,7 @@ def _try(heading: gr.HTML) -> Try:
         visible=False,
     )
     predictions = gr.HTML(label("html.try.empty"), elem_id="predictions")
-    return Try(heading, step, predictions)
+    return Trial(heading, step, predictions)
 
 
 def _look(sides: Sides, first: Side[Any]) -> Look:
@@ -263,8 +283,8 @@ def _look(sides: Sides, first: Side[Any]) -> Look:
                     min_width=140,
                 )
             layer = gr.Slider(1, 2, value=2, step=1, label=label("page.look.layer"), elem_id="layer")
-            views = [(label(f"page.look.{view}"), view) for view in VIEWS]
-            view = gr.Radio(views, value="after", label=label("page.look.view"), elem_id="view")
+            moments = [(label(f"page.look.{moment}"), moment) for moment in MOMENTS]
+            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="view")
             caption = gr.HTML("", elem_id="look-caption")
             for side in sides.values():
                 side.lay_out_beside(shown=side is first)
@@ -274,4 +294,4 @@ def _look(sides: Sides, first: Side[Any]) -> Look:
                 side.lay_out_map(shown=side is first)
         with gr.Column(scale=2, min_width=260):
             maps = atlas(elem_id="atlas")
-    return Look(heading, empty, algorithm, layer, head, view, caption, words, maps)
+    return Look(heading, empty, algorithm, layer, head, moment, caption, words, maps)

@@ -22,13 +22,13 @@ class Choice:
     layer: int
     head: int
     row: int | None
-    view: str
+    moment: str
     algorithm: str
     step: int
 
     @property
     def difference(self) -> bool:
-        return self.view == "difference"
+        return self.moment == "difference"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def head_name(head: int, lang: str) -> str:
 def heading(shown: Map) -> tuple[str, str]:
     """A map's title and subtitle."""
     choice, lang = shown.choice, shown.lang
-    values = {"view": text(f"page.look.{choice.view}", lang), "algorithm": title(choice.algorithm, lang)}
+    values = {"moment": text(f"page.look.{choice.moment}", lang), "algorithm": title(choice.algorithm, lang)}
     place = text("page.look.place", lang, layer=choice.layer, head=head_name(choice.head, lang))
     return text("page.look.heatmap", lang, **values, step=choice.step), place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,8 +14,9 @@ from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, theme, training_knobs, training_tab, views
+from meta_demo.ui import benchmark_tab, blocks, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
+from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
@@ -22,6 +24,7 @@ from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.proxy import BehindProxy
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -72,7 +75,7 @@ def launch_arguments() -> dict[str, Any]:
         for m in SUGGESTED
     }
     composed = (
-        views.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
+        blocks.composed([side.name for side in discover()], [sheet.name for sheet in sheets()])
         | training_knobs.composed()
     )
     return {
@@ -82,7 +85,7 @@ def launch_arguments() -> dict[str, Any]:
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
         "app_kwargs": {
-            "middleware": [Middleware(Headers, settings().space), Middleware(BrowserLanguage)],
+            "middleware": _middleware(),
             "routes": routes(),
         },
         "show_error": False,
@@ -93,36 +96,59 @@ def launch_arguments() -> dict[str, Any]:
     }
 
 
+def _middleware() -> list[Middleware]:
+    """What every request goes through, outermost first."""
+    said = settings()
+    return [
+        Middleware(BehindProxy, said.root_path),
+        Middleware(Headers, said.space),
+        Middleware(Bodies),
+        Middleware(BrowserLanguage),
+    ]
+
+
 def _facts(model: ModelInfo) -> dict[str, Any]:
     return {name: getattr(model, name) for name in ("parameters", "megabytes", "licence", "languages", "good")}
 
 
 def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
-    teach, adapt, settings, turned = page.teach, page.adapt, _settings(page), _turned_page(page)
+    teach, adapt, settings, sided = page.teach, page.adapt, _settings(page), _side_outputs(page)
     cards = [side.cards for side in page.sides.values()]
 
     opening = settings | _aside(page) | {teach.shots, teach.sample}
-    on(teach.sample.input, teaching.open_sample, opening, turned)
-    on(app.load, teaching.greet, opening, turned)
+    on(teach.sample.input, teaching.open_sample, opening, sided)
+    on(app.load, teaching.greet, opening, sided)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
-        on(page.modality.input, teaching.turn_page, settings | _aside(page), turned),
-        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload}, turned),
+        on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
+        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload, teach.columns}, sided),
     ):
         _ask(page, asking, opened.then)
     on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
     gr.on([held.clear for held in cards], lambda: None, None, teach.sample, queue=False, **QUIET)
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
-    on(adapt.model.change, handlers.turn, settings, _turned(page))
-    on(adapt.algorithms.change, handlers.choose, settings, _turned(page))
-    on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _turned(page), queue=False)
+    on(adapt.model.change, handlers.refit, settings, _fitting(page))
+    on(adapt.algorithms.input, handlers.choose, settings, _fitting(page))
+    on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
 
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
     """`handler` for an event; what it raises is said in the page's message."""
-    return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET, **how)
+    return listen(
+        guarded(page.message, handler), inputs, outputs | {page.message}, js=_light(page, inputs), **QUIET, **how
+    )
+
+
+def _light(page: Page, inputs: set[Any]) -> str | None:
+    """What the browser does before it sends `inputs`: what the sides that are not shown have collected stays there."""
+    order = sorted(inputs, key=lambda part: part._id)  # as Gradio sends them
+    heavy = [[order.index(part), side.name] for side in page.sides.values() for part in side.heavy if part in inputs]
+    if page.modality not in inputs or not heavy:
+        return None
+    shown = f"given[{order.index(page.modality)}]"
+    return f"(...given) => {{ for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null; return given; }}"
 
 
 def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> None:
@@ -132,19 +158,17 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         adapt.summary,
         adapt.stop,
         page.modality,
-        page.attempt.step,
+        page.trial.step,
         page.look.algorithm,
         page.run,
         page.row,
         page.message,
     }
-    started = adapt.start.click(
-        guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
-    )
-    following = _ask(page, asking, started.then)
-    _on(page, started.then, handlers.outdated, _settings(page), {adapt.notice})
+    going = _on(page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL)
+    following = _ask(page, asking, going.then)
+    _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
-        guarded(page.message, handlers.stop), {page.run}, ends, cancels=[started, *following], queue=False, **QUIET
+        guarded(page.message, handlers.stop), {page.run}, ends, cancels=[going, *following], queue=False, **QUIET
     )
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
@@ -157,42 +181,34 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
     """Predictions and the map follow an event."""
     look = page.look
     opened = {look.layer, look.head, *_look_outputs(page)}
-    predicted = listen(
-        guarded(page.message, asking.predict),
-        _asked(page),
-        {page.attempt.predictions, page.message},
-        **QUIET,
-        **MODEL,
-    )
-    shown = predicted.then(
-        guarded(page.message, asking.open_look), _asked(page) | {look.caption}, opened, **QUIET, **MODEL
-    )
+    predicted = _on(page, listen, asking.predict, _asked(page), {page.trial.predictions}, **MODEL)
+    shown = _on(page, predicted.then, asking.open_look, _asked(page) | {look.caption}, opened, **MODEL)
     return [predicted, shown]
 
 
 def _wire_look(page: Page, asking: Asking) -> None:
-    look, attempt, asked = page.look, page.attempt, _asked(page)
-    live = {"trigger_mode": "always_last", **QUIET, **MODEL}
+    look, trial, asked = page.look, page.trial, _asked(page)
+    live = {"trigger_mode": "always_last", **MODEL}
     sides = page.sides.values()
-    moved = [*(event for side in sides for event in side.moved), attempt.step.input]
-    gr.on(moved, guarded(page.message, asking.try_another), asked, {attempt.predictions, page.message}, **live)
-    chosen = [look.algorithm.input, look.layer.input, look.head.input, look.view.input]
+    moved = [*(event for side in sides for event in side.moved), trial.step.input]
+    _on(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **live)
+    chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
-    gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
+    _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **live)
     tokens = [event for side in sides for event in side.chosen]
-    gr.on(tokens, guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+    _on(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
     picked = outputs | {look.layer, look.head}
-    look.atlas.select(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
+    _on(page, look.atlas.select, asking.choose_map, asked, picked, **MODEL)
 
 
-def _turned(page: Page) -> set[Any]:
+def _fitting(page: Page) -> set[Any]:
     """What follows the model, the algorithms and the boxes of meta-trained starts."""
     return {page.switch, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
 
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
     on = partial(_on, page)
-    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.attempt, page.adapt.model}
+    fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.training, page.adapt.model}
     shown = {
         tab.status,
         tab.gallery,
@@ -200,18 +216,23 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         tab.outcome,
         tab.result,
         tab.download,
-        tab.start,
+        tab.go,
         tab.stop,
-        tab.attempt,
+        tab.training,
     }
 
     on(page.modality.change, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
-    on(tab.upload.upload, handlers.open_file, {tab.upload, tab.uploaded, tab.sources}, {tab.uploaded, tab.sources})
-    on(tab.start.click, handlers.train, fields, shown, **TRAINING)
-    on(tab.stop.click, handlers.stop, {tab.attempt}, {tab.outcome, tab.stop}, queue=False)
+    on(
+        tab.upload.upload,
+        handlers.open_file,
+        {tab.upload, tab.uploaded, tab.sources},
+        {tab.uploaded, tab.sources, tab.told},
+    )
+    on(tab.go.click, handlers.train, fields, shown, **TRAINING)
+    on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
     changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
-    on(tab.use.click, handlers.use, _settings(page) | {tab.attempt}, _turned(page) | changed)
+    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed)
 
 
 def _settings(page: Page) -> set[Any]:
@@ -219,7 +240,7 @@ def _settings(page: Page) -> set[Any]:
     adapt = page.adapt
     cards = (side.cards for side in page.sides.values())
     chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
-    return {page.run, page.switch, page.own, page.modality, *cards, *chosen}
+    return {page.run, page.switch, page.own, page.modality, page.shown, *cards, *chosen}
 
 
 def _aside(page: Page) -> set[Any]:
@@ -227,24 +248,34 @@ def _aside(page: Page) -> set[Any]:
     return {page.left, page.shown}
 
 
-def _turned_page(page: Page) -> set[Any]:
+def _side_outputs(page: Page) -> set[Any]:
     """What differs between the page's sides."""
-    adapt, look, attempt = page.adapt, page.look, page.attempt
-    parts = (part for side in page.sides.values() for part in side.parts)
-    results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, attempt.step, attempt.predictions}
-    headings = {page.teach.heading, attempt.heading, look.heading}
-    chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
+    adapt, look, trial = page.adapt, page.look, page.trial
+    parts = [part for side in page.sides.values() for part in side.parts]
+    parts += [part for sheet, _ in page.sheets.values() for part in sheet.parts]
+    results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, trial.step, trial.predictions}
+    headings = {page.teach.heading, trial.heading, look.heading}
+    chosen = {
+        page.modality,
+        page.teach.sample,
+        page.teach.columns,
+        page.teach.shots,
+        adapt.model,
+        adapt.names,
+        look.algorithm,
+    }
+    fitting = {adapt.algorithms, adapt.unable, *_fitting(page)}
     kept = {page.run, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))
-    return {*parts, *results, *headings, *chosen, *kept, *places, *_look_outputs(page)}
+    return {*parts, *results, *headings, *chosen, *fitting, *kept, *places, *_look_outputs(page)}
 
 
 def _asked(page: Page) -> set[Any]:
     """What a prediction and a map depend on."""
     look = page.look
     tried = (side.tried for side in page.sides.values())
-    chosen = {look.algorithm, look.layer, look.head, look.view}
-    return {page.run, page.row, page.modality, page.attempt.step, *tried, *chosen}
+    chosen = {look.algorithm, look.layer, look.head, look.moment}
+    return {page.run, page.row, page.modality, page.trial.step, *tried, *chosen}
 
 
 def _look_outputs(page: Page) -> set[Any]:

@@ -39,7 +39,7 @@ class Mark:
     glyph: str
 
 
-# Once around the circle of hues from red, light and dark by turns; every one has a contrast of 3 on both of the page's papers.
+# Once around the circle of hues from red, light and dark alternately; every one has a contrast of 3 on both of the page's papers.
 TONES = (
     "#f54848",
     "#b05a02",
@@ -69,7 +69,7 @@ _MARKERS = (
     ("pentagon", "⬟"),
     ("hexagon", "⬢"),
 )
-# Salts: of all numbers from 0 on the first with which no two of the methods in view share both dash and marker, our families begin at
+# Salts: of all numbers from 0 on the first with which no two of the methods in sight share both dash and marker, our families begin at
 # different tones, and methods of one tone differ in dash and marker. Others than these change every mark on the page.
 _LINE, _FAMILY, _TONE = 2698, 119, 99021
 

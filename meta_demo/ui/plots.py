@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -14,6 +15,7 @@ from meta_demo.learning.recipe import Recipe
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Snapshot
 from meta_demo.ui import scores
+from meta_demo.ui.form import form_for
 from meta_demo.ui.palette import mark
 from meta_demo.ui.words import title
 from meta_demo.words import text
@@ -29,15 +31,15 @@ DIVERGING = (
 )
 SMOOTH = 10  # steps in the running mean of the outer loss
 PANELS = (  # set, what is drawn of it, axis suffix
-    ("support", "accuracy", ""),
-    ("query", "accuracy", "2"),
+    ("support", "score", ""),
+    ("query", "score", "2"),
     ("support", "loss", "3"),
     ("query", "loss", "4"),
 )
 
 
 def curves(history: dict[str, list[Snapshot]], lang: str) -> go.Figure:
-    """Accuracy and loss on support and query, per inner step: one colour, dash and marker per algorithm."""
+    """Score and loss on support and query, per inner step: one colour, dash and marker per algorithm."""
     longest = max((steps[0].steps for steps in history.values()), default=0)
     traces = [
         _curve(name, steps, panel, longest, lang)
@@ -80,18 +82,28 @@ def _curve(name: str, steps: list[Snapshot], panel: tuple[str, str, str], longes
         "marker": {"color": style.colour, "symbol": style.symbol, "size": sizes, "opacity": 1, "line": {"width": 0}},
         "xaxis": f"x{axis}",
         "yaxis": f"y{axis}",
+        **_bars(good, which, kind, len(x)),
     }
 
 
+def _bars(good: list[Snapshot], which: str, kind: str, count: int) -> dict[str, Any]:
+    """The intervals of held-out scores, where their form draws them; those of a level line stand at its marker alone."""
+    found = [scores.score(s, which) for s in good]
+    if which == "support" or kind == "loss" or not form_for(good[0].objective).bars:
+        return {}
+    up, down = ([abs(end - f.value) for f in found if f for end in (getattr(f, side),)] for side in ("high", "low"))
+    bars = {"type": "data", "symmetric": False, "thickness": 1, "width": 2}
+    return {"error_y": {**bars, "array": (up + [0.0] * count)[:count], "arrayminus": (down + [0.0] * count)[:count]}}
+
+
 def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
-    """What a point says: a loss, or an accuracy with its count, and with its interval where it was held out."""
+    """What a point says: a loss, or a score with its count, and with its interval where it was held out."""
     found = scores.score(s, which)
     if kind == "loss" or found is None:
         return f"{scores.loss(s, which):.3f}"
-    shown = f"{found.value:.0%} ({scores.right(found)}/{found.count})"
-    if which == "support":
-        return shown
-    return f"{shown}<br>{text('page.run.interval', lang, low=found.low, high=found.high)}"
+    form = form_for(s.objective)
+    shown = re.sub("<[^>]*>", "", form.figure(found)).strip()
+    return shown if which == "support" else f"{shown}<br>{form.interval(found, lang)}"
 
 
 def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -> dict[str, Any]:
@@ -103,18 +115,19 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
         measured = found[which]
         if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
             continue
-        annotations.append(_panel_title(text(f"page.chart.{which}_{kind}", lang, count=measured.count), axis))
-        accuracy = kind == "accuracy"
+        assert first is not None
+        form = form_for(first.objective)
+        key = f"page.chart.{which}_{form.objective.measure}" if kind == "score" else form.loss_title(which)
+        annotations.append(_panel_title(text(key, lang, count=measured.count), axis))
+        scored = kind == "score"
         layout[f"xaxis{axis}"] = {
             **_axis(),
             "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],
-            "title": {"text": "" if accuracy else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
+            "title": {"text": "" if scored else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
             "tickformat": "d",
             "nticks": 6,
         }
-        layout[f"yaxis{axis}"] = {**_axis(), "range": [-0.04, 1.05], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
-        if not accuracy:
-            layout[f"yaxis{axis}"] = {**_axis(), "rangemode": "tozero", "nticks": 4}
+        layout[f"yaxis{axis}"] = {**_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
     layout |= {
         "grid": {
             "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if found["query"] else [["xy"], ["x3y3"]],

@@ -16,8 +16,3 @@ def score(s: Snapshot, which: str) -> Score | None:
 def loss(s: Snapshot, which: str) -> float | None:
     """The loss on `which` set."""
     return s.support_loss if which == "support" else s.query_loss
-
-
-def right(found: Score) -> int:
-    """How many of the examples were right."""
-    return round(found.value * found.count)

@@ -8,7 +8,7 @@ from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.serving.requests import Request, Snapshot
-from meta_demo.ui.cards import Spelled
+from meta_demo.ui.form import Spelled
 
 
 @dataclass(frozen=True)

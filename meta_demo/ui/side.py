@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import gradio as gr
 
 from meta_demo.backbones.loading import DEFAULT, SUGGESTED
+from meta_demo.core.files import UPLOAD
+from meta_demo.data.reading.tasks import bounded, foresee
 from meta_demo.data.samples import sample_names
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.attention import Array
@@ -39,6 +41,7 @@ class Side(ABC, Generic[C]):
     gallery: ClassVar[bool] = False  # whether examples of a training are worth looking at
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
+    rows: ClassVar[tuple[str, ...]] = ()  # the scripts of a list of examples with a number each, where it can have one
     functions: ClassVar[tuple[Callable[..., Any], ...]] = ()  # what a card may ask the server
 
     def __init__(self) -> None:
@@ -79,7 +82,12 @@ class Side(ABC, Generic[C]):
         self.parts.append(part)
         return part
 
-    def turned(self, shown: bool) -> dict[Any, Any]:
+    @property
+    def heavy(self) -> list[gr.components.Component]:
+        """What may hold much, and is sent to the server only while this side is shown."""
+        return [self.cards, self.tried]
+
+    def placed(self, shown: bool) -> dict[Any, Any]:
         """All parts shown or hidden."""
         return {part: gr.update(visible=visible(shown)) for part in self.parts}
 
@@ -101,9 +109,12 @@ class Side(ABC, Generic[C]):
     def written(self, content: C) -> str:
         """An example as a string."""
 
-    def read(self, item: str, where: str) -> C:
-        """The example in a string; raises UserError, which says `where` it stands."""
-        found: C = MODALITIES[self.name].read(item, where)
+    def read(self, items: Sequence[tuple[str, str]]) -> list[C]:
+        """The examples in strings, each with where it stands, for messages; raises UserError, before any is decoded where they are too
+        many or too large."""
+        modality = MODALITIES[self.name]
+        foresee([(modality, item) for item, _ in items])
+        found: list[Any] = list(bounded((modality.read(item, where) for item, where in items), UPLOAD))
         return found
 
     # --- try and look ---

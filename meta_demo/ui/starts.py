@@ -15,7 +15,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
-from meta_demo.learning.recipe import Attempt
+from meta_demo.learning.recipe import Training
 
 BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
 
@@ -26,12 +26,13 @@ Bases = dict[str, dict[str, Any]]  # algorithm -> knob -> the value it has where
 class Switch:
     """The boxes as they were shown last: `shown` has one each, `plain` are those switched off, whether shown or not.
 
-    `bases` are the values of untouched knobs: the starts' own, or the algorithms' defaults.
+    `bases` are the values of untouched knobs: the starts' own, or the algorithms' defaults; `objective` says for what labels.
     """
 
     shown: tuple[str, ...] = ()
     plain: frozenset[str] = frozenset({BASELINE})
     bases: Bases = field(default_factory=dict)
+    objective: str = checkpoint.CLASSES
 
     def heard(self, ticked: Sequence[str] | None) -> Switch:
         """What the boxes say now; an algorithm without a box stays as it was."""
@@ -42,22 +43,26 @@ class Switch:
     def ticked(self) -> list[str]:
         return [name for name in self.shown if name not in self.plain]
 
-    def turned(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> Switch:
-        """The boxes for a model and the algorithms chosen from it."""
-        shown = tuple(name for name in sorted(chosen) if folder_of(model, name, own))
-        starts = {name: None if name in self.plain else folder_of(model, name, own) for name in REGISTRY}
-        return replace(self, shown=shown, bases={name: _base(model, name, folder) for name, folder in starts.items()})
+    def fitted(
+        self, model: str, chosen: Sequence[str], own: Sequence[Training], objective: str = checkpoint.CLASSES
+    ) -> Switch:
+        """The boxes for a model, the algorithms chosen from it, and what labels are."""
+        folders = {name: folder_of(model, name, own, objective) for name in REGISTRY}
+        shown = tuple(name for name in sorted(chosen) if folders.get(name))
+        bases = {n: _base(model, n, None if n in self.plain else folder, objective) for n, folder in folders.items()}
+        return replace(self, shown=shown, bases=bases, objective=objective)
 
-    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Attempt]) -> dict[str, str]:
+    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Training]) -> dict[str, str]:
         """What a request says of the chosen algorithms that have a meta-trained start."""
-        folders = {name: folder_of(model, name, own) for name in chosen}
+        folders = {name: folder_of(model, name, own, self.objective) for name in chosen}
         return {name: "none" if name in self.plain else str(folder) for name, folder in folders.items() if folder}
 
 
-def folder_of(model: str, algorithm: str, own: Sequence[Attempt]) -> Path | None:
-    """The meta-trained start of an algorithm: the visitor's own, trained last, or the one we ship."""
-    mine = [a.folder for a in own if (a.model, a.recipe.algorithm) == (model, algorithm)]
-    return mine[-1] if mine else checkpoint.shipped(model, algorithm)
+def folder_of(model: str, algorithm: str, own: Sequence[Training], objective: str = checkpoint.CLASSES) -> Path | None:
+    """The meta-trained start of an algorithm for such labels: the visitor's own, trained last, or the one we ship."""
+    wanted = (model, algorithm, objective)
+    mine = [a.folder for a in own if (a.model, a.recipe.algorithm, a.recipe.objective.name) == wanted]
+    return mine[-1] if mine else checkpoint.shipped(*wanted)
 
 
 def is_own(folder: str) -> bool:
@@ -65,9 +70,10 @@ def is_own(folder: str) -> bool:
     return not Path(folder).is_relative_to(checkpoint.SHIPPED)
 
 
-def _base(model: str, algorithm: str, folder: Path | None) -> dict[str, Any]:
+def _base(model: str, algorithm: str, folder: Path | None, objective: str) -> dict[str, Any]:
     """The knobs of a start; those that suit the model where there is none, or where its card cannot be read: adapting says so."""
-    values = {k.name: k.default for k in REGISTRY[algorithm].Config.knobs()}
+    cls = REGISTRY[algorithm]
+    values = {k.name: k.default for k in cls.Config.knobs()} | dict(cls.defaults.get(objective, {}))
     values |= suited(model, algorithm, values)
     if folder:
         with suppress(UserError):

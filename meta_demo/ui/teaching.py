@@ -1,24 +1,32 @@
-"""What the first step's events do: samples, files, cards dealt anew, and turning the page to another side."""
+"""What the first step's events do: samples, files, cards dealt anew, and showing another side of the page."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode
-from meta_demo.data.reading.readers import read_episode
+from meta_demo.data.reading.columns import Columns
+from meta_demo.data.reading.readers import read_episode, seen_columns
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.base import MODALITIES
-from meta_demo.ui import views
-from meta_demo.ui.cards import Cards, cards_from, dealt, first_query
+from meta_demo.ui import blocks
+from meta_demo.ui.cards import cards_from, dealt, first_query
+from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
+
+COLUMNS_UNKNOWN = (
+    "no_column",
+    "no_column_near",
+)  # errors of a table that a visitor can mend by saying which columns are meant
 
 
 class Teaching:
@@ -31,7 +39,8 @@ class Teaching:
         """A sample with as many examples of each class as chosen, or as the first one has."""
         teach = self.page.teach
         sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
-        return self._filled(sample, shots, values, request) | {teach.shots: shots}
+        filled = self._filled(sample, shots, values, request) | {teach.columns: None}
+        return filled | {teach.shots: gr.update(value=shots, visible=form_for(sample.objective.name).dealt_by_shots)}
 
     def greet(self, values: Values, request: gr.Request) -> Updates:
         """For visitors whose language the opening model does not read: a model that does, with a sample in it, where both are there."""
@@ -53,38 +62,54 @@ class Teaching:
         return {self.page.teach.shots: None} | self.playground.mark_changes(values, request)
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
-        """Cards from an uploaded file, which is read once and deleted."""
-        teach = self.page.teach
-        path = Path(values[teach.upload])
+        """Cards from an uploaded file, which is read once and deleted; where its columns had to be guessed they can be chosen."""
+        teach, lang = self.page.teach, request_language(request)
+        path, said = Path(values[teach.upload]), _said(values[teach.columns])
         try:
-            episode = read_episode(path)
+            try:
+                episode = read_episode(path, columns=said)
+            except UserError as error:
+                if error.name not in COLUMNS_UNKNOWN:
+                    raise
+                return {self.page.message: blocks.alert(error.message(lang)), teach.columns: _picker(path, said)}
+            picker = _picker(path, said)
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        notes = [note.message(request_language(request)) for note in episode.notes]
-        said = {self.page.adapt.notice: views.notice(*notes)} if notes else {}
-        return self._filled(episode, None, values, request) | {teach.sample: None, teach.shots: None} | said
+        shots = gr.update(value=None, visible=form_for(episode.objective.name).dealt_by_shots)
+        filled = self._filled(episode, None, values, request)
+        told = {self.page.adapt.notice: notes} if (notes := blocks.notes(episode.notes, lang)) else {}
+        return filled | {teach.sample: None, teach.shots: shots, teach.columns: picker} | told
 
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
         page, modality = self.page, episode.modality
+        if modality in page.sheets:
+            sheet, _ = page.sheets[modality]
+            return {page.message: "", page.modality: modality} | self._placed(modality) | sheet.filled(episode)
         if modality not in page.sides:
             raise UserError("other_sheet", nouns=MODALITIES[modality].nouns)
         cards = self._cards(episode, shots)
         updates: Updates = {page.message: ""}
         if modality != values[page.modality]:
-            updates |= self._turned({**values, page.modality: modality}, request) | {page.modality: modality}
+            updates |= self._switched({**values, page.modality: modality}, request) | {page.modality: modality}
         updates |= self._shown(episode, cards)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
-        spelled = {page.sides[modality].cards: cards}
-        return updates | self.playground.mark_changes({**values, **now, **spelled}, request)
+        now = {**values, **now, page.sides[modality].cards: cards}
+        fitting = self.playground.fit(now, request, self._form(values))
+        fitted = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
+        return updates | fitting | self.playground.mark_changes({**now, **fitted}, request)
 
-    def _cards(self, episode: Episode, shots: int | None) -> Cards:
+    def _form(self, values: Values) -> Form:
+        """The form of what was shown, whichever side is shown now: its cards are no longer sent."""
+        return form_for(values[self.page.switch].objective)
+
+    def _cards(self, episode: Episode, shots: int | None) -> Any:
         side = self.page.sides[episode.modality]
         cards = cards_from(episode, side)
         return cards if shots is None else dealt(cards, shots, side)
 
-    def _shown(self, episode: Episode, cards: Cards) -> Updates:
+    def _shown(self, episode: Episode, cards: Any) -> Updates:
         """An episode's cards, and something to try."""
         query, side = first_query(episode), self.page.sides[episode.modality]
         updates: Updates = {side.cards: gr.update(value=cards, visible=True)}
@@ -92,20 +117,24 @@ class Teaching:
             updates[side.tried] = gr.update(value=side.written(query), visible=True)
         return updates
 
-    def turn_page(self, values: Values, request: gr.Request) -> Updates:
+    def show_side(self, values: Values, request: gr.Request) -> Updates:
         """Another side of the page, as it was left, or with a sample; `values` already say which. A sheet takes everything's place."""
         if values[self.page.modality] in self.page.sheets:
             return self._placed(str(values[self.page.modality]))
         teach, side = self.page.teach, self.page.side(values)
         if side.name == values[self.page.shown]:  # it was there all the time, under a sheet
             return self._placed(side.name)
-        updates = self._turned(values, request) | {teach.shots: None}
+        before, updates = self._form(values), self._switched(values, request)
         if values[side.cards]:
-            return updates
+            shots = gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)
+            return updates | self.playground.fit(values, request, before) | {teach.shots: shots}
         sample = load_sample(side.first_sample)
         updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
         chosen = gr.Dropdown(side.samples(), value=side.first_sample)
-        return updates | {teach.sample: chosen, teach.shots: FIRST_SHOTS}
+        now = {**values, side.cards: self._cards(sample, FIRST_SHOTS)}
+        updates |= self.playground.fit(now, request, before)
+        shots = gr.update(value=FIRST_SHOTS, visible=form_for(sample.objective.name).dealt_by_shots)
+        return updates | {teach.sample: chosen, teach.shots: shots}
 
     def _placed(self, name: str) -> Updates:
         """The sheet called `name`, or what all sides share, in its place."""
@@ -114,7 +143,7 @@ class Teaching:
         shown |= {place: name == sheet for sheet, (_, place) in page.sheets.items()}
         return {place: gr.update(elem_classes=placed(place is not page.bench, here)) for place, here in shown.items()}
 
-    def _turned(self, values: Values, request: gr.Request) -> Updates:
+    def _switched(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
         page, lang, side = self.page, request_language(request), self.page.side(values)
         left: dict[str, Left] = {**values[page.left], values[page.shown]: self.playground.left(values)}
@@ -126,12 +155,25 @@ class Teaching:
             page.row: None,
             page.adapt.model: gr.Dropdown(side.models(), value=now.model),
             page.teach.sample: gr.Dropdown(side.samples(), value=None),
-            page.teach.heading: views.heading("teach", lang, side.name),
-            page.attempt.heading: views.heading("try", lang, side.name),
-            page.look.heading: views.heading("look", lang, side.name),
-            page.adapt.names: gr.update(visible=side.named),
+            page.teach.heading: blocks.heading("teach", lang, side.name),
+            page.trial.heading: blocks.heading("try", lang, side.name),
+            page.look.heading: blocks.heading("look", lang, side.name),
             page.message: "",
         } | self._placed(side.name)
         for other in page.sides.values():
-            updates |= other.turned(other is side)
+            updates |= other.placed(other is side)
         return updates | self.playground.outcome(now.run, lang)
+
+
+def _said(value: Any) -> Columns:
+    """The columns that a visitor chose for the file that is uploaded."""
+    if not (isinstance(value, dict) and value.get("chosen")):
+        return Columns()
+    key = form_for("numbers").objective.key if value.get("numbers") else ""
+    return Columns(str(value.get("text") or ""), str(value.get("label") or ""), key)
+
+
+def _picker(path: Path, said: Columns) -> dict[str, Any] | None:
+    """The columns to choose from and those that are read; None where nobody need choose."""
+    found = seen_columns(path, said)
+    return vars(found) | {"names": list(found.names), "numbers": bool(said.key)} if found else None

@@ -14,14 +14,14 @@ import gradio as gr
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
 from meta_demo.core.settings import settings
-from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
+from meta_demo.data.reading.readers import LINES, read_source, read_unlabelled
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import built_in, load_source, pack_names
 from meta_demo.learning.outer import Progress
-from meta_demo.learning.recipe import Attempt, Recipe, load_packs, split
+from meta_demo.learning.recipe import Recipe, Training, load_packs, split
 from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.serving.service import Service
-from meta_demo.ui import plots, training_knobs, training_views, views
+from meta_demo.ui import blocks, plots, training_blocks, training_knobs
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
@@ -49,15 +49,16 @@ class Uploaded:
 
 @dataclass
 class TrainingTab:
-    """The tab's components. Of the session: `uploaded`, the visitor's files; `attempt`, the training that ran last; `left`, the sources
+    """The tab's components. Of the session: `uploaded`, the visitor's files; `training`, the one that ran last; `left`, the sources
     that were chosen when the page last showed each modality.
     """
 
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
+    told: gr.HTML
     algorithm: gr.Radio
     knobs: training_knobs.Controls
-    start: gr.Button
+    go: gr.Button
     stop: gr.Button
     status: gr.HTML
     gallery: gr.HTML
@@ -67,7 +68,7 @@ class TrainingTab:
     use: gr.Button
     download: gr.DownloadButton
     uploaded: gr.State
-    attempt: gr.State
+    training: gr.State
     left: gr.State
 
 
@@ -79,13 +80,11 @@ def lay_out() -> TrainingTab | None:
     with gr.Row(elem_id="training", equal_height=False):
         with gr.Column(elem_classes="sheet", scale=2, min_width=300):
             gr.HTML(label("html.train"), elem_classes="heading")
-            sources, upload, algorithm = _choices()
+            sources, upload, told, algorithm = _choices()
             knobs = training_knobs.lay_out()
             with gr.Row(elem_classes="buttons"):
                 words = {"size": "lg", "min_width": 120}
-                start = gr.Button(
-                    label("page.button.train"), variant="primary", scale=3, elem_id="train-start", **words
-                )
+                go = gr.Button(label("page.button.train"), variant="primary", scale=3, elem_id="train-start", **words)
                 stop = gr.Button(label("page.button.stop"), scale=1, elem_id="train-stop", interactive=False, **words)
             gr.HTML(label("html.train.privacy"))
         with gr.Column(elem_classes="sheet", scale=3, min_width=300):
@@ -103,9 +102,10 @@ def lay_out() -> TrainingTab | None:
     return TrainingTab(
         sources,
         upload,
+        told,
         algorithm,
         knobs,
-        start,
+        go,
         stop,
         status,
         gallery,
@@ -118,15 +118,16 @@ def lay_out() -> TrainingTab | None:
     )
 
 
-def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
+def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
     """What to draw tasks from, and what to train."""
     packs = [(label(f"pack.{name}"), name) for name in offered()]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
+    told = gr.HTML("", elem_id="train-told")
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
-    return sources, upload, algorithm
+    return sources, upload, told, algorithm
 
 
 def offered() -> list[str]:
@@ -161,7 +162,9 @@ class TrainingHandlers:
         if mine.sentences:
             about = {"file": mine.text_file, "texts": len(mine.sentences)}
             choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
-        return {tab.uploaded: mine, tab.sources: gr.CheckboxGroup(choices, value=chosen), self.page.message: ""}
+        told = blocks.notes(mine.source.notes, lang) if mine.source and UPLOADED in chosen else ""
+        boxes = gr.CheckboxGroup(choices, value=chosen)
+        return {tab.uploaded: mine, tab.sources: boxes, tab.told: told, self.page.message: ""}
 
     def follow(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
         """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""
@@ -173,61 +176,61 @@ class TrainingHandlers:
         return {tab.left: left, tab.sources: left.get(shown, built_in(shown))}
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """Runs the outer loop and shows every step. Where it cannot start, what was trained before stays."""
+        """Runs the outer loop and shows every step. Where it cannot begin, what was trained before stays."""
         tab, page, lang = self.tab, self.page, request_language(request)
         recipe = self._recipe(values, lang)
-        attempt, model = Attempt(recipe, self.playground.model(values)), self.playground.model(values)
-        running = {tab.start: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
-        idle = {tab.start: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
-        yield {tab.attempt: attempt, tab.status: training_views.waiting(recipe, lang), page.message: "", **running}
+        training, model = Training(recipe, self.playground.model(values)), self.playground.model(values)
+        running = {tab.go: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
+        idle = {tab.go: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
+        yield {tab.training: training, tab.status: training_blocks.waiting(recipe, lang), page.message: "", **running}
         history: list[Progress] = []
         ended = ""
         try:
-            for _ in _frames(attempt.run(lambda: self.service.backbone(model)), history):
-                yield self._drawn(history, attempt, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
+            for _ in _frames(training.run(lambda: self.service.backbone(model)), history):
+                yield self._drawn(history, training, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
         except Exception as error:
             if not history or not isinstance(error, UserError) or error.name != "outer_diverged":
-                yield {tab.attempt: values[tab.attempt], tab.status: "", tab.gallery: "", **idle}
+                yield {tab.training: values[tab.training], tab.status: "", tab.gallery: "", **idle}
                 raise
-            ended = views.alert(
+            ended = blocks.alert(
                 text("page.train.diverged", lang, step=history[-1].step + 1, best=history[-1].best_step)
             )
-        yield self._drawn(history, attempt, lang) | {
+        yield self._drawn(history, training, lang) | {
             tab.outcome: ended
-            + training_views.outcome(history, recipe, lang)
-            + views.notice(*(note.message(lang) for note in attempt.notes)),
+            + training_blocks.outcome(history, recipe, lang)
+            + blocks.notice(*(note.message(lang) for note in training.notes)),
             **idle,
         }
-        yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=attempt.archive())}
+        yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=training.archive())}
 
-    def _drawn(self, history: list[Progress], attempt: Attempt, lang: str) -> Updates:
-        recipe = attempt.recipe
-        task = attempt.tasks.draw(history[-1].step * recipe.plan.meta_batch)  # the first of the step that comes
+    def _drawn(self, history: list[Progress], training: Training, lang: str) -> Updates:
+        recipe = training.recipe
+        task = training.tasks.draw(history[-1].step * recipe.plan.meta_batch)  # the first of the step that comes
         return {
-            self.tab.status: training_views.progress(history, recipe, lang),
-            self.tab.gallery: training_views.gallery(task, lang),
+            self.tab.status: training_blocks.progress(history, recipe, lang),
+            self.tab.gallery: training_blocks.gallery(task, lang),
             self.tab.chart: figure_json(plots.training(history, recipe, lang)),
         }
 
     def stop(self, values: Values, request: gr.Request) -> Updates:
         """The training ends by itself after the step it is in."""
-        if values[self.tab.attempt]:
-            values[self.tab.attempt].stop()
-        said = views.notice(text("page.train.stopping", request_language(request)))
+        if values[self.tab.training]:
+            values[self.tab.training].stop()
+        said = blocks.notice(text("page.train.stopping", request_language(request)))
         return {self.tab.outcome: said, self.tab.stop: gr.Button(interactive=False)}
 
     def use(self, values: Values, request: gr.Request) -> Updates:
         """The trained start becomes the one its algorithm has in the Playground, which opens."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
-        attempt: Attempt = values[self.tab.attempt]
-        name = attempt.recipe.algorithm
+        training: Training = values[self.tab.training]
+        name = training.recipe.algorithm
         chosen = sorted({*(values[adapt.algorithms] or []), name})
-        own = (*(a for a in values[page.own] if a is not attempt), attempt)
+        own = (*(a for a in values[page.own] if a is not training), training)
         switch = replace(values[page.switch], plain=values[page.switch].plain - {name})
-        changed = {page.own: own, adapt.algorithms: chosen, adapt.model: attempt.model}
-        turned = self.playground.turn({**values, **changed, page.switch: switch}, request)
-        said = views.notice(text("page.train.in_use", lang, algorithm=title(name, lang)))
-        return {adapt.notice: said} | turned | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
+        changed = {page.own: own, adapt.algorithms: chosen, adapt.model: training.model}
+        fitted = self.playground.refit({**values, **changed, page.switch: switch}, request)
+        said = blocks.notice(text("page.train.in_use", lang, algorithm=title(name, lang)))
+        return {adapt.notice: said} | fitted | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
 
     def _recipe(self, values: Values, lang: str) -> Recipe:
         """What the tab spells; raises UserError."""
@@ -248,7 +251,7 @@ class TrainingHandlers:
 
 def _source(path: Path) -> Source:
     """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
-    source = make_source(path.name, read_rows(path, Limits(rows=ROWS)))
+    source = make_source(path.name, *read_source(path, Limits(rows=ROWS)))
     if len(source.classes) < FEWEST_CLASSES:
         raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
     return source

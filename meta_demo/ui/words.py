@@ -1,6 +1,6 @@
 """The page's words on their way to the browser: what Gradio translates there, and the language a request asks for.
 
-The words themselves live in the catalogue; markup made of them in `views.py`.
+The words themselves live in the catalogue; markup made of them in `blocks.py`.
 """
 
 from __future__ import annotations

@@ -195,7 +195,8 @@ class GradientAlgorithm(BodyAlgorithm):
                 fast, slots = self.update(step, fast, grads, slots)
             if at:
                 at = (connected if exact else leaves)(body_of(fast))
-                z = z if graph and index == self.steps - 1 else self.look(at, support, graph=True)
+                last = index == self.steps - 1  # nothing is differentiated any more
+                z = z if graph and last else self.look(at, support, graph=not last)
         yield State(fast) if graph else State(detached(fast), self.answer(State(fast), z).detach())
 
     def packed(self, support: Examples) -> Examples:
@@ -208,18 +209,18 @@ class GradientAlgorithm(BodyAlgorithm):
         With `graph` all are connected to the meta-parameters.
         """
         at = {} if not self.adapts_body else self.body if graph else leaves(self.body)
-        z = self.look(at, support, graph=graph)
+        z = self.look(at, support, graph=graph or bool(at))
         with torch.set_grad_enabled(graph):
             own = self.start(support, z if graph else z.detach())
         fast = {**(at if graph else detached(at)), **own}
         if body_of(own):  # the task begins elsewhere in the Transformer too
             at = (connected if graph else leaves)(body_of(fast))
-            z = self.look(at, support, graph=graph)
+            z = self.look(at, support, graph=True)
         return fast, at, z
 
     def look(self, at: Fast, support: Examples, *, graph: bool) -> Tensor:
-        """Embeddings [S, D] of the support set under the weights `at`, connected to them and, with `graph`, to the meta-parameters."""
-        with torch.set_grad_enabled(graph or bool(at)):
+        """Embeddings [S, D] of the support set under the weights `at`; with `graph` connected to what these are connected to."""
+        with torch.set_grad_enabled(graph):
             return self.embed(at, support.x)
 
     def descend(

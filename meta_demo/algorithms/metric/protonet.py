@@ -60,28 +60,28 @@ class PrototypicalNetwork(MetricAlgorithm):
         alike: dict[tuple[int, ...], list[tuple[Tensor, Examples]]] = defaultdict(list)
         for examples, rows in zip(whole, torch.split(z, list(map(len, whole))), strict=True):
             alike[tuple(examples.y.argmax(1).tolist())].append((rows, examples))
-        yield torch.stack([self._in_turns(*zip(*those, strict=True)) for those in alike.values()]).sum()
+        yield torch.stack([self._in_rounds(*zip(*those, strict=True)) for those in alike.values()]).sum()
 
-    def _in_turns(self, z: Sequence[Tensor], alike: Sequence[Examples]) -> Tensor:
+    def _in_rounds(self, z: Sequence[Tensor], alike: Sequence[Examples]) -> Tensor:
         """The sum of the losses of T tasks whose rows have the same labels; z are their embeddings [B, D] -> [].
 
-        Snell et al. 2017, eq. 2, in one-shot form: example j of its class meets example j + r of each, for every turn r, so that
+        Snell et al. 2017, eq. 2, in one-shot form: example j of its class meets example j + r of each, for every round r, so that
         all play both roles. A smaller class begins anew, and nothing is asked where an example would meet itself.
         """
-        asked, shots = _turns(alike[0].y.argmax(1).cpu())
+        asked, shots = _rounds(alike[0].y.argmax(1).cpu())
         asked, shots, every = asked.to(z[0].device), shots.to(z[0].device), torch.stack(list(z))
         logits = distance_logits(every, every, self.log_scale.exp())[:, asked[:, None], shots]  # [T, Q, N]
         targets = torch.stack([examples.y[asked] for examples in alike])
         return alike[0].objective.loss(logits.flatten(0, 1), targets.flatten(0, 1)) * len(z)
 
 
-def _turns(label: Tensor) -> tuple[Tensor, Tensor]:
+def _rounds(label: Tensor) -> tuple[Tensor, Tensor]:
     """Who is asked about [Q], and which example of each class is its prototype then [Q, N]; label [B]."""
     count = label.bincount()  # [N]
     first = count.cumsum(0) - count
     order = label.argsort(stable=True)
     place = order.argsort() - first[label]  # [B], of an example in its class
-    turns = torch.arange(1, int(count.max()))[:, None, None]
-    shots = order[first + (place[:, None] + turns) % count]  # [R, B, N]
-    r, b = (turns[:, 0] % count[label] != 0).nonzero().unbind(1)
+    rounds = torch.arange(1, int(count.max()))[:, None, None]
+    shots = order[first + (place[:, None] + rounds) % count]  # [R, B, N]
+    r, b = (rounds[:, 0] % count[label] != 0).nonzero().unbind(1)
     return b, shots[r, b]

@@ -40,6 +40,10 @@ class Scope(ABC):
     def weights(self, backbone: Backbone, reach: Reach, rng: torch.Generator) -> dict[str, Tensor]:
         """The start of the weights in scope, under the model's own names: pretrained values, or fresh ones beside them."""
 
+    def size(self, backbone: Backbone, reach: Reach) -> int:
+        """How many numbers `weights` would hold; none is made."""
+        return sum(p.numel() for _, layer in self.layers(backbone, reach) for p in layer.parameters())
+
     def layers(self, backbone: Backbone, reach: Reach) -> Iterator[tuple[str, nn.Module]]:
         """Path and module of each layer above the boundary."""
         yield from list(backbone.named_layers())[self.boundary(backbone.n_layers, reach) :]

@@ -13,6 +13,10 @@ from meta_demo.words import words
 class LoRA(Scope):
     """W + 2 B A with A [r, in] normal of variance 1/in and B [out, r] zero, so that nothing changes at first (Hu et al. 2022)."""
 
+    def size(self, backbone: Backbone, reach: Reach) -> int:
+        modules = (module for _, layer in self.layers(backbone, reach) for module in layer.modules())
+        return sum(reach.rank * sum(shape) for module in modules if (shape := linear_shape(module)))
+
     def weights(self, backbone: Backbone, reach: Reach, rng: torch.Generator) -> dict[str, Tensor]:
         factors = {}
         for path, layer in self.layers(backbone, reach):

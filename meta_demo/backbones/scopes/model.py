@@ -17,5 +17,8 @@ class WholeModel(Scope):
     def boundary(self, n_layers: int, reach: Reach) -> int:  # noqa: ARG002
         return 0
 
+    def size(self, backbone: Backbone, reach: Reach) -> int:  # noqa: ARG002
+        return sum(p.numel() for p in backbone.parameters.values())
+
     def weights(self, backbone: Backbone, reach: Reach, rng: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
         return {name: p.detach().clone() for name, p in backbone.parameters.items()}

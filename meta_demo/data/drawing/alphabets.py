@@ -1,7 +1,7 @@
 """Alphabets that nobody wrote: characters of strokes, by a style they share, some of them another one with one thing changed.
 
 Here: from a seed to the strokes of characters. Not here: kinds of strokes (`strokes.py`), and pictures of characters (`glyphs.py`).
-After the generative view of characters in Lake, Salakhutdinov & Tenenbaum 2015: parts, sub-parts, and relations between them.
+After the generative account of characters in Lake, Salakhutdinov & Tenenbaum 2015: parts, sub-parts, and relations between them.
 """
 
 from __future__ import annotations

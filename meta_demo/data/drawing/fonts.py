@@ -77,10 +77,10 @@ class Letter:
     first: list[Points]
 
     def strokes(self, number: int, rng: Rng) -> list[Points]:
-        """What the drawing of a number is drawn after: the fonts by turns, each a little wider or narrower."""
+        """What the drawing of a number is drawn after: one font after the other, each a little wider or narrower."""
         strokes = self.first
-        if turn := number % len(self.fonts):
-            other = _strokes(self.fonts[turn], self.text)
+        if place := number % len(self.fonts):
+            other = _strokes(self.fonts[place], self.text)
             if _drawable(other) and ALIKE[0] < hausdorff(_evened(strokes), _evened(other)) < ALIKE[1]:
                 strokes = other
         wide = np.exp(rng.normal(0, 0.12))

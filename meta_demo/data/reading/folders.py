@@ -77,9 +77,14 @@ def _decoded(
     unread: list[PurePosixPath] = []
 
     def each() -> Iterator[Content]:
+        pixels = 0
         for file, kind in kinds.items():
             try:
-                content = kind.decode(tree.read(file), str(file))
+                data = tree.read(file)
+                pixels += kind.foreseen(data)[1]
+                if pixels > limits.pixels:
+                    break
+                content = kind.decode(data, str(file))
             except UserError:
                 if file.suffix.lower() not in kind.doubtful:
                     raise
@@ -87,6 +92,9 @@ def _decoded(
             else:
                 read.append(file)
                 yield content
+        else:
+            return
+        raise UserError("pictures_pixels", nouns=kind.nouns, limit=limits.pixels // 10**6)
 
     contents = list(bounded(each(), limits))
     return dict(zip(read, contents, strict=True)), unread

@@ -41,7 +41,8 @@ def parse_episode(raw: Any, files: Beside | None = None) -> Episode:
     sides: dict[str, list[Any]] = {side: getattr(task, side) for side in ("support", "query", "unlabelled")}
     check_counts(*map(len, sides.values()))
     given = [(row, f"{side}[{i}]") for side, rows in sides.items() for i, row in enumerate(rows)]
-    said = ((next(key for key in kinds if key in row.model_fields_set), row, where) for row, where in given)
+    said = [(next(key for key in kinds if key in row.model_fields_set), row, where) for row, where in given]
+    foresee([(kinds[key], getattr(row, key)) for key, row, _ in said if not kinds[key].names_file(getattr(row, key))])
     contents = (read_content(kinds[key], getattr(row, key), f"{where}.{key}", files) for key, row, where in said)
     found = list(bounded(contents, UPLOAD))
     labelled = len(sides["support"]) + len(sides["query"])
@@ -62,6 +63,24 @@ def read_content(modality: Modality[Any], said: Any, where: str, files: Beside |
         return files(modality, said)
     content: Content = modality.read(said, where)
     return content
+
+
+def foresee(items: Sequence[tuple[Modality[Any], Any]], limits: Limits = UPLOAD) -> None:
+    """Raises UserError where inputs, as they are said, would take more memory or have more pixels than `limits` give them: before any of
+    them is decoded."""
+    memory = pixels = 0
+    for modality, said in items:
+        size, seen = modality.foreseen(said)
+        memory, pixels = memory + size, pixels + seen
+    if memory > limits.memory or pixels > limits.pixels:
+        fits = int(len(items) * min(limits.memory / max(memory, 1), limits.pixels / max(pixels, 1)))
+        many = {
+            "size": memory // MB,
+            "limit": limits.memory // MB,
+            "pixels": pixels // 10**6,
+            "most": limits.pixels // 10**6,
+        }
+        raise UserError("pictures_many", nouns=items[0][0].nouns, count=len(items), fits=fits, **many)
 
 
 def bounded(contents: Iterable[Content], limits: Limits) -> Iterator[Content]:

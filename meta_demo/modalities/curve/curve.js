@@ -1,5 +1,5 @@
 // A sheet of graph paper: points that a visitor sets, moves and removes, and every algorithm's curve through them, which the server makes.
-// Given by gr.HTML: element, props, server.
+// Given by gr.HTML: element, props, server, watch.
 
 const words = props.words[lang];
 const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 0, 0
@@ -202,7 +202,7 @@ const clear = button("curves-clear", words.clear, () => {
 });
 const slider = make("input", "", { type: "range", min: 0, max: MOST, step: 1, value: 1, id: "curves-step" });
 const stepped = make("output", "", { htmlFor: "curves-step" });
-function turn(step) {
+function goTo(step) {
   state.step = step;
   slider.value = step;
   drawCurves();
@@ -210,7 +210,7 @@ function turn(step) {
 }
 slider.addEventListener("input", () => {
   stop();
-  turn(slider.valueAsNumber);
+  goTo(slider.valueAsNumber);
 });
 function stop() {
   clearInterval(playing);
@@ -220,8 +220,8 @@ function stop() {
 const play = button("curves-play", words.play, () => {
   if (playing) return stop();
   play.textContent = words.stop;
-  turn(0);
-  playing = setInterval(() => (state.step < Number(slider.max) ? turn(state.step + 1) : stop()), 700);
+  goTo(0);
+  playing = setInterval(() => (state.step < Number(slider.max) ? goTo(state.step + 1) : stop()), 700);
 });
 const rows = make("tbody", "");
 const table = make("table", "curves-table", {}, make("caption", "", { textContent: words.table }),
@@ -305,3 +305,8 @@ paper.setAttribute("viewBox", "-500 -300 1000 600");
 Object.assign(state, props.opening);
 redraw();
 ask();
+watch("value", () => {
+  if (!props.value) return; // a task from a file
+  Object.assign(state, { points: props.value.points, truth: null, fitted: null });
+  changed();
+});

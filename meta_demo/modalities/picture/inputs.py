@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ class PictureInputs(Inputs):
     def encode(self, content: Content) -> Encoded:
         picture = MODALITIES[self.modality].expect(content)
         return Encoded(picture, picture.digest, self.tokens)
+
+    def foreseen(self, content: Content) -> int:  # noqa: ARG002
+        return self.tokens
+
+    @cached_property
+    def numbers(self) -> int:
+        """Those of its pixels."""
+        return self._plain(self.example).numel()
 
     def batch(self, keys: Sequence[Picture], width: int) -> tuple[Tensor, Tensor]:
         pixels = torch.stack([self._plain(replace(picture, view=0)) for picture in keys])

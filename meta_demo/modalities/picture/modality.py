@@ -16,7 +16,14 @@ from meta_demo.modalities.base import BLANK, Content, Modality, Model, register
 from meta_demo.modalities.inputs import pooling_of
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.inputs import PictureInputs
-from meta_demo.modalities.picture.reading import DATA_URL, DOUBTFUL, SUFFIXES, read_data_url, read_picture
+from meta_demo.modalities.picture.reading import (
+    DATA_URL,
+    DOUBTFUL,
+    SUFFIXES,
+    foreseen,
+    read_data_url,
+    read_picture,
+)
 from meta_demo.modalities.sentence import beside, side_file
 from meta_demo.words import words
 
@@ -105,6 +112,10 @@ class Pictures(Modality[Picture]):
 
     def names_file(self, said: Any) -> bool:
         return not DATA_URL.match(said)
+
+    def foreseen(self, said: Any) -> tuple[int, int]:
+        """By what stands at the beginning of the file."""
+        return foreseen(said)
 
     def decode(self, data: bytes, name: str) -> Picture:
         return read_picture(data, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -19,17 +20,21 @@ from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Drawn, Side, register, visible
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 _CARD = ("another", "forget")
-_PAD = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera")
+_PAD = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera", "left_out")
+
+
+_SEAT = Lock()  # a large picture takes hundreds of megabytes until it is made small: one at a time
 
 
 def read_file(file: dict[str, Any]) -> dict[str, str]:
     """What the browser asks of a visitor's file, `{"name", "data", "lang"}`: `{"url"}` of it, made small, or what is `{"problem"}`."""
     lang = file["lang"] if file.get("lang") in LANGUAGES else LANGUAGES[0]
     try:
-        return {"url": url_of(read_data_url(str(file["data"]), str(file["name"])))}
+        with _SEAT:
+            return {"url": url_of(read_data_url(str(file["data"]), str(file["name"])))}
     except Exception as error:
         return {"problem": sentence(error, lang)}
 
@@ -43,6 +48,7 @@ class PictureSide(Side[Picture]):
     gallery = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
+    rows = ("pictures", "picture_row", "values")
     functions = (read_file,)
     cards_id = "picture-cards"
 
@@ -110,4 +116,4 @@ class PictureSide(Side[Picture]):
 
 def _pad_words(lang: str) -> dict[str, str]:
     """What a pad and the buttons beside it say."""
-    return {key: text(f"page.pad.{key}", lang) for key in _PAD} | {"too_big": text("page.upload.too_big", lang)}
+    return {key: catalogue()[f"page.pad.{key}"][lang] for key in _PAD} | {"too_big": text("page.upload.too_big", lang)}

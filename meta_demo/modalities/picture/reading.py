@@ -21,6 +21,7 @@ from pillow_heif import register_heif_opener
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MAX_FILE, MB, read_bytes
+from meta_demo.core.memory import give_back
 from meta_demo.core.strings import shorten
 from meta_demo.modalities.picture.content import Picture
 
@@ -40,6 +41,8 @@ FORMATS = (
     "HEIF",
     "JXL",
 )  # none that runs another program, as EPS does
+LARGE = 4_000_000  # pixels; what more of them took goes back at once, as every thread keeps what it freed
+HEAD = 1 << 18  # bytes of a file, or characters of a data URL, in which it mostly says its size
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a number that is kept in 16
 PALE = 230  # of 255: what is lighter than this cannot be seen on white
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
@@ -57,7 +60,12 @@ def read_picture(source: bytes | Path, name: str = "") -> Picture:
         return read_picture(read_bytes(source, SUFFIXES), name or source.name)
     try:
         with Image.open(io.BytesIO(source), formats=FORMATS) as image:
-            return picture_of(image, name)
+            large = image.width * image.height > LARGE
+            found = picture_of(image, name)
+        if large:
+            del image
+            give_back()
+        return found
     except Image.DecompressionBombError:
         raise UserError("picture_size", file=shorten(name), limit=MAX_PIXELS // 1_000_000) from None
     except UnidentifiedImageError:
@@ -66,6 +74,34 @@ def read_picture(source: bytes | Path, name: str = "") -> Picture:
         raise
     except Exception as error:  # damaged files break decoders in dozens of ways: OSError, SyntaxError, struct.error ...
         raise UserError("picture_broken", file=shorten(name)) from error
+
+
+def foreseen(said: str | bytes) -> tuple[int, int]:
+    """The least bytes of the picture in a data URL or a file's bytes, once read, and its pixels as it arrives; zeros for what is no
+    picture. Nothing of it is decoded but its head."""
+    for start in (HEAD, None):  # most say their size at the beginning, some at the end
+        try:
+            data = _beginning(said, start)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                pixels = image.width * image.height
+                scale = min(1.0, MAX_SIDE / max(image.size))
+                # Only of a coloured JPEG is it likely that it stays in colours: drawings come in them too, and are kept grey.
+                channels = 3 if image.format == "JPEG" and image.mode != "L" else 1
+                return int(pixels * scale**2) * channels, pixels
+        except Image.DecompressionBombError:
+            return 0, MAX_PIXELS + 1
+        except Exception:  # whatever breaks is refused by name when the picture itself is read
+            if len(said) <= HEAD:
+                return 0, 0
+    return 0, 0
+
+
+def _beginning(said: str | bytes, count: int | None) -> bytes:
+    if isinstance(said, bytes):
+        return said[:count]
+    head = DATA_URL.match(said)
+    start = head.end() if head else 0
+    return base64.b64decode(said[start:] if count is None else said[start : start + count])
 
 
 def read_data_url(url: str, name: str) -> Picture:

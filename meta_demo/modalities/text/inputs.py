@@ -20,6 +20,8 @@ from meta_demo.modalities.pooling import pooled
 from meta_demo.modalities.sentence import FINISH, Sentence, write_sentence
 
 LONGEST = 512  # tokens that are read at the most, whatever the model could
+FORESEEN = 8  # characters for a token, of what is looked at to foresee them
+SEEN = 1 << 17  # characters that a tokenizer is given at the most: more than so many tokens ever stand for
 
 
 class TextInputs(Inputs):
@@ -70,11 +72,19 @@ class TextInputs(Inputs):
             self._skipped = len(ids) - (ids[-1] in self._special)
 
     def shows(self, content: Any) -> str:
-        return self.prompt + str(content)
+        return self.prompt + str(content)[: self._seen(str(content))]
+
+    def _seen(self, text: str) -> int:
+        """How many characters of a text are looked at: all but those of a very long one, up to the end of a word."""
+        if len(text) <= SEEN:
+            return len(text)
+        end = text.rfind(" ", 0, SEEN)
+        return end if end > SEEN // 2 else SEEN
 
     def encode(self, content: Content) -> Encoded:
         """Token ids with the model's special tokens, cut to `max_tokens`."""
-        text = self.shows(MODALITIES[self.modality].expect(content))
+        said = MODALITIES[self.modality].expect(content)
+        text, unseen = self.shows(said), len(said) - self._seen(said)
         whole = self._ids(text)
         kept = whole
         if len(whole) > self.max_tokens:
@@ -84,7 +94,13 @@ class TextInputs(Inputs):
         if self.rows is not None and max(kept) >= self.rows:
             raise UserError("model_tokenizer", model=self.tokenizer.name_or_path)
         digest = hashlib.blake2b(array("q", kept).tobytes(), digest_size=16).digest()
-        return Encoded(tuple(kept), digest, len(kept), len(whole) - min(len(whole), len(kept)), self._unknown(kept))
+        dropped = len(whole) - min(len(whole), len(kept))
+        return Encoded(tuple(kept), digest, len(kept), dropped, self._unknown(kept), unseen)
+
+    def foreseen(self, content: Content) -> int:
+        """A token for three bytes: a word of English has five or six, a Chinese character three."""
+        said = str(content)[: FORESEEN * self.max_tokens]
+        return min(self.max_tokens, 3 + (len(self.prompt.encode()) + len(said.encode("utf-8", "replace"))) // 3)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]

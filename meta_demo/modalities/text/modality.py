@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,17 @@ OFFERED = (
 )
 
 
+LONG = 1 << 16  # characters
+
+
+def _hashed(text: str, change: Callable[[str], str]) -> bytes:
+    """A hash of what `change` makes of a text, character by character."""
+    found = hashlib.blake2b(digest_size=16)
+    for start in range(0, len(text), LONG):
+        found.update(change(text[start : start + LONG]).encode("utf-8", "surrogatepass"))
+    return found.digest()
+
+
 @register
 class Text(Modality[str]):
     """Sentences. What has no other modality is one: of models that read token ids, and of columns of a data set."""
@@ -136,7 +148,11 @@ class Text(Modality[str]):
         return not content
 
     def identity(self, content: str) -> Hashable:
-        return content.casefold()
+        """Of a long text a hash, which takes no second copy of it."""
+        return content.casefold() if len(content) <= LONG else _hashed(content, str.casefold)
+
+    def digest(self, content: str) -> bytes:
+        return _hashed(content, str)
 
     def mark(self, content: str) -> bytes:
         return content.casefold().encode()

@@ -29,6 +29,7 @@ class TextSide(Side[str]):
     nearest = 2
     named = True
     inside = ("text_card",)
+    rows = ("text_row", "values")
     cards_id = "cards"
 
     def lay_out_tried(self, first: str | None, *, shown: bool) -> None:

@@ -65,7 +65,9 @@ function blank() {
 }
 
 function show(value) {
-  cards = (value || []).map((card) => ({ ...card }));
+  root.hidden = !Array.isArray(value || []); // the value is another form's
+  cards = root.hidden ? [] : (value || []).map((card) => ({ ...card }));
+  root.replaceChildren(...(root.hidden ? [] : [bar, list]));
   list.replaceChildren();
   cards.forEach(draw);
   list.scrollTop = 0;
@@ -91,16 +93,7 @@ const bar = make(
   button("cards-clear", words.clear, clear),
   button("cards-add", `+ ${words.add}`, add),
 );
-root.append(bar, list);
 show(props.value);
 watch("value", () => show(props.value));
 
-// A file dropped on the cards is one that was chosen with the button.
-root.addEventListener("dragover", (event) => event.preventDefault());
-root.addEventListener("drop", (event) => {
-  const input = document.querySelector("#upload")?.parentElement?.querySelector("input[type=file]");
-  if (!input || !event.dataTransfer.files.length) return;
-  event.preventDefault();
-  input.files = event.dataTransfer.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-});
+receiveFile(root, words);

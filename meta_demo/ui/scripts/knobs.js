@@ -11,7 +11,7 @@ function publish() {
   props.value = Object.fromEntries(touched.map(({ name }) => [name, { ...changed[name] }]));
 }
 
-function turn(algorithm, knob, value) {
+function change(algorithm, knob, value) {
   const mine = (changed[algorithm.name] ||= {});
   if (value === knob.base) delete mine[knob.name];
   else mine[knob.name] = value;
@@ -23,32 +23,32 @@ const numberOf = (field) => (Number.isNaN(field.valueAsNumber) ? null : field.va
 
 // The fields of a knob, the one that its label names first, and a row to put them in.
 const fields = {
-  choice(knob, value, turned, id) {
+  choice(knob, value, told, id) {
     const options = knob.choices.map((choice) => make("option", "", { value: choice, textContent: choice }));
     const select = make("select", "", { id }, ...options);
     select.value = value;
-    select.addEventListener("change", () => turned(select.value));
+    select.addEventListener("change", () => told(select.value));
     return [select];
   },
-  switch(knob, value, turned, id) {
+  switch(knob, value, told, id) {
     const box = make("input", "", { id, type: "checkbox", checked: value });
-    box.addEventListener("change", () => turned(box.checked));
+    box.addEventListener("change", () => told(box.checked));
     return [box];
   },
-  number({ lo, hi, step }, value, turned, id) {
+  number({ lo, hi, step }, value, told, id) {
     const field = make("input", "", { id, type: "number", min: lo, step, value: value ?? "" });
     if (hi !== null) field.max = hi;
-    field.addEventListener("input", () => turned(numberOf(field)));
+    field.addEventListener("input", () => told(numberOf(field)));
     return [field];
   },
-  slider(knob, value, turned, id) {
-    const [field] = fields.number(knob, value, turned, id);
+  slider(knob, value, told, id) {
+    const [field] = fields.number(knob, value, told, id);
     const slider = make("input", "", { type: "range", min: knob.lo, max: knob.hi, step: 1, value: value ?? knob.base });
     slider.setAttribute("aria-label", knob.title);
     field.addEventListener("input", () => (slider.value = field.value));
     slider.addEventListener("input", () => {
       field.value = slider.value;
-      turned(slider.valueAsNumber);
+      told(slider.valueAsNumber);
     });
     return [field, slider];
   },
@@ -59,11 +59,11 @@ function control(algorithm, knob) {
   const mine = changed[algorithm.name] || {};
   const value = knob.name in mine ? mine[knob.name] : knob.base;
   const about = make("small", "knob-about", { id: `${id}-about`, textContent: knob.help });
-  const turned = (to) => {
-    turn(algorithm, knob, to);
+  const told = (to) => {
+    change(algorithm, knob, to);
     box.classList.toggle("touched", to !== knob.base);
   };
-  const made = fields[knob.kind](knob, value, turned, id);
+  const made = fields[knob.kind](knob, value, told, id);
   made.forEach((field) => field.setAttribute("aria-describedby", about.id));
   const beside = ["slider", "switch"].includes(knob.kind); // a number or a box stands beside its name, the rest of it below
   const name = make("label", "knob-name", { htmlFor: id, textContent: knob.title });

@@ -28,7 +28,7 @@ def test_tokens_are_the_sentences_own_characters(tokenizer: Any, text: str) -> N
     tokens = attention.tokenize(tokenizer, text, 128)
     assert tokens[0].special and tokens[-1].special
     assert all("##" not in t.text for t in tokens)
-    assert all(text[t.start : t.end] == t.text for t in tokens if not t.special and t.text != "·")
+    assert all(text[t.begin : t.end] == t.text for t in tokens if not t.special and t.text != "·")
     pieces = attention.segments(text, tokens)
     said = "".join(piece for piece, index in pieces if index is None or not tokens[index].special)
     assert said == text
@@ -44,9 +44,9 @@ def test_reducing_a_map() -> None:
     assert np.array_equal(attention.reduce_heads(maps, 1, 2), maps[1, 2])
     assert np.allclose(attention.reduce_heads(maps, 0, None), maps[0].mean(0))
     before, after = maps[0, 0], maps[0, 1]
-    assert np.array_equal(attention.view(before, after, "before"), before)
-    assert np.array_equal(attention.view(before, after, "after"), after)
-    assert np.array_equal(attention.view(before, after, "difference"), after - before)
+    assert np.array_equal(attention.at_moment(before, after, "before"), before)
+    assert np.array_equal(attention.at_moment(before, after, "after"), after)
+    assert np.array_equal(attention.at_moment(before, after, "difference"), after - before)
     assert np.array_equal(attention.received(before, 2), before[2])
     assert np.allclose(attention.received(before), before.mean(0))
     assert np.allclose(attention.received(before, None, 1), before[1:].mean(0)), "by the patches alone"

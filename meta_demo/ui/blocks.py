@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.errors import Note
+from meta_demo.core.objective import objective_of
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.sources import GLYPHS, pack_names
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Snapshot
 from meta_demo.ui import scores
+from meta_demo.ui.form import form_for
 from meta_demo.ui.markup import Html, tag, together
-from meta_demo.ui.palette import algorithm_names, class_colour, mark
-from meta_demo.ui.scores import right, score
+from meta_demo.ui.palette import algorithm_names, mark
+from meta_demo.ui.scores import score
 from meta_demo.ui.side import Side
 from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
-SHOWN_CLASSES = 10
 STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
 SIDED = ("teach", "try", "look")  # headings that say something else on every side of the page
 HINTS = ("upload.about", "train.upload.about", "train.privacy", "train.download.about")
@@ -53,10 +55,10 @@ def header(lang: str) -> Html:
     return together(tag("h1", name), tag("p", lead, cls="lead"), tag("p", privacy, cls="privacy"))
 
 
-def heading(step: str, lang: str, modality: str = "") -> Html:
-    """A step's number and name, and what one does there with a `modality`, where that makes a difference."""
+def heading(step: str, lang: str, modality: str = "", key: str = "") -> Html:
+    """A step's number and name, and what one does there: with a `modality`, where that makes a difference, or what stands under `key`."""
     number = tag("span", str(STEPS[step]), cls="number")
-    about = text(f"page.{step}.about.{modality}" if modality else f"page.{step}.about", lang)
+    about = text(key or (f"page.{step}.about.{modality}" if modality else f"page.{step}.about"), lang)
     return together(tag("h2", number, text(f"page.{step}", lang)), tag("p", about))
 
 
@@ -89,6 +91,12 @@ def notice(*messages: str) -> Html:
     """What is good to know, a paragraph each; nothing where there is nothing to say."""
     rows = [tag("p", message) for message in messages if message]
     return tag("div", rows, cls="notice", role="status") if rows else Html()
+
+
+def notes(found: Sequence[Note], lang: str) -> Html:
+    """What a person should know of what was read, in words that fit a page: it has no flags."""
+    own = [(note, f"page.note.{note.name}") for note in found]
+    return notice(*(text(key, lang, **dict(n.values)) if key in catalogue() else n.message(lang) for n, key in own))
 
 
 def empty(key: str, lang: str) -> Html:
@@ -148,10 +156,11 @@ def _figure(s: Snapshot, which: str, lang: str) -> Html | None:
     found = score(s, which)
     if found is None:
         return None
-    interval = text("page.run.interval", lang, low=found.low, high=found.high) if which == "query" else ""
-    name, small = tag("em", text(f"page.run.{which}", lang)), tag("small", interval) if interval else None
-    figure = [name, " ", tag("b", f"{found.value:.0%}"), f" {right(found)}/{found.count} ", small]
-    return tag("span", figure, cls=f"figure {which}")
+    form = form_for(s.objective)
+    small = tag("small", form.interval(found, lang)) if which == "query" else None
+    return tag(
+        "span", tag("em", text(f"page.run.{which}", lang)), " ", form.figure(found), small, cls=f"figure {which}"
+    )
 
 
 def summary(history: dict[str, list[Snapshot]], lang: str) -> Html:
@@ -159,14 +168,13 @@ def summary(history: dict[str, list[Snapshot]], lang: str) -> Html:
     scored = [(found, steps) for steps in history.values() if (found := score(steps[-1], "query"))]
     if not scored:
         return tag("p", text("page.run.no_query", lang), cls="summary")
+    rises = form_for(scored[0][1][0].objective).objective.rises
     lines = []
-    for found, steps in sorted(scored, key=lambda pair: -pair[0].value):
-        last, first = steps[-1], score(steps[0], "query")
-        values: dict[str, object] = {"right": right(found), "count": found.count, "accuracy": found.value}
-        values |= {"low": found.low, "high": found.high, "algorithm": title(last.algorithm, lang)}
-        if last.steps:
-            values |= {"step": last.step, "first": first.value if first else 0.0}
-        lines.append(text("page.run.summary" if last.steps else "page.run.summary.at_once", lang, **values))
+    for found, steps in sorted(scored, key=lambda pair: -pair[0].value if rises else pair[0].value):
+        last = steps[-1]
+        first = score(steps[0], "query")
+        form, algorithm = form_for(last.objective), title(last.algorithm, lang)
+        lines.append(form.outcome(found, first, last, algorithm, lang))
     if len(lines) > 1:
         lines.append(text("page.run.overlap", lang))
     return tag("ul", [tag("li", line) for line in lines], cls="summary")
@@ -180,43 +188,26 @@ def predictions(
     steps: dict[str, int],
     lang: str,
 ) -> Html:
-    """Each algorithm's probabilities for one input, its answer, and the examples closest to it."""
+    """Each algorithm's answer to one input, and the examples closest to it."""
+    form = form_for(episode.objective.name)
     blocks = []
     for p in found:
-        row = p.outputs[0]
-        top = episode.labels[int(row.argmax())]
+        answer = form.answer(p.outputs[0], episode, colours, lang)
         where = tag("span", _where(p.step, steps[p.algorithm], lang), cls="where")
-        answer = [top, " ", tag("b", f"{row.max():.0%}")]
         blocks.append(
             tag(
                 "section",
                 tag("header", swatch(p.algorithm), tag("strong", title(p.algorithm, lang)), where),
-                tag("p", answer, cls="answer", style=f"--k:{class_colour(colours[top])}"),
-                _bars(row, episode.labels, colours, lang),
+                answer.shown,
                 _nearest(p.similarity[0], episode.support, side, colours, lang),
                 cls="prediction",
                 data_algorithm=p.algorithm,
-                data_top=top,
+                data_top=answer.top,
                 data_step=p.step,
                 style=f"--c:{mark(p.algorithm).colour}",
             )
         )
     return tag("div", blocks, cls="predictions")
-
-
-def _bars(row: Array, labels: Sequence[str], colours: dict[str, int], lang: str) -> Html:
-    """One bar per class in the order of the cards; of many classes only the likeliest."""
-    likely = sorted(np.argsort(-row, kind="stable")[:SHOWN_CLASSES].tolist())
-    bars = [_bar(labels[i], float(row[i]), class_colour(colours[labels[i]])) for i in likely]
-    hidden = len(labels) - len(likely)
-    more = tag("p", text("page.try.more", lang, count=hidden), cls="more") if hidden else None
-    return together(tag("div", bars, cls="probs"), more)
-
-
-def _bar(label: str, share: float, colour: str) -> Html:
-    name, track = tag("span", label, cls="name", title=label), tag("span", tag("i"), cls="track")
-    value = tag("span", f"{share:.1%}", cls="value")
-    return tag("div", name, track, value, cls="prob", style=f"--k:{colour};--p:{share:.4f}")
 
 
 def _nearest(row: Array, support: Sequence[Example], side: Side[Any], colours: dict[str, int], lang: str) -> Html:
@@ -225,5 +216,7 @@ def _nearest(row: Array, support: Sequence[Example], side: Side[Any], colours: d
 
 
 def _example(example: Example, side: Side[Any], colours: dict[str, int]) -> Html:
-    name = example.label or ""
-    return tag("li", side.example(example.content, name), style=f"--k:{class_colour(colours[name])}", title=name)
+    form = form_for(objective_of(example.label).name)
+    name, colour = form.label(example, colours)
+    said = None if form.dealt_by_shots else tag("b", name, cls="value")
+    return tag("li", said, side.example(example.content, name), style=f"--k:{colour}", title=name)

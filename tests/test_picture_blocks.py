@@ -17,7 +17,7 @@ from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.page import read_file
 from meta_demo.modalities.picture.reading import read_data_url
 from meta_demo.serving.requests import Prediction
-from meta_demo.ui import atlas, cards, overlay, training_views, views
+from meta_demo.ui import atlas, blocks, cards, overlay, training_blocks
 from meta_demo.ui.look import Choice, Map
 from meta_demo.ui.pictures import url_of
 from meta_demo.ui.side import discover
@@ -78,7 +78,7 @@ def test_a_visitors_file_is_read_or_refused_in_their_language() -> None:
 
 def test_nearest_examples_are_shown_as_pictures() -> None:
     found = [Prediction("protonet", 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9, 0.3]], np.float32))]
-    shown = views.predictions(found, EPISODE, PICTURES, {"A": 0, "B": 1}, {"protonet": 0}, "en")
+    shown = blocks.predictions(found, EPISODE, PICTURES, {"A": 0, "B": 1}, {"protonet": 0}, "en")
     assert shown.count("<img") == 3
     assert (
         shown.index(url_of(drawing(1), 96)) < shown.index(url_of(drawing(2), 96)) < shown.index(url_of(drawing(0), 96))
@@ -86,7 +86,7 @@ def test_nearest_examples_are_shown_as_pictures() -> None:
     evil = '"><script>'
     named = Episode((Example(drawing(0), evil), Example(drawing(1), "B")))
     found = [Prediction("protonet", 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9]], np.float32))]
-    assert "<script>" not in views.predictions(found, named, PICTURES, {evil: 0, "B": 1}, {"protonet": 0}, "en")
+    assert "<script>" not in blocks.predictions(found, named, PICTURES, {evil: 0, "B": 1}, {"protonet": 0}, "en")
 
 
 @pytest.mark.parametrize("crop", [False, True])
@@ -108,10 +108,10 @@ def test_what_the_model_saw_is_the_picture_it_was_given(crop: bool, tmp_path: Pa
     assert (np.abs(seen.array().astype(int) - np.asarray(middle)).max() <= 1) == crop
 
 
-def painted(row: int | None, view: str = "after") -> dict[str, object]:
+def painted(row: int | None, moment: str = "after") -> dict[str, object]:
     matrix = np.eye(6, dtype=np.float32)  # two tokens without a patch, and 2 x 2 patches
     shares = matrix[2:].mean(0) if row is None else matrix[row]
-    shown = Map(matrix, False, Choice(1, 0, row, view, "maml", 1), "en")
+    shown = Map(matrix, False, Choice(1, 0, row, moment, "maml", 1), "en")
     return overlay.painted(drawing(0), (2, 2), shares, shown, overlay.token_names(2, (2, 2), "en"))
 
 
@@ -139,7 +139,7 @@ def test_the_atlas_holds_every_map_in_a_byte_per_cell() -> None:
 
 
 def test_the_gallery_shows_what_each_class_is_learned_from() -> None:
-    shown = training_views.gallery(EPISODE, "en")
+    shown = training_blocks.gallery(EPISODE, "en")
     assert shown.count("<img") == 3
     assert "2 classes" in shown
-    assert training_views.gallery(Episode((Example("a", "A"), Example("b", "B"))), "en") == ""
+    assert training_blocks.gallery(Episode((Example("a", "A"), Example("b", "B"))), "en") == ""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from meta_demo.data.episode import Episode
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe
+from meta_demo.ui.blocks import notice, swatch
 from meta_demo.ui.markup import Child, Html, tag, together
 from meta_demo.ui.palette import class_colour, mark
 from meta_demo.ui.side import SIDES
-from meta_demo.ui.views import notice, swatch
 from meta_demo.ui.words import title
 from meta_demo.words import text
 

@@ -1,0 +1,104 @@
+"""A task of numbers in a real browser: sampled, typed, wrong, adapted, and left for classes again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import browsing
+from browsing import SLOW, Open, adapt, choose, upload
+from playwright.sync_api import Page, expect
+
+from meta_demo.words import text
+
+browser, visit = browsing.browser, browsing.visit  # the fixtures
+ALERT = "#message [role=alert]"
+
+
+def chosen(page: Page) -> list[str]:
+    return page.locator("#algorithms input:checked").evaluate_all("all => all.map(e => e.name)")
+
+
+def test_numbers_stand_where_labels_stood(visit: Open) -> None:
+    page = visit()
+    choose(page, "#sample", text("sample.stars", "en"))
+    expect(page.locator(".value-row")).to_have_count(24)
+    expect(page.locator("#cards .cards-total")).to_have_text("16 examples · 8 held out")
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator("#shots")).not_to_be_visible()
+    expect(page.locator("#algorithms input:disabled")).to_have_count(2)
+    assert chosen(page) == ["finetune", "kernel", "maml"]
+    why = page.locator("#algorithms label.unable").first.get_attribute("title") or ""
+    assert "numbers" in why and why in page.locator("#unable").inner_text()
+    adapt(page)
+    expect(page.locator(".prediction")).to_have_count(3, timeout=SLOW)
+    expect(page.locator(".prediction[data-algorithm=maml] .answer")).to_contain_text("95 % interval")
+    expect(page.locator(".prediction .axis .dot")).to_have_count(3)
+    expect(page.locator(".run[data-algorithm=kernel] .query")).to_contain_text("8 held out")
+    before = page.locator(".prediction[data-algorithm=maml]").get_attribute("data-top")
+    page.fill("#sentence textarea", "Cold soup, a rude waiter and a hair in the salad.")
+    expect(page.locator(".prediction[data-algorithm=maml]")).not_to_have_attribute(
+        "data-top", before or "", timeout=SLOW
+    )
+
+    choose(page, "#sample", "News headlines")
+    expect(page.locator(".card")).to_have_count(6)
+    expect(page.locator(".value-row")).to_have_count(0)
+    expect(page.locator("#algorithms input:disabled")).to_have_count(0)
+    expect(page.locator("#algorithms").get_by_label("Prototypical networks", exact=True)).to_be_checked()
+    assert chosen(page) == ["finetune", "maml", "protonet"]
+    adapt(page)
+    expect(page.locator(".run[data-algorithm=protonet] .query")).to_contain_text("%")
+
+
+def test_what_is_wrong_in_the_list_is_said_and_stays(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    table = tmp_path / "heat.csv"
+    table.write_text("text,value\nfreezing outside,-5.5\na mild day,18\nvery hot,36\nsnow,-1\n")
+    upload(page, table)
+    numbers, texts = page.locator(".value-number"), page.locator(".value-text")
+    expect(numbers).to_have_count(4)
+    assert [numbers.nth(i).input_value() for i in range(4)] == ["-5.5", "18", "36", "-1"]
+    for said in ("mild", "inf", "", "3,5", "1.250.000"):
+        numbers.nth(1).fill(said)
+        page.click("#start")
+        expect(page.locator(ALERT)).to_contain_text("a mild day", timeout=SLOW)
+        if said:
+            expect(page.locator(ALERT)).to_contain_text(f"“{said}”", timeout=SLOW)
+        assert numbers.nth(1).input_value() == said and texts.nth(1).input_value() == "a mild day"
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text('{"text": "a", "value": 1}\n{"text": "b", "label": "warm"}\n')
+    upload(page, mixed)
+    expect(page.locator(ALERT)).to_contain_text("warm")
+    expect(numbers).to_have_count(4)
+    assert numbers.nth(1).input_value() == "1.250.000"
+
+    numbers.nth(1).fill("18")
+    numbers.nth(3).press("Enter")  # begins a row after the last
+    expect(numbers).to_have_count(5)
+    page.keyboard.type("a summer noon")
+    numbers.nth(4).fill("31")
+    page.locator(".value-hold").nth(4).click()
+    expect(page.locator("#cards .cards-total")).to_have_text("4 examples · 1 held out")
+    page.locator("#algorithms").get_by_label("Fine-tuning", exact=True).uncheck()
+    page.click("#start")
+    expect(page.locator(".prediction")).to_have_count(2, timeout=SLOW)
+    expect(page.locator(ALERT)).to_have_count(0)
+    expect(page.locator(".run[data-algorithm=maml] .query")).to_contain_text("1 held out")
+
+
+def test_an_edit_of_a_sentence_sends_no_picture(visit: Open) -> None:
+    """Pictures on the hidden side stay in the browser: 66 kB went with every edit of a sentence while five drawn classes were there."""
+    page = visit()
+    page.locator("#modality label").nth(1).click()
+    expect(page.locator("#picture-cards .thumb").first).to_be_visible(timeout=SLOW)
+    page.locator("#modality label").nth(0).click()
+    expect(page.locator("#cards .card").first).to_be_visible(timeout=SLOW)
+    page.wait_for_timeout(1500)  # for what follows showing it
+    with page.expect_request(lambda request: "to Oslo" in (request.post_data or "")) as sent:
+        page.locator("#cards .card-examples").first.fill("Is there a later flight to Oslo?")
+    body = sent.value.post_data or ""
+    assert "a later flight to Oslo" in body and "data:image" not in body
+    assert len(body) < 10_000
+    page.locator("#modality label").nth(1).click()
+    expect(page.locator("#picture-cards .card")).to_have_count(5)
+    expect(page.locator("#picture-cards .cards-total")).to_contain_text("15", timeout=SLOW)
