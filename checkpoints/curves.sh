@@ -14,14 +14,14 @@ train() {
   shift
   local resume=()
   [ -f "$OUT/$name/training.safetensors" ] && resume=(--resume)
-  "$PYTHON" -m meta_demo train --source builtin:sines --k-shot 7 --n-query 10 --meta-batch 25 --lr 3e-3 --weight-decay 0 --clip 10 \
+  "$PYTHON" -m meta_demo train --source builtin:sines --n-query 10 --meta-batch 25 --weight-decay 0 --clip 10 \
     --valid-every 300 --valid-episodes 100 --save-every 100 --output "$OUT/$name" "$@" "${resume[@]}"
 }
 
 # No inner step: every wave of every task pulls at the same weights.
 plain() {
   train plain --model $HERE/untrained --from-scratch --algorithm maml --maml.scope model --maml.head shared --maml.momentum 0 \
-    --maml.inner-steps 0 --steps 400 --export "$OUT/model"
+    --maml.inner-steps 0 --k-shot 10 --lr 3e-3 --steps 400 --export "$OUT/model"
   rm -rf $HERE/model
   cp -r "$OUT/model" $HERE/model
   chmod -R u=rwX,go=rX $HERE/model
@@ -37,11 +37,13 @@ start() {
 }
 
 # One inner step while training, more of them afterwards, as in the paper.
-maml() { start maml --maml.inner-steps 1 --steps 1500; }
-fomaml() { start fomaml --fomaml.inner-steps 1 --steps 1500; }
-anil() { start anil --anil.inner-steps 1 --steps 800; }
-reptile() { start reptile --reptile.inner-steps 5 --steps 600; }
-finetune() { start finetune --finetune.inner-steps 5 --steps 600; }
+one_step() { start "$1" "--$1.inner-steps" 1 --k-shot 10 --lr "$2" --steps "$3"; }
+maml() { one_step maml 4e-3 2500; }
+fomaml() { one_step fomaml 4e-3 2500; }
+anil() { one_step anil 3e-3 1200; }
+# These two end where several steps lead.
+reptile() { start reptile --reptile.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 300; }
+finetune() { start finetune --finetune.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 200; }
 
 for step in "${@:-plain maml fomaml anil reptile finetune}"; do
   for name in $step; do "$name"; done

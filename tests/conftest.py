@@ -210,28 +210,28 @@ class Host:
 
 
 @contextmanager
-def serving(log: Path, **environment: str) -> Iterator[Host]:
-    """`python app.py` on a free port, with what the environment says beside that; it is ended where it still runs."""
+def serving(log: Path, program: str = "", patience: float = 30, **environment: str) -> Iterator[Host]:
+    """`python app.py`, or a program that runs it, on a free port, with what else the environment says; ended where it still runs."""
     url = f"http://127.0.0.1:{(port := _free_port())}/"
     given = {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
     with log.open("w") as out:
         server = subprocess.Popen(
-            [sys.executable, "app.py"],
+            [sys.executable, *(["-c", program] if program else ["app.py"])],
             cwd=Path(__file__).parents[1],
             env=os.environ | given | environment,
             stdout=out,
             stderr=out,
         )
         try:
-            _wait(url, server, log)
+            _wait(url, server, log, patience)
             yield Host(url, server, log)
         finally:
             server.terminate()
             server.wait(30)
 
 
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+def _wait(url: str, server: subprocess.Popen[bytes], log: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and server.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=2).read()

@@ -69,14 +69,14 @@ def test_two_thousand_pictures_on_cards_are_refused_before_one_is_decoded():
     photo = url_of(file_of((512, 400), kind="jpeg"), "jpeg")
     said = (("cats", (photo,) * 1000, ()), ("dogs", (photo,) * 1000, ()))
     with pytest.raises(UserError) as caught:
-        episode_of(said, side)
+        episode_of(("classes", said), side)
     size = 2000 * 512 * 400 * 3
     values = {"count": 2000, "size": size // MB, "fits": int(2000 * UPLOAD.memory / size)}
     assert caught.value.name == "pictures_many" and caught.value.values.items() >= values.items()
     assert "2,000 pictures" in str(caught.value) and "about 488" in str(caught.value)
     assert "488" in caught.value.message("zh")
     with pytest.raises(UserError, match="2001"):
-        episode_of((("cats", (photo,) * 2001, ()),), side)
+        episode_of(("classes", (("cats", (photo,) * 2001, ()),)), side)
 
 
 @pytest.mark.usefixtures("undecoded")

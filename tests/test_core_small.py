@@ -78,7 +78,7 @@ def test_every_algorithm_accepts_the_ends_of_its_own_knobs(name: str) -> None:
     config = REGISTRY[name].Config
     assert vars(config.from_dict(vars(config()))) == vars(config())
     for k in config.knobs():
-        for value in k.choices or (k.lo, k.hi):
+        for value in (True, False) if k.kind is bool else k.choices or (k.lo, k.hi):
             assert getattr(config.from_dict({k.name: value}), k.name) == value
 
 

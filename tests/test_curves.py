@@ -179,6 +179,25 @@ def test_every_curve_from_both_starts_as_service_and_loop_have_it(sheet, backbon
     )
 
 
+def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
+    asked = {
+        "points": [[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5]],
+        "algorithms": ["maml", "kernel"],
+        "lang": "en",
+        "steps": 2,
+    }
+    whole = sheet["fit"]({**asked, "band": ["maml", "plain"]})["curves"]
+    drawn = sheet["fit"]({**asked, "band": ["maml", "plain"], "only": True})["curves"]
+    assert [len(c["values"]) for c in whole] == [1, 3, 1, 3]  # a kernel average takes no step
+    for curve, at_last in zip(whole, drawn, strict=True):
+        assert {key: value[-1:] for key, value in curve.items() if isinstance(value, list)} == {
+            key: value for key, value in at_last.items() if isinstance(value, list)
+        }
+        banded = (curve["algorithm"], curve["start"]) == ("maml", "plain")
+        assert all((ends is not None) == banded for ends in (*curve["low"], *curve["high"]))
+    assert not any(ends for c in sheet["fit"](asked)["curves"] for ends in c["low"])
+
+
 def test_attention_before_and_after(sheet):
     asked = {
         "points": [[0.0, 1.0], [1.0, 2.0]],

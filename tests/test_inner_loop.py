@@ -30,7 +30,7 @@ class LearnedRates(_Exact):
         )
         self.head_rate = nn.Parameter(0.5 * torch.ones((), dtype=backbone.dtype))
 
-    def rate(self, name):
+    def rate(self, step, name):  # noqa: ARG002
         return self.head_rate if name.startswith("head.") else self.rates[name.replace(".", "/")]
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from meta_demo.algorithms.gradient.maml import MAML
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import Note, UserError
 from meta_demo.data.episode import Example, make_episode
@@ -203,47 +202,6 @@ def test_the_time_asked_for_grows_with_examples_tokens_and_steps() -> None:
     assert seconds(work(10**7, 50)) == LONGEST and seconds(work(0, 0)) >= lending.START
     assert cpu_seconds(work(371, 5)) == pytest.approx(2 * 10e6 * 371 * 16 / lending.CPU_RATE)
     json.dumps(work(1, 1))
-
-
-# --- a GPU of our own whose memory is short
-
-
-def short_of_memory(monkeypatch: pytest.MonkeyPatch, after: int) -> Service:
-    """A service whose GPU, which is none, has memory for `after` states."""
-    real = MAML.adapt
-
-    def adapt(self: Any, *given: Any, **more: Any) -> Any:
-        for step, state in enumerate(real(self, *given, **more)):
-            if self.backbone.name == "minilm" and not getattr(self.backbone, "roomy", False) and step >= after:
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            yield state
-
-    monkeypatch.setattr(MAML, "adapt", adapt)
-    found = Service(torch.device("cpu"))
-    found.device = torch.device("cuda")  # what the service believes; its models are on the CPU
-    found._on_cpu.get("minilm")[0].roomy = True
-    return found
-
-
-@pytest.mark.parametrize("after", [0, 1])
-def test_a_gpu_without_memory_hands_over_to_the_cpu(
-    monkeypatch: pytest.MonkeyPatch, service: Service, after: int
-) -> None:
-    expected = service.history(REQUEST)["maml"]
-    failing = short_of_memory(monkeypatch, after)
-    history = failing.history(REQUEST)
-    assert [s.outputs.tobytes() for s in history["maml"]] == [s.outputs.tobytes() for s in expected]
-    assert where_computed(history) == [Note("gpu_memory")]
-    assert history["maml"][0].notes == (() if after else (Note("gpu_memory"),))
-    predicted = failing.predict(REQUEST, ["a card"])[0]
-    assert predicted.outputs.tobytes() == service.predict(REQUEST, ["a card"])[0].outputs.tobytes()
-
-
-def test_where_the_cpu_is_all_there_is_nothing_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    failing = short_of_memory(monkeypatch, 0)
-    failing.device = torch.device("cpu")
-    with pytest.raises(torch.OutOfMemoryError):
-        failing.history(REQUEST)
 
 
 def test_the_names_of_what_is_lent_to_exist() -> None:

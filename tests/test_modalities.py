@@ -163,7 +163,7 @@ def test_pixels_depend_on_the_picture_alone(looking: Any) -> None:
 
 def test_looks_are_made_from_what_is_kept_and_are_not_kept(looking: Any) -> None:
     looks = [look for picture in (RED, BLUE) for look in looking.looks(picture, 3)]
-    assert [look.moment for look in looks] == [0, 1, 2] * 2 and looks[0] == RED
+    assert [look.view for look in looks] == [0, 1, 2] * 2 and looks[0] == RED
     first = looking.batch(looks, 17)[0]
     size = looking._cache.size
     looking.processor = None  # would be called

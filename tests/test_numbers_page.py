@@ -14,6 +14,7 @@ import pytest
 import torch
 from test_sides import ENGLISH, page, said
 
+from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.core.errors import UserError
 from meta_demo.core.objective import Score
 from meta_demo.data.episode import Episode, Example, make_episode
@@ -26,6 +27,7 @@ from meta_demo.ui.form import form_for, form_of, forms
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, still_able, unable
 from meta_demo.ui.layout import Page
+from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
 from meta_demo.words import text
@@ -162,7 +164,9 @@ def test_only_who_is_able_is_chosen_and_asked(page: Page) -> None:
     assert handlers._spelling(ticked).algorithms == ("maml",)
     assert still_able(["protonet"], CLASSES, NUMBERS) == list(NUMBERS.objective.algorithms), "none is left"
     grey = unable(NUMBERS, "zh")
-    assert len(grey["places"]) == 2 and "数值" in grey["why"]
+    assert [algorithm_names()[n] for n in grey["places"]] == sorted(
+        {*REGISTRY} - {*able_to("numbers")}
+    ) and "数值" in grey["why"]
 
 
 @pytest.fixture
@@ -176,7 +180,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_a_table_with_values_fills_the_list(page: Page, table: Path) -> None:
     teaching, values = Teaching(page, Handlers(Service(torch.device("cpu")), page)), said(page, "text")
-    updates = teaching.open_file({**values, page.teach.upload: str(table)}, ENGLISH)
+    updates = teaching.open_file({**values, page.teach.upload: str(table), page.teach.columns: None}, ENGLISH)
     side = page.sides["text"]
     rows = updates[side.cards]["value"]["rows"]
     assert [row["item"] for row in rows] == [item for item, _ in ROWS] + ["2.5 o'clock"]

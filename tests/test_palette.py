@@ -12,8 +12,9 @@ from meta_demo.ui import theme
 from meta_demo.ui.palette import CLASS_COLOURS, TONES, Mark, algorithm_names, class_colour, mark, mark_of
 
 FAMILIES = {
-    "gradient": "maml fomaml reptile anil finetune tmaml meta_sgd maml_pp imaml boil cavia linear_probe",
-    "metric": "protonet kernel soft_kmeans matching siamese relation r2d2 simpleshot baseline_pp feat nearest attention",
+    "gradient": "maml fomaml reptile anil finetune tmaml meta_sgd maml_pp imaml boil cavia baseline_pp",
+    "metric": "protonet kernel soft_kmeans matching siamese relation r2d2 simpleshot feat attention",
+    "baseline": "linear_probe nearest",
     "memory": "mann",
     "generated": "meta_lstm learned_optimizer learned_loss generated",
     "multitask": "shared_hierarchy multitask",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meta_demo import start
 from meta_demo.cli import main
 from meta_demo.core.settings import Settings, give, settings, told
 from meta_demo.words import LANGUAGES, text
@@ -87,11 +88,9 @@ def test_every_number_has_a_range_that_is_tried() -> None:
 def test_the_page_does_not_start_with_a_setting_that_cannot_be(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from meta_demo.ui import serve
-
     monkeypatch.setenv("PORT", "http")
     with pytest.raises(SystemExit) as stopped:
-        serve.main()
+        start.main()
     assert stopped.value.code == 2
     expected = "error: PORT is “http”: set it to a whole number from 1 to 65535, or leave it out.\n"
     assert capsys.readouterr().err == expected

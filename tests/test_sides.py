@@ -24,6 +24,7 @@ from meta_demo.ui.cards import cards_from, dealt
 from meta_demo.ui.guard import Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.page import build_app
 from meta_demo.ui.session import Left, Run
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -209,3 +210,25 @@ def test_who_speaks_chinese_meets_a_model_that_reads_it(page: Page, service: Ser
 def test_chinese_samples_are_chinese(name: str) -> None:
     rows = load_sample(name).support
     assert len(rows) >= 24 and all(any("一" <= c <= "鿿" for c in str(row.content)) for row in rows)
+
+
+def test_only_the_side_that_is_shown_is_sent(service: Service) -> None:
+    """Every event that asks for what several sides have collected leaves in the browser what the hidden ones have."""
+    app = build_app(service)
+    config: Any = app.get_config_file()
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    cards = {side.cards_id for side in discover()}
+    found = [event for event in config["dependencies"] if len(cards & {names[i] for i in event["inputs"]}) > 1]
+    assert len(found) >= 10
+    for event in found:
+        places = {names[i]: place for place, i in enumerate(event["inputs"])}
+        assert event["js"], [names[i] for _, i in event["targets"]]
+        assert f"given[{places['modality']}]" in event["js"]
+        for side in discover():
+            assert f'[{places[side.cards_id]}, "{side.name}"]' in event["js"]
+
+
+def test_a_sheet_lies_over_the_side_that_was_shown(page: Page) -> None:
+    values = {**said(page, "text"), page.modality: "curve"}
+    assert page.side(values) is page.sides["text"]
+    assert Handlers(Service(torch.device("cpu")), page).form(values).name == "classes"

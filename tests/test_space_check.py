@@ -137,7 +137,7 @@ def test_it_runs_as_a_space_runs_it(tmp_path: Path) -> None:
 
 
 def test_spaces_is_there_before_torch_asks_for_cuda() -> None:
-    program = "import app, sys, torch; print('spaces' in sys.modules, torch.cuda.is_initialized())"
+    program = "import app, meta_demo.ui.serve, sys, torch; print('spaces' in sys.modules, torch.cuda.is_initialized())"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
 

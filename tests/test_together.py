@@ -1,4 +1,4 @@
-"""Many tasks at once: the same losses and meta-gradients as one task after the other, in float64."""
+"""Many tasks at once, and every example left out: the same as one adaptation after the other, in float64."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from meta_demo.algorithms.gradient import together
+from meta_demo.algorithms.gradient import leave_out, together
 from meta_demo.algorithms.gradient.base import GradientAlgorithm
+from meta_demo.algorithms.gradient.leave_out import PARTS, parts
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.cache import Cache
 from meta_demo.core.examples import Examples, Task
 from meta_demo.modalities.curve.content import Point
+from meta_demo.objectives.classes import Classes
 from meta_demo.objectives.numbers import Numbers
 
 UNTRAINED = Path(__file__).parents[1] / "checkpoints" / "curves" / "untrained"
-GRADIENT = sorted(name for name, cls in REGISTRY.items() if issubclass(cls, GradientAlgorithm))
+GRADIENT = sorted(
+    name for name, cls in REGISTRY.items() if issubclass(cls, GradientAlgorithm) and "numbers" in cls.objectives
+)
 UNITS = Numbers(0.0, 1.0)
 
 
@@ -38,12 +42,17 @@ def made(backbone, name: str, **knobs):
     return algorithm
 
 
+def some_examples(rng: torch.Generator, count: int) -> tuple[list[Point], torch.Tensor]:
+    x = [Point(float(v)) for v in torch.rand(count, generator=rng) * 10 - 5]
+    return x, torch.randn(count, 1, generator=rng, dtype=torch.float64)
+
+
 def tasks(algorithm, *shots: int) -> list[Task]:
     rng = torch.Generator().manual_seed(1)
 
     def side(count: int) -> Examples:
-        x = algorithm.features([Point(float(v)) for v in torch.rand(count, generator=rng) * 10 - 5])
-        return Examples(x, torch.randn(count, 1, generator=rng, dtype=torch.float64), UNITS)
+        x, y = some_examples(rng, count)
+        return Examples(algorithm.features(x), y, UNITS)
 
     return [Task(side(k), side(4)) for k in shots]
 
@@ -64,7 +73,8 @@ def test_together_equals_one_after_the_other(backbone, name, scope, head):
     algorithm = made(backbone, name, scope=scope, head=head, inner_steps=2)
     some = tasks(algorithm, 3, 3, 3)
     assert together.room(algorithm, some) == 3
-    assert len(list(algorithm.meta_losses(some))) == 1
+    own = type(algorithm).meta_loss is not GradientAlgorithm.meta_loss  # a loss of its own is never passed over
+    assert len(list(algorithm.meta_losses(some))) == (3 if own else 1)
     loss, grads = gradients(algorithm, algorithm.meta_losses(some))
     expected, one_by_one = gradients(algorithm, map(algorithm.meta_loss, some))
     torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-11)
@@ -94,9 +104,68 @@ def test_traces_together_equal_one_after_the_other(backbone, name):
     algorithm = made(backbone, name, scope="model", head="shared", inner_steps=3).requires_grad_(False)
     some = tasks(algorithm, 3, 3)
     assert algorithm.at_once > 1
+    assert [t.spreads for t in algorithm.traces(some, [0, 2, 9], intervals=False)] == [{0: None, 2: None}] * 2
     for found, task in zip(algorithm.traces(some, [0, 2, 9]), some, strict=True):
         expected = algorithm.trace(task, [0, 2, 9])
         assert list(found.outputs) == list(expected.outputs) == [0, 2]
         for step, out in expected.outputs.items():
             torch.testing.assert_close(found.outputs[step], out, rtol=1e-9, atol=1e-11)
-        torch.testing.assert_close(found.spread, expected.spread, rtol=1e-9, atol=1e-11)
+        assert list(found.spreads) == [0, 2]
+        assert algorithm.traces([task], [0], intervals=False)[0].spreads == {0: None}
+        for step, spread in expected.spreads.items():
+            torch.testing.assert_close(found.spreads[step], spread, rtol=1e-9, atol=1e-11)
+
+
+# --- every example left out
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 11, 37, 100])
+def test_everybody_is_left_out_and_nobody_is_learned_from_then(count):
+    away, rest = parts(count, torch.device("cpu"))
+    assert away.flatten()[:count].tolist() == list(range(count)) and len(away) <= PARTS
+    for gone, learned in zip(away.tolist(), rest.tolist(), strict=True):
+        assert sorted({*gone, *learned}) == list(range(count)) and not {*gone} & {*learned}
+
+
+@pytest.mark.parametrize("count", [4, 13])
+@pytest.mark.parametrize("scope", ["head", "lora", "model"])
+@pytest.mark.parametrize("name", GRADIENT)
+def test_what_is_left_out_is_answered_by_an_adaptation_to_the_others(backbone, name, scope, count):
+    algorithm = made(backbone, name, scope=scope, inner_steps=2).requires_grad_(False)
+    x, y = some_examples(torch.Generator().manual_seed(5), count)
+    support = Examples(algorithm.features(x), y, UNITS)
+    other = Examples(support.x, 2 - y, UNITS)
+    twice, found = algorithm.left_out([other, support])
+    assert not torch.allclose(twice[2], found[2])
+    assert [out.shape for out in found] == [(count, 1)] * 3
+    asked = set()
+    for gone, learned in zip(*(side.tolist() for side in parts(count, y.device)), strict=True):
+        some = Examples(algorithm.features([x[i] for i in learned]), y[learned], UNITS)
+        for step, state in enumerate(algorithm.adapt(some)):
+            expected = algorithm.predict(state, algorithm.features([x[i] for i in gone]))
+            new = [i for i, place in enumerate(gone) if place not in asked]
+            torch.testing.assert_close(found[step][[gone[i] for i in new]], expected[new], rtol=1e-8, atol=1e-10)
+        asked |= set(gone)
+    (spreads,) = algorithm.spreads([support], [next(algorithm.adapt(support))])
+    assert len({float(s) for s in spreads}) == 3
+    torch.testing.assert_close(spreads[2], UNITS.spread(found[2], y, left_out=True))
+
+
+def test_classes_have_no_intervals_and_nobody_is_left_out_for_them(backbone, monkeypatch):
+    algorithm = made(backbone, "maml", scope="head", inner_steps=2).requires_grad_(False)
+    monkeypatch.setattr(algorithm, "left_out", None)
+    objective = Classes.of(["a", "b"])
+    support = Examples(
+        algorithm.features([Point(0.0), Point(1.0)]), objective.encode(["a", "b"], algorithm.like), objective
+    )
+    assert algorithm.spreads([support], [next(algorithm.adapt(support))]) == [[None] * 3]
+
+
+def test_where_it_is_not_cheap_the_starts_errors_count(backbone, monkeypatch):
+    algorithm = made(backbone, "maml", scope="model", head="shared", inner_steps=2).requires_grad_(False)
+    x, y = some_examples(torch.Generator().manual_seed(5), 4)
+    support = Examples(algorithm.features(x), y, UNITS)
+    monkeypatch.setattr(leave_out, "ROOM", 1)
+    assert algorithm.left_out([support]) is None
+    start = next(algorithm.adapt(support))
+    assert algorithm.spreads([support], [start]) == [[UNITS.spread(start.outputs, y, left_out=False)] * 3]

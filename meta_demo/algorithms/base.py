@@ -38,10 +38,10 @@ class State:
 
 @dataclass(frozen=True)
 class Trace:
-    """How a task goes: the outputs [Q, O] for its queries after each inner step that was asked for, and what makes their intervals."""
+    """How a task goes: after each inner step that was asked for, the outputs [Q, O] for its queries and what makes their intervals."""
 
     outputs: dict[int, Tensor]
-    spread: Tensor | None
+    spreads: dict[int, Tensor | None]
 
 
 def taken(steps: Sequence[int], count: int) -> list[int]:
@@ -66,6 +66,7 @@ class Algorithm(nn.Module, ABC):
         Mapping[str, Mapping[str, Any]]
     ] = {}  # objective -> knob -> its default there, where it is another
     exempt: ClassVar[Mapping[str, str]] = {}  # law of the tests -> why the method cannot obey it
+    learns: ClassVar[bool] = True  # whether it has anything that meta-training could teach it
     adapts_body: ClassVar[bool] = False  # whether a task changes what the Transformer computes
     reads_unlabelled: ClassVar[bool] = False  # whether examples that nobody labelled change its answers
     steps_knob: ClassVar[str | None] = (
@@ -144,19 +145,27 @@ class Algorithm(nn.Module, ABC):
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
 
-    def left_out(self, state: State) -> Tensor | None:  # noqa: ARG002
-        """Outputs [S, O] of the support set, each made without its own example; None where that costs more than an answer."""
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:  # noqa: ARG002
+        """Of each support set the outputs [S, O] in each state, each made without its own example; None where that is not cheap. All
+        of them are of one shape."""
         return None
 
-    def spread(self, start: State, objective: Objective, y: Tensor) -> Tensor | None:
-        """What makes the intervals of an adaptation's answers, after whatever step; None where they have none. `start` is state 0.
+    def spreads(self, supports: Sequence[Examples], starts: Sequence[State]) -> list[list[Tensor | None]]:
+        """Of each support set what makes the intervals of answers in each state; None where they have none. `starts` are states 0.
 
-        From what each example is answered without itself, where that is cheap, and otherwise from the start's answers, as those of
-        later steps were made to fit the targets y [S, O].
+        From what each example is answered after so many steps without itself, where that is cheap, and otherwise from the start's
+        answers, as those of later steps were made to fit the support set.
         """
-        left_out = self.left_out(start)
-        out = start.outputs if left_out is None else left_out
-        return None if out is None else objective.spread(out, y, left_out=left_out is not None)
+        spread, count = supports[0].objective.spread, self.steps + 1
+        if not supports[0].objective.has_intervals or starts[0].outputs is None:
+            return [[None] * count for _ in supports]
+        left_out = self.left_out(supports)
+        if left_out is None:
+            pairs = zip(supports, starts, strict=True)
+            return [
+                [spread(start.outputs, s.y, left_out=False)] * count for s, start in pairs if start.outputs is not None
+            ]
+        return [[spread(o, s.y, left_out=True) for o in out] for s, out in zip(supports, left_out, strict=True)]
 
     def predict(self, state: State, x: Features) -> Tensor:
         """Outputs [B, O] for features."""
@@ -167,16 +176,17 @@ class Algorithm(nn.Module, ABC):
         """How many tasks `traces` may be given at once, so that none waits for memory."""
         return 1
 
-    def trace(self, task: Task, steps: Sequence[int]) -> Trace:
+    def trace(self, task: Task, steps: Sequence[int], *, intervals: bool = True) -> Trace:
         """How one task goes, at those of `steps` that it has; at the last where it has none of them."""
         states = list(self.adapt(task.support, unlabelled=task.unlabelled))
         wanted = taken(steps, len(states))
         outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
-        return Trace(outputs, self.spread(states[0], task.support.objective, task.support.y))
+        (spreads,) = self.spreads([task.support], states[:1]) if intervals else [[None] * len(states)]
+        return Trace(outputs, {step: spreads[step] for step in wanted})
 
-    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int], *, intervals: bool = True) -> list[Trace]:
         """How each task goes."""
-        return [self.trace(task, steps) for task in tasks]
+        return [self.trace(task, steps, intervals=intervals) for task in tasks]
 
     def meta_loss(self, task: Task) -> Tensor:
         """The query's loss after adaptation, differentiable with respect to the meta-parameters -> []."""

@@ -31,6 +31,7 @@ from meta_demo.modalities.base import Content
 from meta_demo.modalities.inputs import Encoded, Inputs
 from meta_demo.modalities.sentence import FINISH
 
+LEAST = 1 / 64  # of the usual bounds of what goes through the layers at once
 _NUMBERS = count()
 
 
@@ -273,10 +274,20 @@ class Backbone:
         """Last hidden states [b, W, D'] -> embeddings of any length [b, D]."""
         return self._replay.finish(self.inputs.pool(hidden, mask), self.inputs.heads, weights)
 
+    def take_less(self) -> bool:
+        """From now on a fourth goes through the layers at once, as memory was too little -> whether that is any less than before."""
+        smaller = self.appetite.share > LEAST
+        if smaller:
+            self.appetite = replace(self.appetite, share=self.appetite.share / 4)
+        return smaller
+
     def _appetite(self, width: int) -> Appetite:
         """By the largest of its layers."""
         weights = max(sum(p.numel() for p in layer.parameters()) for layer in self._replay.layers)
-        heads = self.n_heads or int(getattr(self.model.config, "num_attention_heads", None) or 1)
+        said = (
+            getattr(self.model.config, "num_attention_heads", None) or 1
+        )  # some models say one for each of their stages
+        heads = self.n_heads or (said if isinstance(said, int) else max(said))
         passes = max(1, self.n_maps // self.n_layers)
         return Appetite(width, weights, heads, passes, self.dtype.itemsize)
 

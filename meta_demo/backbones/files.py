@@ -5,6 +5,7 @@ What is wrong is said by name. Weights are read from safetensors only: a `.bin` 
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import struct
@@ -20,6 +21,7 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 POINTER = b"version https://git-lfs"
 MANY = 1000  # layers, experts or stages: more than any model has
 LABELS = 1_000_000
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _COUNTS = re.compile(r"layer|depth|block|stage|expert|group|(^|_)levels?($|_)")
 
 
@@ -113,6 +115,8 @@ def _meanings(error: BaseException, name: str, bundled: str) -> Iterator[tuple[b
     def tells(*parts: str) -> bool:
         return any(part in said for part in parts)
 
+    full = next((e for e in chain if isinstance(e, OSError) and e.errno in UNWRITABLE), None)
+    yield full is not None, UserError("model_kept", model=name, reason=full.strerror if full else "")
     yield raised(hub.GatedRepoError) or tells("gated repo"), UserError("model_gated", model=name)
     yield tells("trust_remote_code", "custom code"), UserError("model_remote_code", model=name)
     yield raised(SafetensorError), UserError("model_damaged", model=name, file=WEIGHTS)

@@ -34,6 +34,7 @@ class Appetite:
     heads: int
     passes: int
     itemsize: int
+    share: float = 1.0  # of the usual bounds: less where a GPU turned out to have too little memory
 
     def kept(self, length: int, layers: int) -> int:
         """Bytes that `layers` layers keep for a gradient, of one input of so many tokens."""
@@ -43,14 +44,15 @@ class Appetite:
     def most(self, length: int) -> int:
         """How many inputs of so many tokens go through together where nothing is kept."""
         scores = max(1, self.heads) * length**2 * self.itemsize
-        return max(1, min(AT_ONCE // length, SCORES // scores))
+        return max(1, min(int(AT_ONCE * self.share) // length, int(SCORES * self.share) // scores))
 
     def pieces(self, features: Features, layers: int) -> tuple[Group, ...]:
         """The groups of `features`, in parts of at most `KEPT` bytes where they have more together."""
         each = [(group, self.kept(group.mask.shape[1], layers)) for group in features.groups]
-        if sum(len(group.index) * size for group, size in each) <= KEPT:
+        kept = int(KEPT * self.share)
+        if sum(len(group.index) * size for group, size in each) <= kept:
             return features.groups
-        return tuple(part for group, size in each for part in _parts(group, max(1, KEPT // max(1, size))))
+        return tuple(part for group, size in each for part in _parts(group, max(1, kept // max(1, size))))
 
 
 def through(pieces: Sequence[Group], run: Callable[[Group], Tensor], *, whole: bool) -> list[Tensor]:

@@ -87,6 +87,8 @@ class Replay:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.path, self.layers = find_layers(model)
+        names, tensors = ([*model.named_parameters(remove_duplicate=single)] for single in (False, True))
+        self.tied = len(names) > len(tensors)  # whether a parameter has several names; looking for them takes time
         self.arity = 0  # of the tuple a layer returns; 0: it returns a tensor
         self._idle: dict[tuple[int, int], LifoQueue[nn.Module]] = {}
         self._lock = Lock()
@@ -118,7 +120,9 @@ class Replay:
             if start:
                 _layers(shell, self.path)[start - 1].hidden = hidden
             try:
-                output = functional_call(shell, weights, (), inputs) if weights else shell(**inputs)
+                output = (
+                    functional_call(shell, weights, (), inputs, tie_weights=self.tied) if weights else shell(**inputs)
+                )
             except _Reached as reached:
                 return reached.hidden
             finally:

@@ -70,6 +70,7 @@ class Evaluate:
     names: Annotated[bool, arg(help=text("cli.names"))] = False
     format: Annotated[Literal["auto", "omniglot-runs"], arg(help=text("cli.evaluate.format"))] = "auto"
     within: Annotated[bool, arg(help=text("cli.evaluate.within"))] = False
+    no_intervals: Annotated[bool, arg(help=text("cli.evaluate.no_intervals"))] = False
     seen_classes: Annotated[bool, arg(help=text("cli.evaluate.seen_classes"))] = False
     text_column: TextColumn = ""
     label_column: LabelColumn = ""
@@ -209,7 +210,7 @@ class Evaluate:
         kind = episodes[0].objective.name
         algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind).requires_grad_(False)
         afford_episodes(algorithm, episodes, Budget.of_command(algorithm.like.device))
-        run = follow(algorithm, episodes, steps, processes=processes)
+        run = follow(algorithm, episodes, steps, processes=processes, intervals=not self.no_intervals)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))
         scores = processes.gather(list(tqdm(run, name, total=mine, disable=not shown, unit="episode", leave=False)))

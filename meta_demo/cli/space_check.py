@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from huggingface_hub import SpaceHardware, metadata_load
 from tyro.conf import arg
 
 from meta_demo.backbones.loading import SUGGESTED
@@ -22,21 +23,6 @@ from meta_demo.words import text
 
 # What the Hub documents of a Space's card, of ZeroGPU and of repositories (August 2026).
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-HARDWARE = {"cpu-basic", "cpu-upgrade", "zero-a10g"} | {
-    f"{gpu}-{size}" for gpu in ("t4",) for size in ("small", "medium")
-}
-HARDWARE |= {
-    "l4x1",
-    "l4x4",
-    "l40sx1",
-    "l40sx4",
-    "l40sx8",
-    "a10g-small",
-    "a10g-large",
-    "a10g-largex2",
-    "a10g-largex4",
-    "a100-large",
-}
 KEYS = {
     *(
         "title",
@@ -108,8 +94,6 @@ class SpaceCheck:
 
 def card_of(folder: Path) -> dict[str, Any]:
     """The front matter of the README."""
-    from huggingface_hub import metadata_load
-
     return metadata_load(folder / "README.md") or {}
 
 
@@ -123,7 +107,7 @@ def front_matter(folder: Path) -> Iterator[Check]:
     wrong = [f"{key}: {card.get(key)}" for key in ("colorFrom", "colorTo") if card.get(key) not in COLOURS]
     wrong += [f"sdk: {card.get('sdk')}"] * (card.get("sdk") != "gradio")
     hardware = card.get("suggested_hardware")
-    wrong += [f"suggested_hardware: {hardware}"] * (hardware is not None and hardware not in HARDWARE)
+    wrong += [f"suggested_hardware: {hardware}"] * (hardware is not None and hardware not in {*SpaceHardware})
     wrong += [f"app_file: {card.get('app_file')}"] * (not (folder / str(card.get("app_file"))).is_file())
     wrong += ["short_description is too long"] * (len(str(card.get("short_description", ""))) > LONGEST_DESCRIPTION)
     timeout = str(card.get("startup_duration_timeout", "1h"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 
 from meta_demo.core.errors import UserError
@@ -27,6 +29,18 @@ def choose_device() -> torch.device:
         there = ", ".join(name for name, found in available.items() if found)
         raise UserError("device", value=wanted, available=there)
     return device
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU had too little memory; Apple's says so in words only."""
+    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+
+
+def empty_cache() -> None:
+    """Give what torch keeps of a GPU's memory back to it."""
+    gc.collect()  # what a failure still held
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _count(kind: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from meta_demo.words import text
 
@@ -18,6 +19,11 @@ class UserError(ValueError):
     def __init__(self, name: str, /, **values: Any) -> None:
         self.name, self.values = name, values
         super().__init__(self.message())
+
+    @classmethod
+    def again(cls, name: str, values: Mapping[str, Any]) -> Self:
+        """The error of that name with those values, which another process has raised."""
+        return cls(name, **values)
 
     def message(self, lang: str = "en") -> str:
         return text(f"error.{self.name}", lang, **self.values)

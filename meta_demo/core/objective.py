@@ -69,6 +69,7 @@ class Objective(ABC):
     figure_title: ClassVar[Words]  # and elsewhere
     per_task: ClassVar[str]  # and that of each of them: accuracies
     rises: ClassVar[bool]  # whether a larger score is the better one
+    has_intervals: ClassVar[bool] = False  # whether `spread` makes one of each answer
 
     # --- labels ---
 

@@ -15,6 +15,8 @@ import torch
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.corpus import ALL, Corpus
+from meta_demo.core.device import empty_cache, out_of_memory
+from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import mean_interval
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
@@ -40,14 +42,19 @@ class Measured:
 def evaluate(
     algorithm: Algorithm, episodes: Sequence[Episode], *, processes: Processes | None = None
 ) -> Iterator[Measured]:
-    """A Measured per episode of this process's share, in order, after the last inner step."""
-    for after in follow(algorithm, episodes, (), processes=processes):
+    """A Measured per episode of this process's share, in order, after the last inner step; without intervals."""
+    for after in follow(algorithm, episodes, (), processes=processes, intervals=False):
         yield after[-1]
 
 
 @torch.no_grad()
 def follow(
-    algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], *, processes: Processes | None = None
+    algorithm: Algorithm,
+    episodes: Sequence[Episode],
+    steps: Sequence[int],
+    *,
+    processes: Processes | None = None,
+    intervals: bool = True,
 ) -> Iterator[list[Measured]]:
     """For each episode of this process's share, in order, a Measured after each of `steps`; after the last where it takes none of them.
 
@@ -59,9 +66,29 @@ def follow(
     ordered = sorted({content: None for episode in share for content in _contents(episode)}, key=length)
     for start in range(0, len(ordered), CHUNK):
         algorithm.features(ordered[start : start + CHUNK], among)
-    for first in range(0, len(share), algorithm.at_once):
-        yield from _measured(algorithm, share[first : first + algorithm.at_once], steps, among)
+    first, at_once = 0, algorithm.at_once
+    while first < len(share):
+        try:
+            measured = list(_measured(algorithm, share[first : first + at_once], steps, among, intervals=intervals))
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            measured = []
+        if measured:
+            yield from measured
+            first += len(measured)
+        elif at_once > 1:
+            at_once //= 2
+        else:
+            make_do(algorithm)
     give_back()
+
+
+def make_do(algorithm: Algorithm) -> None:
+    """A GPU had too little memory: less goes through the model at once from now on. Raises UserError where no less can."""
+    empty_cache()
+    if not algorithm.backbone.take_less():
+        raise UserError("gpu_memory")
 
 
 def _contents(episode: Episode) -> Iterator[Content]:
@@ -70,16 +97,21 @@ def _contents(episode: Episode) -> Iterator[Content]:
 
 
 def _measured(
-    algorithm: Algorithm, episodes: Sequence[Episode], steps: Sequence[int], among: Corpus[Content]
+    algorithm: Algorithm,
+    episodes: Sequence[Episode],
+    steps: Sequence[int],
+    among: Corpus[Content],
+    *,
+    intervals: bool,
 ) -> Iterator[list[Measured]]:
     """A Measured of each episode after each step; their seconds are equal shares of what they took together."""
     started = time.perf_counter()
     tasks = [to_task(algorithm, episode, among) for episode in episodes]
-    traces = algorithm.traces(tasks, steps)
+    traces = algorithm.traces(tasks, steps, intervals=intervals)
     seconds = (time.perf_counter() - started) / len(tasks)
     for task, trace in zip(tasks, traces, strict=True):
         objective = task.query.objective
-        grades = {step: objective.grades(out, task.query.y, trace.spread) for step, out in trace.outputs.items()}
+        grades = {step: objective.grades(out, task.query.y, trace.spreads[step]) for step, out in trace.outputs.items()}
         yield [Measured(s, type(objective), rows, objective.task_score(rows), seconds) for s, rows in grades.items()]
 
 

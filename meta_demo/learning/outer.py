@@ -20,13 +20,14 @@ from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.notes import reading_notes
+from meta_demo.core.device import out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Task
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
 from meta_demo.data.sampler import Sampler
 from meta_demo.learning import checkpoint
-from meta_demo.learning.evaluate import evaluate
+from meta_demo.learning.evaluate import evaluate, make_do
 from meta_demo.learning.optimizers import Optimizer
 from meta_demo.learning.plan import Plan
 from meta_demo.learning.processes import Processes
@@ -131,11 +132,21 @@ class Run:
         valid = (now.score, now.ci95) if now else None
         return Progress(self.step, self.plan.steps, loss, self.seconds, self.best.score, self.best.step, valid)
 
+    def _backward(self) -> Tensor:
+        """The gradients of a meta-batch -> its loss; in smaller pieces where a GPU has too little memory. Raises UserError."""
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                return self.algorithm.backward(self._meta_batch(), 1 / self.plan.meta_batch, bf16=self.plan.bf16)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            make_do(self.algorithm)
+
     def _outer_step(self) -> float:
         """One step of the optimizer on the mean meta-gradient of a meta-batch, dealt out over the processes -> its mean loss."""
         parameters = list(self.algorithm.parameters())
-        self.optimizer.zero_grad()
-        total = self.algorithm.backward(self._meta_batch(), 1 / self.plan.meta_batch, bf16=self.plan.bf16)
+        total = self._backward()
         for p in parameters:
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad
         gradients = [p.grad for p in parameters if p.grad is not None]

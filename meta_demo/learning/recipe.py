@@ -103,7 +103,10 @@ def prepare(
     shape = Fixed(recipe.valid_ways, task.k_shot, task.n_query)
     validation = Sampler(recipe.validate_on, shape, recipe.plan.seed, VALID, within=task.within)
     objective = recipe.objective
-    check_able([get_algorithm(recipe.algorithm)], objective)
+    method = get_algorithm(recipe.algorithm)
+    check_able([method], objective)
+    if not method.learns:
+        raise UserError("nothing_to_learn", algorithm=method.name)
     if recipe.plan.muon:
         find_muon()
     algorithm = checkpoint.start(backbone(), recipe.algorithm, None, recipe.knobs, recipe.plan.seed, objective.name)

@@ -81,6 +81,7 @@ class Job:
     checkpoint: str
     episode: Episode
     errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
+    intervals: bool = True
 
     @property
     def is_known(self) -> bool:
@@ -107,31 +108,41 @@ class Job:
         self.shelf.put(self.start, (self.algorithm, self.checkpoint))
         return Examples(x, self.y, self.objective)
 
-    def spread(self, start: State) -> Tensor | None:
-        """What makes the intervals of all answers, given state 0."""
-        return self.algorithm.spread(start, self.objective, self.y)
+    def spreads(self, start: State) -> list[Tensor | None]:
+        """What makes the intervals of the answers in each state, given state 0; None where nobody asked for any."""
+        if not (self.intervals and self.objective.has_intervals):
+            return [None] * (self.algorithm.steps + 1)
+        key = (*self.key, "spreads")
+        known: list[Tensor | None] | None = self.shelf.get(key)
+        if known is None:
+            (known,) = self.algorithm.spreads([self.support()], [start])
+            self.shelf.put(key, known)
+        return known
 
     def snapshots(self) -> Iterator[Snapshot]:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
         query = self._query()
         known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
+        spreads: list[Tensor | None] = []
         if known:
-            times, spread = known.feature_seconds, self.spread(known.states[0])
+            times, spreads = known.feature_seconds, self.spreads(known.states[0])
             for step, state in enumerate(known.states):
-                yield self._snapshot(query, state, step, (times, known.seconds[step]), spread)
+                yield self._snapshot(query, state, step, (times, known.seconds[step]), spreads[step])
             if known.error:
                 last = len(known.states) - 1
-                yield self._snapshot(query, known.states[last], last, (times, known.seconds[last]), spread, known.error)
+                yield self._snapshot(
+                    query, known.states[last], last, (times, known.seconds[last]), spreads[last], known.error
+                )
             return
         course, step = _Course(self.shelf.limit, self.algorithm.steps + 1), -1
         support, times = self._timed_support()
-        spread, error = None, None
+        error = None
         for state, elapsed, error in self._adapt(support):
             if error is None:
                 step += 1
-                spread = spread if step else self.spread(state)
+                spreads = spreads or self.spreads(state)
                 course.add(state, elapsed)
-            yield self._snapshot(query, state, step, (times, elapsed), spread, error)
+            yield self._snapshot(query, state, step, (times, elapsed), spreads[step], error)
         self._keep(course, times, error)
 
     def _reached(self, step: int | None) -> tuple[State, int, State]:
@@ -155,13 +166,15 @@ class Job:
         assert first is not None and last is not None  # an adaptation without a good state has raised
         return first, at, last
 
-    def predict(self, contents: Sequence[Content], step: int | None) -> Prediction:
-        """The answers to `contents` after `step` inner steps, and how near each is to every support example."""
+    def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
+        """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, how near each is to every
+        support example."""
         algorithm = self.algorithm
         first, at, state = self._reached(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
-        shown = self.objective.shown(algorithm.answer(state, z), self.spread(first))
-        return Prediction(algorithm.name, at, array(shown), array(z @ self._support_embeddings(at, state).T))
+        shown = self.objective.shown(algorithm.answer(state, z), self.spreads(first)[at])
+        near = z @ self._support_embeddings(at, state).T if similar else z[:, :0]
+        return Prediction(algorithm.name, at, array(shown), array(near))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""

@@ -37,7 +37,7 @@ Piece = dict[str, Any]  # one state of one job, or how a job ended
 GPU_RATE, CPU_RATE = 4e12, 4e10  # products a second that small batches reach
 OVERHEAD = 0.1  # seconds of a step, however small
 START = 12  # seconds until the process has its model on the GPU
-LONGEST = 110  # seconds; more than this is not lent to anybody
+LONGEST = 60  # seconds: who asks for more waits longer, and has soon used up what is lent in a day
 WORTH = 3.0  # seconds on the CPU: for less nobody waits for a GPU
 KEPT = MB << 9
 
@@ -207,7 +207,7 @@ class Errand:
                 return None
             if "error" in piece:
                 name = piece["error"]
-                self._failure = UserError(name, **piece["values"]) if name else torch.OutOfMemoryError()
+                self._failure = UserError.again(name, piece["values"]) if name else torch.OutOfMemoryError()
             else:
                 self._waiting.setdefault(piece["job"], deque()).append(piece)
         return own.popleft()

@@ -24,7 +24,7 @@ NOT_TRAINED = "not meta-trained"
 @dataclass(frozen=True)
 class Request:
     """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none or a folder, and
-    `checkpoints` says so for single algorithms."""
+    `checkpoints` says so for single algorithms. Without `intervals` none is made, which may be the larger part of the work."""
 
     episode: Episode
     model: str = BUNDLED
@@ -33,6 +33,7 @@ class Request:
     knobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     checkpoint: str = "auto"
     checkpoints: dict[str, str] = field(default_factory=dict)
+    intervals: bool = True
 
     def start_of(self, algorithm: str) -> str:
         """auto, none or a folder: where the start of `algorithm` comes from."""
@@ -68,7 +69,8 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One algorithm's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S]."""
+    """One algorithm's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S], or
+    [Q, 0] where nobody asked for it."""
 
     algorithm: str
     step: int

@@ -6,7 +6,6 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.core.cache import SERVING, Cache, Shelf
 from meta_demo.core.config import MAX_SEED
-from meta_demo.core.device import choose_device
+from meta_demo.core.device import choose_device, empty_cache, out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
@@ -110,44 +109,40 @@ class Service:
         return self._lender.lend(jobs) if self._lender else (jobs, None)
 
     def _snapshots(self, request: Request, job: Job) -> Iterator[Snapshot]:
-        """The snapshots of one job. Where a GPU was not to be had or had too little memory, the CPU goes on from the same step."""
-        seen, failure = 0, None
-        try:
-            for snapshot in job.snapshots():
-                seen += 1
-                yield replace(snapshot, notes=(LENT,)) if job.errand else snapshot
-        except (Refused, torch.OutOfMemoryError) as error:
-            failure = self._failure(job, error)
-        if failure:
-            for snapshot in islice(self._elsewhere(request, job).snapshots(), seen, None):
-                yield replace(snapshot, notes=(failure,))
+        """The snapshots of one job. Where a GPU is not to be had or has too little memory, it goes on in another way from the same step."""
+        seen, ways = 0, self._ways(request, job)
+        notes = (LENT,) if job.errand else ()
+        while True:
+            try:
+                for snapshot in islice(job.snapshots(), seen, None):
+                    seen += 1
+                    yield replace(snapshot, notes=notes)
+                return
+            except (Refused, RuntimeError) as error:
+                job, note = _another(ways, error)
+            notes = (note,)
+            empty_cache()
 
     def _asked(self, request: Request, job: Job, ask: Callable[[Job], T]) -> T:
-        """What a job answers; where the GPU cannot, the CPU does."""
-        with suppress(Refused):
+        """What a job answers; where the GPU cannot, in another way."""
+        ways = self._ways(request, job)
+        while True:
             try:
                 return ask(job)
-            except torch.OutOfMemoryError as error:
-                self._failure(job, error)
-        return ask(self._elsewhere(request, job))
+            except (Refused, RuntimeError) as error:
+                job, _ = _another(ways, error)
+            empty_cache()
 
-    def _failure(self, job: Job, error: Exception) -> Note:
-        """What is to be said of a GPU that failed; raises what no other place can mend."""
-        if isinstance(error, Refused):
-            return error.note
-        if not job.errand and self.device.type == "cpu":
-            raise error
-        return Note("gpu_memory")
-
-    def _elsewhere(self, request: Request, job: Job) -> Job:
-        """The same job on the CPU."""
+    def _ways(self, request: Request, job: Job) -> Iterator[tuple[Job, Note]]:
+        """The same job in other ways, for when the one before has failed, each with what is to be said of it."""
         if job.errand:
-            return replace(job, errand=None)
-        gc.collect()  # what the failure still held
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        backbone, shelf = self._on_cpu.get(request.model)
-        return self._job(request, type(job.algorithm), backbone, shelf, learned_from(request.episode))
+            yield replace(job, errand=None), Note("gpu_memory")
+        elif self.device.type != "cpu":
+            while job.algorithm.backbone.take_less():
+                yield job, Note("gpu_pieces")
+            backbone, shelf = self._on_cpu.get(request.model)
+            learned = learned_from(request.episode)
+            yield self._job(request, type(job.algorithm), backbone, shelf, learned), Note("gpu_memory")
 
     def history(self, request: Request) -> dict[str, list[Snapshot]]:
         """All snapshots of a whole adaptation, by algorithm."""
@@ -166,11 +161,14 @@ class Service:
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
-    def predict(self, request: Request, contents: Sequence[Content], step: int | None = None) -> list[Prediction]:
-        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them)."""
+    def predict(
+        self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
+    ) -> list[Prediction]:
+        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
+        examples."""
         jobs, errand = self._lent(self._jobs(request))
         try:
-            return [self._asked(request, job, lambda job: job.predict(contents, step)) for job in jobs]
+            return [self._asked(request, job, lambda job: job.predict(contents, step, similar=similar)) for job in jobs]
         finally:
             if errand:
                 errand.close()
@@ -209,7 +207,17 @@ class Service:
             made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
             known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
             shelf.put(start, known)
-        return Job(shelf, start, (*start, support), *known, request.episode)
+        return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
+
+
+def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, Note]:
+    """The next of `ways` after one that failed by `error`, which is raised where it is no matter of a GPU or there is no other."""
+    if not isinstance(error, Refused) and not out_of_memory(error):
+        raise error
+    found = next(ways, None)
+    if found is None:
+        raise error
+    return found[0], error.note if isinstance(error, Refused) else found[1]
 
 
 def where_computed(history: Mapping[str, Sequence[Snapshot]]) -> list[Note]:

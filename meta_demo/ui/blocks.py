@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.errors import Note
 from meta_demo.core.objective import objective_of
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
@@ -21,7 +22,7 @@ from meta_demo.ui.scores import score
 from meta_demo.ui.side import Side
 from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
 SIDED = ("teach", "try", "look")  # headings that say something else on every side of the page
@@ -90,6 +91,12 @@ def notice(*messages: str) -> Html:
     """What is good to know, a paragraph each; nothing where there is nothing to say."""
     rows = [tag("p", message) for message in messages if message]
     return tag("div", rows, cls="notice", role="status") if rows else Html()
+
+
+def notes(found: Sequence[Note], lang: str) -> Html:
+    """What a person should know of what was read, in words that fit a page: it has no flags."""
+    own = [(note, f"page.note.{note.name}") for note in found]
+    return notice(*(text(key, lang, **dict(n.values)) if key in catalogue() else n.message(lang) for n, key in own))
 
 
 def empty(key: str, lang: str) -> Html:

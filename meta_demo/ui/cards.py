@@ -18,7 +18,7 @@ from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import CLASS_COLOURS
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Side
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 
 def collector(side: Side[Any], value: Any, **arguments: Any) -> gr.HTML:
@@ -43,7 +43,7 @@ def collector(side: Side[Any], value: Any, **arguments: Any) -> gr.HTML:
 
 
 def _words(able: list[Form], side: Side[Any], lang: str) -> dict[str, str]:
-    words = {key: text(f"page.card.{key}", lang) for form in able for key in form.words}
+    words = {key: catalogue()[f"page.card.{key}"][lang] for form in able for key in form.words}
     return words | {"count": text(f"page.card.count.{side.name}", lang)}
 
 

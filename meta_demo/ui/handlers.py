@@ -96,7 +96,7 @@ class Handlers:
         )
 
     def choose(self, values: Values, request: gr.Request) -> Updates:
-        """Other algorithms. Unlike a model, which changes with the side, only a visitor chooses them."""
+        """Other algorithms. A visitor chose them: what else changes them brings what fits itself."""
         return self.refit(values, request) | {self.page.message: ""}
 
     def tick(self, values: Values, request: gr.Request) -> Updates:

@@ -79,7 +79,7 @@ def _marking(send: Any, nonce: str) -> Any:
         parts.append(event.get("body", b""))
         if event.get("more_body"):
             return
-        body = b"".join(parts).replace(b"<script", f'<script nonce="{nonce}"'.encode())
+        body = b"".join(parts).replace(b"<script", b'<script nonce="%b"' % nonce.encode())
         kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
         await send(start | {"headers": [*kept, (b"content-length", str(len(body)).encode())]})
         await send({"type": "http.response.body", "body": body})

@@ -26,7 +26,7 @@ from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
@@ -40,6 +40,7 @@ class Teach:
     heading: gr.HTML
     sample: gr.Dropdown
     upload: gr.UploadButton
+    columns: gr.HTML
     shots: gr.Radio
 
 
@@ -109,8 +110,9 @@ class Page:
     left: gr.State
 
     def side(self, values: dict[Any, Any]) -> Side[Any]:
-        """The side that the switch says."""
-        return self.sides[values[self.modality]]
+        """The side that the switch at the top says, or the one that is under the sheet."""
+        name = values[self.modality]
+        return self.sides[values[self.shown] if name in self.sheets else name]
 
 
 def lay_out() -> Page:
@@ -174,10 +176,24 @@ def _teach(first: Side[Any]) -> Teach:
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
+    columns = _columns()
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    return Teach(heading, sample, upload, shots)
+    return Teach(heading, sample, upload, columns, shots)
+
+
+def _columns() -> gr.HTML:
+    """Which columns of an uploaded table are read, where that had to be guessed."""
+    keys = ("title", "text", "label", "numbers", "none", "about")
+    return gr.HTML(
+        None,
+        html_template=tag("div", cls="columns", hidden=True),
+        js_on_load=script("parts", "columns"),
+        words={lang: {key: catalogue()[f"page.columns.{key}"][lang] for key in keys} for lang in LANGUAGES},
+        apply_default_css=False,
+        elem_id="columns",
+    )
 
 
 def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:

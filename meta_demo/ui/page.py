@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -121,7 +122,7 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
-        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload}, sided),
+        on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload, teach.columns}, sided),
     ):
         _ask(page, asking, opened.then)
     on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
@@ -129,13 +130,25 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
     on(adapt.model.change, handlers.refit, settings, _fitting(page))
-    on(adapt.algorithms.change, handlers.choose, settings, _fitting(page))
+    on(adapt.algorithms.input, handlers.choose, settings, _fitting(page))
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
 
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
     """`handler` for an event; what it raises is said in the page's message."""
-    return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **QUIET, **how)
+    return listen(
+        guarded(page.message, handler), inputs, outputs | {page.message}, js=_light(page, inputs), **QUIET, **how
+    )
+
+
+def _light(page: Page, inputs: set[Any]) -> str | None:
+    """What the browser does before it sends `inputs`: what the sides that are not shown have collected stays there."""
+    order = sorted(inputs, key=lambda part: part._id)  # as Gradio sends them
+    heavy = [[order.index(part), side.name] for side in page.sides.values() for part in side.heavy if part in inputs]
+    if page.modality not in inputs or not heavy:
+        return None
+    shown = f"given[{order.index(page.modality)}]"
+    return f"(...given) => {{ for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null; return given; }}"
 
 
 def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> None:
@@ -151,9 +164,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         page.row,
         page.message,
     }
-    going = adapt.go.click(
-        guarded(page.message, handlers.adapt), _settings(page), ends | {adapt.runs, adapt.curves}, **QUIET, **MODEL
-    )
+    going = _on(page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL)
     following = _ask(page, asking, going.then)
     _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
@@ -170,32 +181,24 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
     """Predictions and the map follow an event."""
     look = page.look
     opened = {look.layer, look.head, *_look_outputs(page)}
-    predicted = listen(
-        guarded(page.message, asking.predict),
-        _asked(page),
-        {page.trial.predictions, page.message},
-        **QUIET,
-        **MODEL,
-    )
-    shown = predicted.then(
-        guarded(page.message, asking.open_look), _asked(page) | {look.caption}, opened, **QUIET, **MODEL
-    )
+    predicted = _on(page, listen, asking.predict, _asked(page), {page.trial.predictions}, **MODEL)
+    shown = _on(page, predicted.then, asking.open_look, _asked(page) | {look.caption}, opened, **MODEL)
     return [predicted, shown]
 
 
 def _wire_look(page: Page, asking: Asking) -> None:
     look, trial, asked = page.look, page.trial, _asked(page)
-    live = {"trigger_mode": "always_last", **QUIET, **MODEL}
+    live = {"trigger_mode": "always_last", **MODEL}
     sides = page.sides.values()
     moved = [*(event for side in sides for event in side.moved), trial.step.input]
-    gr.on(moved, guarded(page.message, asking.try_another), asked, {trial.predictions, page.message}, **live)
+    _on(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **live)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
-    gr.on([*moved, *chosen], guarded(page.message, asking.attend), asked, outputs, **live)
+    _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **live)
     tokens = [event for side in sides for event in side.chosen]
-    gr.on(tokens, guarded(page.message, asking.choose_token), asked, outputs | {page.row}, **QUIET, **MODEL)
+    _on(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
     picked = outputs | {look.layer, look.head}
-    look.atlas.select(guarded(page.message, asking.choose_map), asked, picked, **QUIET, **MODEL)
+    _on(page, look.atlas.select, asking.choose_map, asked, picked, **MODEL)
 
 
 def _fitting(page: Page) -> set[Any]:
@@ -219,7 +222,12 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     }
 
     on(page.modality.change, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
-    on(tab.upload.upload, handlers.open_file, {tab.upload, tab.uploaded, tab.sources}, {tab.uploaded, tab.sources})
+    on(
+        tab.upload.upload,
+        handlers.open_file,
+        {tab.upload, tab.uploaded, tab.sources},
+        {tab.uploaded, tab.sources, tab.told},
+    )
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
@@ -232,7 +240,7 @@ def _settings(page: Page) -> set[Any]:
     adapt = page.adapt
     cards = (side.cards for side in page.sides.values())
     chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
-    return {page.run, page.switch, page.own, page.modality, *cards, *chosen}
+    return {page.run, page.switch, page.own, page.modality, page.shown, *cards, *chosen}
 
 
 def _aside(page: Page) -> set[Any]:
@@ -243,10 +251,19 @@ def _aside(page: Page) -> set[Any]:
 def _side_outputs(page: Page) -> set[Any]:
     """What differs between the page's sides."""
     adapt, look, trial = page.adapt, page.look, page.trial
-    parts = (part for side in page.sides.values() for part in side.parts)
+    parts = [part for side in page.sides.values() for part in side.parts]
+    parts += [part for sheet, _ in page.sheets.values() for part in sheet.parts]
     results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, trial.step, trial.predictions}
     headings = {page.teach.heading, trial.heading, look.heading}
-    chosen = {page.modality, page.teach.sample, page.teach.shots, adapt.model, adapt.names, look.algorithm}
+    chosen = {
+        page.modality,
+        page.teach.sample,
+        page.teach.columns,
+        page.teach.shots,
+        adapt.model,
+        adapt.names,
+        look.algorithm,
+    }
     fitting = {adapt.algorithms, adapt.unable, *_fitting(page)}
     kept = {page.run, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))

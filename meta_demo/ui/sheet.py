@@ -6,8 +6,11 @@ For a modality to which cards of classes do not fit. Sheets are found in the fol
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import gradio as gr
+
+from meta_demo.data.episode import Episode
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
 from meta_demo.ui.side import discover
@@ -19,9 +22,16 @@ class Sheet(ABC):
     name: ClassVar[str]  # the modality's
     service: Service  # the page's, known from when the page is whole
 
+    def __init__(self) -> None:
+        self.parts: list[gr.components.Component] = []  # what a task that was uploaded elsewhere fills
+
     @abstractmethod
     def lay_out(self) -> None:
         """All that stands on it, to be called where it shall stand."""
+
+    @abstractmethod
+    def filled(self, episode: Episode) -> dict[Any, Any]:
+        """What `parts` shall hold to show a task; raises UserError where they cannot."""
 
 
 SHEETS: dict[str, type[Sheet]] = {}

@@ -82,6 +82,11 @@ class Side(ABC, Generic[C]):
         self.parts.append(part)
         return part
 
+    @property
+    def heavy(self) -> list[gr.components.Component]:
+        """What may hold much, and is sent to the server only while this side is shown."""
+        return [self.cards, self.tried]
+
     def placed(self, shown: bool) -> dict[Any, Any]:
         """All parts shown or hidden."""
         return {part: gr.update(visible=visible(shown)) for part in self.parts}

@@ -10,7 +10,8 @@ import gradio as gr
 
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode
-from meta_demo.data.reading.readers import read_episode
+from meta_demo.data.reading.columns import Columns
+from meta_demo.data.reading.readers import read_episode, seen_columns
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.ui import blocks
@@ -21,6 +22,11 @@ from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
+
+COLUMNS_UNKNOWN = (
+    "no_column",
+    "no_column_near",
+)  # errors of a table that a visitor can mend by saying which columns are meant
 
 
 class Teaching:
@@ -33,7 +39,7 @@ class Teaching:
         """A sample with as many examples of each class as chosen, or as the first one has."""
         teach = self.page.teach
         sample, shots = load_sample(str(values[teach.sample])), values[teach.shots] or FIRST_SHOTS
-        filled = self._filled(sample, shots, values, request)
+        filled = self._filled(sample, shots, values, request) | {teach.columns: None}
         return filled | {teach.shots: gr.update(value=shots, visible=form_for(sample.objective.name).dealt_by_shots)}
 
     def greet(self, values: Values, request: gr.Request) -> Updates:
@@ -56,24 +62,31 @@ class Teaching:
         return {self.page.teach.shots: None} | self.playground.mark_changes(values, request)
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
-        """Cards from an uploaded file, which is read once and deleted."""
-        teach = self.page.teach
-        path = Path(values[teach.upload])
+        """Cards from an uploaded file, which is read once and deleted; where its columns had to be guessed they can be chosen."""
+        teach, lang = self.page.teach, request_language(request)
+        path, said = Path(values[teach.upload]), _said(values[teach.columns])
         try:
-            episode = read_episode(path)
+            try:
+                episode = read_episode(path, columns=said)
+            except UserError as error:
+                if error.name not in COLUMNS_UNKNOWN:
+                    raise
+                return {self.page.message: blocks.alert(error.message(lang)), teach.columns: _picker(path, said)}
+            picker = _picker(path, said)
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
-        lang = request_language(request)
-        notes = blocks.notice(*(note.message(lang) for note in episode.notes))
         shots = gr.update(value=None, visible=form_for(episode.objective.name).dealt_by_shots)
         filled = self._filled(episode, None, values, request)
-        told = {self.page.adapt.notice: notes} if notes else {}
-        return filled | {teach.sample: None, teach.shots: shots} | told
+        told = {self.page.adapt.notice: notes} if (notes := blocks.notes(episode.notes, lang)) else {}
+        return filled | {teach.sample: None, teach.shots: shots, teach.columns: picker} | told
 
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
         page, modality = self.page, episode.modality
+        if modality in page.sheets:
+            sheet, _ = page.sheets[modality]
+            return {page.message: "", page.modality: modality} | self._placed(modality) | sheet.filled(episode)
         if modality not in page.sides:
             raise UserError("other_sheet", nouns=MODALITIES[modality].nouns)
         cards = self._cards(episode, shots)
@@ -88,8 +101,8 @@ class Teaching:
         return updates | fitting | self.playground.mark_changes({**now, **fitted}, request)
 
     def _form(self, values: Values) -> Form:
-        """The form of what was shown, whichever side is shown now."""
-        return form_of(values[self.page.sides[values[self.page.shown]].cards])
+        """The form of what was shown, whichever side is shown now: its cards are no longer sent."""
+        return form_for(values[self.page.switch].objective)
 
     def _cards(self, episode: Episode, shots: int | None) -> Any:
         side = self.page.sides[episode.modality]
@@ -150,3 +163,17 @@ class Teaching:
         for other in page.sides.values():
             updates |= other.placed(other is side)
         return updates | self.playground.outcome(now.run, lang)
+
+
+def _said(value: Any) -> Columns:
+    """The columns that a visitor chose for the file that is uploaded."""
+    if not (isinstance(value, dict) and value.get("chosen")):
+        return Columns()
+    key = form_for("numbers").objective.key if value.get("numbers") else ""
+    return Columns(str(value.get("text") or ""), str(value.get("label") or ""), key)
+
+
+def _picker(path: Path, said: Columns) -> dict[str, Any] | None:
+    """The columns to choose from and those that are read; None where nobody need choose."""
+    found = seen_columns(path, said)
+    return vars(found) | {"names": list(found.names), "numbers": bool(said.key)} if found else None

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import gradio as gr
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
 from meta_demo.core.settings import settings
-from meta_demo.data.reading.readers import LINES, read_rows, read_unlabelled
+from meta_demo.data.reading.readers import LINES, read_source, read_unlabelled
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import built_in, load_source, pack_names
 from meta_demo.learning.outer import Progress
@@ -27,6 +28,7 @@ from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.side import discover
 from meta_demo.ui.words import label, named, request_language, title
 from meta_demo.words import text
 
@@ -55,6 +57,7 @@ class TrainingTab:
 
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
+    told: gr.HTML
     algorithm: gr.Radio
     knobs: training_knobs.Controls
     go: gr.Button
@@ -79,7 +82,7 @@ def lay_out() -> TrainingTab | None:
     with gr.Row(elem_id="training", equal_height=False):
         with gr.Column(elem_classes="sheet", scale=2, min_width=300):
             gr.HTML(label("html.train"), elem_classes="heading")
-            sources, upload, algorithm = _choices()
+            sources, upload, told, algorithm = _choices()
             knobs = training_knobs.lay_out()
             with gr.Row(elem_classes="buttons"):
                 words = {"size": "lg", "min_width": 120}
@@ -101,6 +104,7 @@ def lay_out() -> TrainingTab | None:
     return TrainingTab(
         sources,
         upload,
+        told,
         algorithm,
         knobs,
         go,
@@ -116,20 +120,21 @@ def lay_out() -> TrainingTab | None:
     )
 
 
-def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.Radio]:
+def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
     """What to draw tasks from, and what to train."""
     packs = [(label(f"pack.{name}"), name) for name in offered()]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
-    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
+    told = gr.HTML("", elem_id="train-told")
+    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names() if REGISTRY[name].learns]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
-    return sources, upload, algorithm
+    return sources, upload, told, algorithm
 
 
 def offered() -> list[str]:
-    """The built-in sources of every modality."""
-    return [name for modality in MODALITIES for name in built_in(modality)]
+    """The built-in sources of every side's modality: a sheet has models of its own, which this tab does not train."""
+    return [name for side in discover() for name in built_in(side.name)]
 
 
 class TrainingHandlers:
@@ -159,7 +164,9 @@ class TrainingHandlers:
         if mine.sentences:
             about = {"file": mine.text_file, "texts": len(mine.sentences)}
             choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
-        return {tab.uploaded: mine, tab.sources: gr.CheckboxGroup(choices, value=chosen), self.page.message: ""}
+        told = blocks.notes(mine.source.notes, lang) if mine.source and UPLOADED in chosen else ""
+        boxes = gr.CheckboxGroup(choices, value=chosen)
+        return {tab.uploaded: mine, tab.sources: boxes, tab.told: told, self.page.message: ""}
 
     def follow(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
         """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""
@@ -246,7 +253,9 @@ class TrainingHandlers:
 
 def _source(path: Path) -> Source:
     """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
-    source = make_source(path.name, read_rows(path, Limits(rows=ROWS)))
+    source = make_source(path.name, *read_source(path, Limits(rows=ROWS)))
+    if source.objective.pooled:
+        raise UserError("train_values", file=path.name)
     if len(source.classes) < FEWEST_CLASSES:
         raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
     return source

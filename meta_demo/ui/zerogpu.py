@@ -6,6 +6,7 @@ CUDA; where no GPU is lent it does nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import gradio as gr
@@ -13,11 +14,12 @@ import spaces
 import torch
 
 from meta_demo.backbones.backbone import Backbone
-from meta_demo.core.errors import Note
+from meta_demo.core.errors import Note, trace_of
 from meta_demo.core.settings import settings
 from meta_demo.serving.lending import Desk, Lender, Piece, Refused, Work, seconds
 
 DESK = Desk(settings().device or "cuda")  # made here, so that processes that begin later have its models
+_LOG = logging.getLogger(__name__)
 QUOTA = "quota"  # a word of every title under which a used-up quota is told
 
 
@@ -29,11 +31,13 @@ def on_gpu(work: Work) -> Iterator[Piece]:
 
 
 def borrow(work: Work) -> Iterator[Piece]:
-    """`on_gpu`, which says Refused where no GPU is lent."""
+    """`on_gpu`, which says Refused where no GPU is lent, or the lending itself fails: what the work ran into is among its pieces."""
     try:
         yield from on_gpu(work)
-    except gr.Error as error:
+    except Exception as error:
         title = str(getattr(error, "title", "")).lower()
+        if not isinstance(error, gr.Error):
+            _LOG.warning("no GPU is lent: %s", trace_of(error))
         raise Refused(Note("gpu_quota" if QUOTA in title else "gpu_refused")) from error
 
 

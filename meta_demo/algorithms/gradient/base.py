@@ -28,6 +28,7 @@ from meta_demo.algorithms.gradient.fast import (
     zero,
     zeros,
 )
+from meta_demo.algorithms.gradient.leave_out import left_out
 from meta_demo.algorithms.gradient.together import losses, most, room, traces
 from meta_demo.algorithms.gradient.walk_back import walk_back
 from meta_demo.backbones.backbone import Backbone
@@ -128,15 +129,17 @@ class GradientAlgorithm(BodyAlgorithm):
         """What the first update remembers."""
         return zeros(fast) if self.config.momentum else {}
 
-    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:  # noqa: ARG002
+    def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
         """One step of gradient descent (Finn et al. 2017, eq. 1) -> fast weights, and what the next update must remember.
 
         With momentum, v <- m v + g and w <- w - rate v (Polyak 1964; Sutskever et al. 2013, eqs. 1 and 2); m = 0 is Finn's.
         """
         moves = {name: g.add(slots[name], alpha=self.config.momentum) if slots else g for name, g in grads.items()}
-        return {name: descended(w, moves[name], self.rate(name)) for name, w in fast.items()}, moves if slots else {}
+        return {
+            name: descended(w, moves[name], self.rate(step, name)) for name, w in fast.items()
+        }, moves if slots else {}
 
-    def rate(self, name: str) -> float | Tensor:
+    def rate(self, step: Step, name: str) -> float | Tensor:  # noqa: ARG002
         """Learning rate of the fast weight `name`; a tensor where it is learned."""
         return self.config.head_lr if name.startswith(HEAD) else self.config.inner_lr
 
@@ -148,6 +151,10 @@ class GradientAlgorithm(BodyAlgorithm):
         """What the start is learned by, given the fast weights that a task ended with: the query's loss -> []."""
         return task.query.objective.loss(self.predict(State(fast), task.query.x), task.query.y)
 
+    def step_weights(self, steps: int) -> Sequence[float]:
+        """How much the outer loss after each of 0 to `steps` inner steps counts while the start is learned: the last alone."""
+        return [0.0] * steps + [1.0]
+
     def answer(self, state: State, z: Tensor) -> Tensor:
         return linear(z, state.tensors)
 
@@ -157,12 +164,13 @@ class GradientAlgorithm(BodyAlgorithm):
         """The outer loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
         if self.second_order and self.adapts_body:
             return walk_back(self, task)
-        *_, last = self.adapt(self.seen(task), graph=True)
-        return self.outer_loss(last.tensors, task)
+        states = self.adapt(self.seen(task), graph=True)
+        asked = zip(states, self.step_weights(self.steps), strict=True)
+        return torch.stack([weight * self.outer_loss(state.tensors, task) for state, weight in asked if weight]).sum()
 
     def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
         """Sums over as many tasks as go together where the model is small, else each one's."""
-        many = room(self, tasks)
+        many = room(self, tasks) if type(self).meta_loss is GradientAlgorithm.meta_loss else 1
         for first in range(0, len(tasks), many):
             some = tasks[first : first + many]
             yield losses(self, some).sum() if len(some) > 1 else self.meta_loss(some[0])
@@ -171,11 +179,14 @@ class GradientAlgorithm(BodyAlgorithm):
     def at_once(self) -> int:
         return most(self)
 
-    def traces(self, tasks: Sequence[Task], steps: Sequence[int]) -> list[Trace]:
+    def traces(self, tasks: Sequence[Task], steps: Sequence[int], *, intervals: bool = True) -> list[Trace]:
         """How each task goes: all at once where the model is small and they are of one shape, else one after the other."""
         if len(tasks) > 1 and room(self, tasks) >= len(tasks):
-            return traces(self, tasks, steps)
-        return super().traces(tasks, steps)
+            return traces(self, tasks, steps, intervals=intervals)
+        return super().traces(tasks, steps, intervals=intervals)
+
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        return left_out(self, supports)
 
     # --- the loop ---
 

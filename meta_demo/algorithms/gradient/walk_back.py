@@ -6,7 +6,7 @@ Of the fast weights on the way only a few are kept, however long the loop; the o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import comb
 from typing import Any, Protocol
@@ -35,6 +35,7 @@ class Learner(Protocol):
     def packed(self, support: Examples) -> Examples: ...
     def begin(self, support: Examples, *, graph: bool) -> tuple[Fast, Fast, Tensor]: ...
     def init_slots(self, fast: Fast) -> Fast: ...
+    def step_weights(self, steps: int) -> Sequence[float]: ...
     def look(self, at: Fast, support: Examples, *, graph: bool) -> Tensor: ...
     def descend(
         self, step: Step, fast: Fast, at: Fast, z: Tensor, support: Examples, *, exact: bool, retain: bool
@@ -59,24 +60,27 @@ class Point:
 
 
 def walk_back(algorithm: Learner, task: Task) -> Tensor:
-    """The query loss after adaptation, its gradient by the meta-parameters that of the whole inner loop -> [].
+    """The outer loss of an adaptation, its gradient by the meta-parameters that of the whole inner loop -> [].
 
     Starts from v = dL/dw_T and walks back v <- (dw_{t+1}/dw_t)^T v, one Hessian-vector product a step, where w are the fast weights
     and what the update remembers beside them.
     """
-    loop = _Loop(algorithm, task)
+    loop = Loop(algorithm, task)
     start = loop.start()
     path = loop.backwards(start, algorithm.steps, KEPT // size_of([start.fast, start.slots]))
-    loss, v = loop.last(next(path))
+    weights = algorithm.step_weights(algorithm.steps)
+    loss, v = loop.asked(next(path), weights[-1])
     for point in path:
+        weight = weights[point.index]
+        early = loop.asked(Point(point.index, dict(point.fast), dict(point.slots)), weight) if weight else None
         v = loop.before(point, v)
+        if early:
+            loss, v = loss + early[0], replace(v, fast={n: g + early[1].fast[n] for n, g in v.fast.items()})
         del point  # it would stay while the one before it is made
-    loop.first(v)
-    known: Tensor = _Known.apply(loss, loop.total[: len(loop.meta)], *loop.meta)  # type: ignore[no-untyped-call]
-    return known
+    return loop.first(loss, v)
 
 
-class _Loop:
+class Loop:
     """The inner loop of one task, with the gradient by the meta-parameters that has been met so far, where there is any.
 
     The fast weights before the first step are among what is differentiated by: a loss or an update may look at them at any step.
@@ -113,13 +117,13 @@ class _Loop:
             yield from self.backwards(self._advance(point, ahead), steps - ahead, slots - 1)
             yield from self.backwards(point, ahead - 1, slots)
 
-    def last(self, point: Point) -> tuple[Tensor, Point]:
-        """The query loss at the end of the loop, and its gradient by the fast weights there; empties `point`, to hold less."""
+    def asked(self, point: Point, weight: float) -> tuple[Tensor, Point]:
+        """`weight` times the query loss at a point, and its gradient by the fast weights there; empties `point`, to hold less."""
         index = point.index
         fast, slots = point.taken()
         at = leaves(fast)
         del fast
-        loss = self.query.objective.loss(self.algorithm.predict(State(at), self.query.x), self.query.y)
+        loss = weight * self.query.objective.loss(self.algorithm.predict(State(at), self.query.x), self.query.y)
         return loss.detach(), Point(index, self._pull([loss], at, None), zeros(slots))
 
     def before(self, point: Point, v: Point) -> Point:
@@ -127,7 +131,7 @@ class _Loop:
         index = point.index
         at, slots = map(leaves, point.taken())
         after_fast, after_slots = v.taken()
-        loss, grads = self._gradient(index, at, exact=True)
+        loss, grads = self.gradient(index, at, exact=True)
         by_fast: Fast = {}
         by_slots: Fast = {}
         by_grads: Fast = {}
@@ -148,20 +152,22 @@ class _Loop:
         through = self._pull([*grads.values(), loss], at, [*(by_grads[n] for n in grads), by_loss])
         return Point(index, {n: by_fast[n] + g for n, g in through.items()}, by_slots)
 
-    def first(self, v: Point) -> None:
-        """From the gradient by the start to that by what the start was made from."""
+    def first(self, loss: Tensor, v: Point) -> Tensor:
+        """`loss`, whose gradient by the meta-parameters is known from `v`, that by the start -> []."""
         with torch.enable_grad():
             fast, _, _ = self.algorithm.begin(self.support, graph=True)
         by_origin = dict(zip(self.origin, self.total[len(self.meta) :], strict=True))
         moves = [(w, v.fast[n] if (g := by_origin[n]) is None else v.fast[n] + g) for n, w in fast.items()]
         moves = [(w, g) for w, g in moves if w.requires_grad]
         self._by([w for w, _ in moves], [], [g for _, g in moves])
+        known: Tensor = _Known.apply(loss, self.total[: len(self.meta)], *self.meta)  # type: ignore[no-untyped-call]
+        return known
 
     def _advance(self, point: Point, steps: int) -> Point:
         fast, slots = dict(point.fast), dict(point.slots)
         for index in range(point.index, point.index + steps):
             at = leaves(fast)
-            loss, grads = self._gradient(index, at, exact=False)
+            loss, grads = self.gradient(index, at, exact=False)
             step = Step(index, self.origin, loss.detach())
             del at
             for names in self._parts(fast):  # where they go one by one, no two states are held whole
@@ -181,7 +187,7 @@ class _Loop:
         """What belongs to `names` of `slots`, which then have it no longer."""
         return {n: slots.pop(n) for n in (names if self.algorithm.separable else list(slots)) if n in slots}
 
-    def _gradient(self, index: int, fast: Fast, *, exact: bool) -> tuple[Tensor, Fast]:
+    def gradient(self, index: int, fast: Fast, *, exact: bool) -> tuple[Tensor, Fast]:
         """Loss of the support set under `fast`, which are variables, and its gradient by them."""
         at, step = body_of(fast), Step(index, self.origin)
         z = self.algorithm.look(at, self.support, graph=True)

@@ -1,5 +1,6 @@
 """Kernel averages: an answer is the mean of all examples' labels, in which near ones count for more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -52,10 +53,13 @@ class Kernel(MetricAlgorithm):
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self._average(state, self._closeness(state, z))
 
-    def left_out(self, state: State) -> Tensor:
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]]:
         """Each example by all others: nothing is closer to it than itself, so its own weight is taken away."""
-        closeness = self._closeness(state, state.tensors["examples"])
-        return self._average(state, closeness.fill_diagonal_(float("-inf")))
+        states = [next(self.adapt(support)) for support in supports]
+        closeness = [
+            self._closeness(state, state.tensors["examples"]).fill_diagonal_(float("-inf")) for state in states
+        ]
+        return [[self._average(state, others)] for state, others in zip(states, closeness, strict=True)]
 
     def _closeness(self, state: State, z: Tensor) -> Tensor:
         """The logarithm of every example's weight [B, S], -scale |z - e|^2, up to a constant per row."""

@@ -48,10 +48,12 @@ LONG = 40  # characters of a cell that is no column's name
 
 @dataclass(frozen=True)
 class Columns:
-    """What a person says the columns of a table are called; "" where that is to be found out."""
+    """What a person says the columns of a table are called, and by the key of which objective its labels are read; "" where that is to
+    be found out."""
 
     text: str = ""
     label: str = ""
+    key: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.text or self.label)
@@ -71,6 +73,16 @@ class Table:
         """What stands in a column, cleaned, without its blanks."""
         said = (clean(str(cells[place])[:200]) for _, cells in self.rows if cells[place] not in (None, MISSING))
         return [text for text in said if text]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the columns of a table are called, and which of them are read; "" where that could not be told."""
+
+    file: str
+    names: tuple[str, ...]
+    text: str = ""
+    label: str = ""
 
 
 class _Missing:
@@ -112,7 +124,7 @@ def choose(
     """
     names = [_plain(name) for name in table.header]
     inputs = _said(table, said.text) or _exact(table, names, MODALITIES.values())
-    labels = {} if labelled is False else _said_label(table, names, said.label, labelled)
+    labels = {} if labelled is False else _said_label(table, names, said, labelled)
     if inputs and (labels or labelled is False):
         return Chosen(inputs, labels)
     _check_header(table)
@@ -131,6 +143,20 @@ def choose(
         raise _no_column(LABEL if inputs else next(iter(MODALITIES.values())).key, table)
     _say(table, notes, found if not inputs else {}, place if not labels else None, {*found.values(), place})
     return Chosen(found, labels or ({} if place is None else {LABEL: place}))
+
+
+def seen(table: Table, said: Columns, is_file: Callable[[Modality[Any], str], bool]) -> Seen | None:
+    """The columns of `table`, where a person named some, or their names alone do not say which are read; None where they do."""
+    names = tuple(dict.fromkeys(name for cell in table.header if (name := clean(str(cell)))))
+    notes = Notes()
+    try:
+        chosen = choose(table, said, notes, is_file, True)
+    except UserError:
+        return Seen(table.file, names)
+    if not said and not notes:
+        return None
+    taken = (next(iter(places.values()), None) for places in (chosen.inputs, chosen.labels))
+    return Seen(table.file, names, *("" if place is None else clean(str(table.header[place])) for place in taken))
 
 
 def _say(table: Table, notes: Notes, inputs: dict[str, int], label: int | None, taken: set[int | None]) -> None:
@@ -164,12 +190,12 @@ def _said(table: Table, name: str) -> dict[str, int]:
     return {(*files, *kinds, *MODALITIES.values())[0].key: place or 0}
 
 
-def _said_label(table: Table, names: Sequence[str], said: str, labelled: bool | None) -> dict[str, int]:
+def _said_label(table: Table, names: Sequence[str], said: Columns, labelled: bool | None) -> dict[str, int]:
     """The column of labels that a person named, or those that are called after an objective."""
-    if not said:
+    if not said.label:
         return _exact(table, names, OBJECTIVES.values())
-    place = _place(table, names, said, bool(labelled))
-    key = next((o.key for o in OBJECTIVES.values() if o.key == _plain(said)), LABEL)
+    place = _place(table, names, said.label, bool(labelled))
+    key = said.key or next((o.key for o in OBJECTIVES.values() if o.key == _plain(said.label)), LABEL)
     return {} if place is None else {key: place}
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from meta_demo.core.errors import Note, Notes, UserError
 from meta_demo.core.files import UPLOAD, Limits, read_bytes, read_json, read_text
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.reading.beside import Beside
-from meta_demo.data.reading.columns import Columns
+from meta_demo.data.reading.columns import Columns, Seen, seen
 from meta_demo.data.reading.folders import ZIP, modality_in
 from meta_demo.data.reading.leftovers import blank_rows, left_out
 from meta_demo.data.reading.splits import Gathered
@@ -95,6 +95,14 @@ def read_episode(path: Path, files: Beside | None = None, columns: Columns | Non
             raise UserError("columns_no_table", file=path.name)
         return parse_episode(read_json(text, path.name), files)
     return _episode(path, found, how.notes)
+
+
+def seen_columns(path: Path, columns: Columns | None = None) -> Seen | None:
+    """The columns of a table, and which are read, where that had to be guessed or a person said it; None for whatever else `path` is."""
+    if path.suffix.lower() not in TABLES:
+        return None
+    table, _ = open_tables(read_bytes(path, TABLES), path.name, UPLOAD)[0]
+    return seen(table, columns or Columns(), lambda kind, cell: PurePath(cell).suffix.lower() in kind.suffixes)
 
 
 def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:

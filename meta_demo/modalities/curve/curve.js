@@ -1,5 +1,5 @@
 // A sheet of graph paper: points that a visitor sets, moves and removes, and every algorithm's curve through them, which the server makes.
-// Given by gr.HTML: element, props, server.
+// Given by gr.HTML: element, props, server, watch.
 
 const words = props.words[lang];
 const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 0, 0
@@ -107,7 +107,9 @@ async function ask() {
   try {
     do {
       state.stale = false;
-      const found = await server.fit({ points: state.points, algorithms: [...state.shown], steps: held ? state.step : MOST, lang });
+      const drag = { steps: state.step, only: true };
+      const seen = band.checked ? seer.value.split(" ") : null;
+      const found = await server.fit({ points: state.points, algorithms: [...state.shown], steps: MOST, ...(held ? drag : {}), band: seen, lang });
       note.textContent = found.problem || (found.notes || []).join(" ");
       note.hidden = !note.textContent;
       if (!found.problem) state.fitted = found;
@@ -264,7 +266,7 @@ seer.value = `${props.first[0]} trained`;
 const where = make("input", "", { type: "number", step: 0.5, value: 0, id: "curves-x" });
 const depth = make("select", "", { id: "curves-layer" });
 const band = make("input", "", { type: "checkbox", checked: true, id: "curves-band" });
-band.addEventListener("change", drawCurves);
+band.addEventListener("change", ask);
 const maps = make("div", "curves-maps", {});
 let looking = 0;
 async function look() {
@@ -289,7 +291,7 @@ function map(title, tokens, matrix) {
   return make("table", "curves-map", {}, make("caption", "", { textContent: title }), head, ...body);
 }
 for (const field of [seer, where, depth]) field.addEventListener("change", look);
-seer.addEventListener("change", drawCurves);
+seer.addEventListener("change", ask);
 
 const field = (text, ...controls) => make("label", "curves-field", { htmlFor: controls[0].id }, make("span", "", { textContent: text }), ...controls);
 root.append(
@@ -303,3 +305,8 @@ paper.setAttribute("viewBox", "-500 -300 1000 600");
 Object.assign(state, props.opening);
 redraw();
 ask();
+watch("value", () => {
+  if (!props.value) return; // a task from a file
+  Object.assign(state, { points: props.value.points, truth: null, fitted: null });
+  changed();
+});

@@ -7,7 +7,8 @@ the service keeps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from meta_demo.data.waves import FAMILIES, HIGH, LOW
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
-from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.serving.requests import Array, Request
 from meta_demo.serving.service import Service
 from meta_demo.ui.guard import sentence
 from meta_demo.ui.markup import tag
@@ -72,7 +73,7 @@ class CurvesSheet(Sheet):
 
     def lay_out(self) -> None:
         first = drawn("sines", OPENING, POINTS)
-        gr.HTML(
+        self.paper = gr.HTML(
             None,
             html_template=tag("div", cls="curves"),
             js_on_load=script("parts") + "\n" + (Path(__file__).parent / "curve.js").read_text(encoding="utf-8"),
@@ -87,14 +88,23 @@ class CurvesSheet(Sheet):
             elem_id="curves-side",
         )
 
+        self.parts.append(self.paper)
+
+    def filled(self, episode: Episode) -> Answer:
+        """The points of a task; a number that no other has makes it another value where they are the same."""
+        points = [[row.content.x, row.label] for row in episode.support if isinstance(row.content, Point)]
+        if len(points) > MOST:
+            raise UserError("curve_points", limit=MOST)
+        return {self.paper: {"points": points, "number": time.time_ns()}}
+
     # --- what the browser asks
 
     def _functions(self) -> list[Callable[[Answer], Answer]]:
         """What it asks for by name; each answers with the `problem` where there is one."""
 
         def fit(asked: Answer) -> Answer:
-            """Every asked algorithm's curve from both starts after each of so many `steps`: while a point is dragged, only those that are
-            drawn."""
+            """Every asked algorithm's curve from both starts after each of so many `steps`, or after the last `only`, which is what is
+            drawn while a point is dragged. The curve of `band` alone, an algorithm and a start, has an interval."""
             return _answered(asked, self._fit)
 
         def sample(asked: Answer) -> Answer:
@@ -112,40 +122,54 @@ class CurvesSheet(Sheet):
         grid = [float(x) for x in np.linspace(*span(episode), FINE)]
         names = [name for name in able() if name in asked["algorithms"]]
         steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
-        found = [curve for start in BOTH for curve in self._from(start, episode, grid, names, steps)]
+        band = tuple(asked.get("band") or ())
+        found = []
+        for start in BOTH:
+            twins = {name: _twin(name, names) if start == "plain" else name for name in names}
+            seen = twins.get(band[0]) if band[1:] == (start,) else None
+            known = self._outputs(start, episode, grid, set(twins.values()), seen, steps, only=bool(asked.get("only")))
+            found += [_curve(name, start, episode, known[twins[name]]) for name in names]
         notes = [
             note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])
         ]
         return {"grid": grid, "curves": found, "notes": notes}
 
-    def _from(
-        self, start: str, episode: Episode, grid: list[float], names: Sequence[str], steps: int
-    ) -> Iterator[Answer]:
-        """The curves from one start. Where several algorithms would do the same from it, it is done once."""
-        twins = {name: _twin(name, names) if start == "plain" else name for name in names}
-        asked = tuple(dict.fromkeys(twins.values()))
-        if not asked:
-            return
+    def _outputs(
+        self,
+        start: str,
+        episode: Episode,
+        grid: list[float],
+        names: set[str],
+        seen: str | None,
+        steps: int,
+        *,
+        only: bool,
+    ) -> dict[str, list[Array]]:
+        """By algorithm, the values at the grid and at the points after each step, or after the last `only`; with the ends of their
+        intervals where the algorithm is the one `seen`."""
         points = [row.content for row in episode.support]
-        query = tuple(Example(content) for content in (*(Point(x) for x in grid), *points))
-        request = Request(
-            Episode(episode.support, query), CURVES.name, asked, knobs=_longer(asked, steps), checkpoint=BOTH[start]
-        )
-        history: dict[str, list[Snapshot]] = {name: [] for name in asked}
-        for snapshot in self.service.adapt_stream(request):
-            history[snapshot.algorithm].append(snapshot)
-        for name in names:
-            outputs = [snapshot.outputs.astype(float) for snapshot in history[twins[name]]]
-            true = np.array([row.label for row in episode.support])
-            yield {
-                "algorithm": name,
-                "start": start,
-                "colour": mark(name).colour,
-                "values": [_rounded(out[: len(grid), 0]) for out in outputs],
-                "residuals": [_rounded(out[len(grid) :, 0] - true) for out in outputs],
-                "low": [_ends(out[: len(grid), 1]) for out in outputs],
-                "high": [_ends(out[: len(grid), 2]) for out in outputs],
-            }
+        contents = [*(Point(x) for x in grid), *points]
+        whole = Episode(episode.support, () if only else tuple(map(Example, contents)))
+        found: dict[str, list[Array]] = {}
+        for asked in (names - {seen}, names & {seen}):
+            if not asked:
+                continue
+            request = Request(
+                whole,
+                CURVES.name,
+                tuple(sorted(asked)),
+                knobs=_longer(sorted(asked), steps),
+                checkpoint=BOTH[start],
+                intervals=asked == {seen},
+            )
+            if only:
+                found |= {
+                    p.algorithm: [p.outputs] for p in self.service.predict(request, contents, steps, similar=False)
+                }
+            else:
+                history = self.service.history(request)
+                found |= {name: [snapshot.outputs for snapshot in snapshots] for name, snapshots in history.items()}
+        return found
 
     def _attend(self, asked: Answer) -> Answer:
         lang, name, episode = _lang(asked), str(asked["algorithm"]), spelled(asked["points"])
@@ -164,6 +188,22 @@ class CurvesSheet(Sheet):
             "before": reduced[0],
             "after": reduced[1],
         }
+
+
+def _curve(name: str, start: str, episode: Episode, outputs: list[Array]) -> Answer:
+    """What is drawn of an algorithm from a start, given its `outputs` [grid and points, 3] after each step."""
+    true = np.array([row.label for row in episode.support])
+    each = [out.astype(float) for out in outputs]
+    fine = [out[: -len(true)] for out in each]
+    return {
+        "algorithm": name,
+        "start": start,
+        "colour": mark(name).colour,
+        "values": [_rounded(out[:, 0]) for out in fine],
+        "residuals": [_rounded(out[-len(true) :, 0] - true) for out in each],
+        "low": [_ends(out[:, 1]) for out in fine],
+        "high": [_ends(out[:, 2]) for out in fine],
+    }
 
 
 # --- from the browser's words to a task

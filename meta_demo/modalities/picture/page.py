@@ -20,10 +20,10 @@ from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Drawn, Side, register, visible
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 _CARD = ("another", "forget")
-_PAD = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera")
+_PAD = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera", "left_out")
 
 
 _SEAT = Lock()  # a large picture takes hundreds of megabytes until it is made small: one at a time
@@ -116,4 +116,4 @@ class PictureSide(Side[Picture]):
 
 def _pad_words(lang: str) -> dict[str, str]:
     """What a pad and the buttons beside it say."""
-    return {key: text(f"page.pad.{key}", lang) for key in _PAD} | {"too_big": text("page.upload.too_big", lang)}
+    return {key: catalogue()[f"page.pad.{key}"][lang] for key in _PAD} | {"too_big": text("page.upload.too_big", lang)}

@@ -29,11 +29,11 @@ class ClassesForm(Form):
     """A card for each class: its name, its examples, and those that are held out to measure by."""
 
     name, element = "classes", "cards"
-    words = ("name", "held_out", "classes", "measured", "add", "remove", "clear")
+    words = ("name", "held_out", "classes", "measured", "add", "remove", "clear", "one_file")
     dealt_by_shots = named = True
 
     def scripts(self, side: Side[Any]) -> tuple[str, ...]:
-        return (*side.inside, "cards")
+        return ("drop", *side.inside, "cards")
 
     def limits(self) -> dict[str, int]:
         return {"classes": MAX_CLASSES}

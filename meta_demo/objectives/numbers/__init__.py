@@ -36,7 +36,7 @@ class Numbers(Objective):
     figure_title = words("mean squared error", "均方误差")
     algorithms = ("maml", "kernel", "finetune")
     measure, figure, per_task = "rmse", "mse", "errors"
-    rises = False
+    rises, has_intervals = False, True
 
     # --- labels ---
 
@@ -114,13 +114,14 @@ class Numbers(Objective):
     def spread(self, out: Tensor, y: Tensor, *, left_out: bool) -> Tensor | None:
         """Half the width of a 95 % interval in standardised units []: Student's t with one degree of freedom less than examples,
         times the root of the mean squared error where each example was left out, or times the standard error of a new value about
-        the start's answers. None with fewer than three examples."""
+        the start's answers. None with fewer than three examples, NaN where an error is no number."""
         count = len(y)
         if count < FEWEST:
             return None
         squares = (out - y).detach().cpu().double().square().sum()
         variance = squares / count if left_out else squares / (count - 1) * (1 + 1 / count)
-        return torch.as_tensor(float(stdtrit(count - 1, 0.975)) * variance.sqrt())
+        half = torch.as_tensor(float(stdtrit(count - 1, 0.975)) * variance.sqrt())
+        return half if bool(half.isfinite()) else torch.full_like(half, torch.nan)
 
     def shown(self, out: Tensor, spread: Tensor | None = None) -> Tensor:
         """Value and both ends of its interval in the labels' own units [B, 3], in double precision; the ends are NaN where no

@@ -40,11 +40,12 @@ class NumbersForm(Form):
         "measured",
         "value_out",
         "value_text",
+        "one_file",
     )
     bars = True
 
     def scripts(self, side: Side[Any]) -> tuple[str, ...]:
-        return side.rows
+        return ("drop", *side.rows) if side.rows else ()
 
     def limits(self) -> dict[str, int]:
         return {"rows": MAX_SUPPORT}

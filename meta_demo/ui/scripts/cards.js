@@ -96,12 +96,4 @@ const bar = make(
 show(props.value);
 watch("value", () => show(props.value));
 
-// A file dropped on the cards is one that was chosen with the button.
-root.addEventListener("dragover", (event) => event.preventDefault());
-root.addEventListener("drop", (event) => {
-  const input = document.querySelector("#upload")?.parentElement?.querySelector("input[type=file]");
-  if (!input || !event.dataTransfer.files.length) return;
-  event.preventDefault();
-  input.files = event.dataTransfer.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-});
+receiveFile(root, words);

@@ -9,23 +9,31 @@ const asUrl = (file) =>
     reader.readAsDataURL(file);
   });
 
-async function readPictures(files, words, taken) {
+// What can be read of `files` goes to `taken`. What cannot is said in the page's message where nothing was taken, and otherwise at `node`,
+// where it stays until the next files come: what follows a change of cards takes the message away.
+async function readPictures(files, words, taken, node, left = []) {
+  const problems = left.length ? [words.left_out.replace("{files}", left.map((file) => `“${file.name}”`).join(", "))] : [];
+  let count = 0;
   for (const file of files) {
-    if (file.size > props.limits.file) {
-      complain(words.too_big);
-      continue;
+    const big = file.size > props.limits.file && `${file.name}: ${words.too_big}`;
+    const { url, problem } = big ? { problem: big } : await server.read_file({ name: file.name, data: await asUrl(file), lang });
+    if (problem) problems.push(problem);
+    else {
+      taken(url);
+      count += 1;
     }
-    const { url, problem } = await server.read_file({ name: file.name, data: await asUrl(file), lang });
-    if (problem) complain(problem);
-    else taken(url);
   }
+  node?.querySelector(":scope > .left-out")?.remove();
+  if (!problems.length) return;
+  if (count && node) node.append(make("p", "left-out", { role: "status", textContent: problems.join(" ") }));
+  else complain(problems.join(" "));
 }
 
 // Some systems know no type for some pictures.
-const isPicture = (file) => file.type.startsWith("image/") || /\.(png|jpe?g|gif|webp|bmp|tiff?|avif)$/i.test(file.name);
+const isPicture = (file) => file.type.startsWith("image/") || /\.(png|jpe?g|gif|webp|bmp|tiff?|avif|hei[cf]|jfif|jxl)$/i.test(file.name);
 const picturesOf = (transfer) => [...(transfer?.files || [])].filter(isPicture);
 
-// Files dropped or pasted on `node` go to `taken`, unless something else than pictures is among them; see also paste.js.
+// Pictures dropped or pasted on `node` go to `taken`, and what else is among them is named; see also paste.js.
 function receive(node, words, taken) {
   node.classList.add("receives");
   node.addEventListener("dragover", (event) => {
@@ -36,10 +44,10 @@ function receive(node, words, taken) {
   const accept = (event, transfer) => {
     node.classList.remove("over");
     const files = picturesOf(transfer);
-    if (!files.length || files.length < transfer.files.length) return;
+    if (!files.length) return;
     event.preventDefault();
     event.stopPropagation();
-    readPictures(files, words, taken);
+    readPictures(files, words, taken, node, [...transfer.files].filter((file) => !isPicture(file)));
   };
   node.addEventListener("drop", (event) => accept(event, event.dataTransfer));
   node.addEventListener("paste", (event) => accept(event, event.clipboardData));
@@ -50,7 +58,7 @@ function fileButton(words, taken) {
   input.addEventListener("change", async () => {
     const files = [...input.files];
     input.value = "";
-    await readPictures(files, words, taken);
+    await readPictures(files, words, taken, input.closest(".receives"));
   });
   return make("span", "", {}, input, button("tool tool-files", words.files, () => input.click()));
 }

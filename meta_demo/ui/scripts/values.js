@@ -113,3 +113,4 @@ const bar = make(
 );
 show(props.value);
 watch("value", () => show(props.value));
+receiveFile(root, words);

@@ -1,0 +1,1 @@
+"""Baselines: what learns nothing from other tasks, and has to be beaten by whoever does."""

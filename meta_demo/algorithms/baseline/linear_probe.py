@@ -1,0 +1,69 @@
+"""Linear probe: scikit-learn's logistic regression on frozen embeddings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from meta_demo.algorithms.base import Algorithm, State
+from meta_demo.algorithms.registry import register
+from meta_demo.core import config as knobs
+from meta_demo.core.config import knob
+from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
+from meta_demo.core.heads import linear
+from meta_demo.words import words
+
+
+@dataclass(frozen=True)
+class ProbeConfig(knobs.Config):
+    """Knobs of a linear probe."""
+
+    inverse_penalty: float = knob(
+        10.0,
+        words("Freedom (C)", "自由度（C）"),
+        words(
+            "how freely the head may follow the examples: scikit-learn's C",
+            "分类头跟随示例的自由程度：即 scikit-learn 的 C",
+        ),
+        lo=1e-3,
+        hi=1e4,
+    )
+
+
+@register(
+    "linear_probe",
+    title=words("Linear probe", "线性探针"),
+    paper="Alain & Bengio 2016; Pedregosa et al. 2011",
+    about=words(
+        "Logistic regression on the frozen embeddings, as everybody would try first; a baseline that the others have to beat.",
+        "在冻结的嵌入上做逻辑回归，人人都会先试；其他方法需要超过的基线。",
+    ),
+)
+class LinearProbe(Algorithm):
+    """scikit-learn's logistic regression with an L2 penalty on the embeddings of the model as it is."""
+
+    Config = ProbeConfig
+    config: ProbeConfig
+    family = "baseline"
+    learns = False
+
+    @torch.no_grad()
+    def adapt(self, support: Examples, *, unlabelled: Features | None = None, graph: bool = False) -> Iterator[State]:  # noqa: ARG002
+        z = self.embed({}, support.x)
+        tensors = self._fitted(z, support.y)
+        yield State(tensors, linear(z, tensors))
+
+    def answer(self, state: State, z: Tensor) -> Tensor:
+        return linear(z, state.tensors)
+
+    def _fitted(self, z: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """The head that scikit-learn fits; of two classes it fits the difference, of which each gets half."""
+        probe = LogisticRegression(C=self.config.inverse_penalty, max_iter=1000, tol=1e-8)
+        probe.fit(z.double().cpu().numpy(), y.argmax(1).cpu().numpy())
+        weight, bias = torch.as_tensor(probe.coef_).to(z), torch.as_tensor(probe.intercept_).to(z)
+        if len(weight) == 1:
+            weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+        return {"head.weight": weight, "head.bias": bias}

@@ -1,0 +1,63 @@
+"""FEAT: the prototypes look at each other before anybody compares with them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+from meta_demo.algorithms.base import State
+from meta_demo.algorithms.body import ScaleConfig, log_scale
+from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.registry import register
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.examples import Examples
+from meta_demo.core.heads import distance_logits, prototypes
+from meta_demo.words import words
+
+
+@dataclass(frozen=True)
+class FeatConfig(MetricConfig, ScaleConfig):
+    """Knobs of FEAT."""
+
+
+@register(
+    "feat",
+    title=words("FEAT"),
+    paper="Ye et al. 2020",
+    about=words(
+        "One layer of a Transformer lets the class means move apart from each other; look for classes that are close to one another.",
+        "用一层 Transformer 让各类别均值彼此拉开；留意彼此接近的类别。",
+    ),
+)
+class Feat(MetricAlgorithm):
+    """Set-to-set attention over the prototypes, with a residual and a layer norm (Ye et al. 2020, eqs. 5 to 7).
+
+    What attention adds is nothing before training.
+    """
+
+    Config = FeatConfig
+    config: FeatConfig
+
+    def __init__(self, backbone: Backbone, config: FeatConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        like, d = backbone.head, len(backbone.head)
+        # A layer norm makes a prototype of the length sqrt(d): the logits are as sharp as the prototypes' own all the same.
+        self.log_scale = log_scale(backbone, config.scale * d**-0.5)
+        rng = torch.Generator().manual_seed(seed)
+        q, k, v = (torch.randn(d, d, generator=rng, dtype=torch.float64) * d**-0.5 for _ in range(3))
+        self.q, self.k, self.v = (nn.Parameter(w.to(like)) for w in (q, k, v))
+        self.out, self.out_bias = nn.Parameter(like.new_zeros(d, d)), nn.Parameter(like.new_zeros(d))
+        self.norm_weight, self.norm_bias = nn.Parameter(like.new_ones(d)), nn.Parameter(like.new_zeros(d))
+
+    def adapted(self, c: Tensor) -> Tensor:
+        """The prototypes [N, D] in the light of all of them."""
+        share = ((c @ self.q.T) @ (c @ self.k.T).T * c.shape[1] ** -0.5).softmax(-1)
+        seen = (share @ (c @ self.v.T)) @ self.out.T + self.out_bias
+        return layer_norm(c + seen, c.shape[1:], self.norm_weight, self.norm_bias)
+
+    def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        return {"prototypes": self.adapted(prototypes(z, support.y))}
+
+    def answer(self, state: State, z: Tensor) -> Tensor:
+        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())

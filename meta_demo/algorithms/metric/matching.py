@@ -1,0 +1,119 @@
+"""Matching networks: an answer is the labels of the examples, each by how much the question attends to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from meta_demo.algorithms.base import State
+from meta_demo.algorithms.body import ScaleConfig, log_scale
+from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.registry import register
+from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.config import knob
+from meta_demo.core.examples import Examples
+from meta_demo.words import words
+
+READS = 3  # times that a question's full context embedding looks at the examples
+
+
+@dataclass(frozen=True)
+class MatchingConfig(MetricConfig, ScaleConfig):
+    """Knobs of a matching network."""
+
+    scale: float = ScaleConfig.redefault(
+        "scale",
+        10.0,
+        help=words("how sharply a question attends to the examples most like it", "问题对最相似示例的注意有多集中"),
+    )
+    context: bool = knob(
+        default=False,
+        title=words("Full context", "完整上下文"),
+        help=words(
+            "embed each example in the light of all others by LSTMs, which meta-training has to teach first",
+            "用 LSTM 依据其余示例来嵌入每个示例；须先经元训练",
+        ),
+    )
+
+
+@register(
+    "matching",
+    title=words("Matching networks", "匹配网络"),
+    paper="Vinyals et al. 2016",
+    about=words(
+        "Attends to every example by its cosine and averages their labels; look for which single example an answer leans on.",
+        "按余弦相似度注意每个示例并平均其标签；留意一个答案倚重哪个示例。",
+    ),
+)
+class MatchingNetwork(MetricAlgorithm):
+    """Attention over the examples' labels (Vinyals et al. 2016, eqs. 1 and 2), with full context embeddings as a choice (section 2.1.2)."""
+
+    Config = MatchingConfig
+    config: MatchingConfig
+    objectives = frozenset({"classes", "numbers"})
+
+    def __init__(self, backbone: Backbone, config: MatchingConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        self.log_scale = log_scale(backbone, config.scale)
+        if config.context:
+            self.context = FullContext(backbone.head, seed)
+
+    def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        examples = self.context.examples(z) if self.config.context else z
+        return {"examples": examples, "targets": support.y}
+
+    def answer(self, state: State, z: Tensor) -> Tensor:
+        return self._average(state, self._attention(state, z))
+
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        """Each example by all others, where no example's embedding depends on another: its own weight is taken away."""
+        if self.config.context:
+            return None
+        states = [next(self.adapt(support)) for support in supports]
+        others = [self._attention(s, s.tensors["examples"]).fill_diagonal_(float("-inf")) for s in states]
+        return [[self._average(s, attention)] for s, attention in zip(states, others, strict=True)]
+
+    def _attention(self, state: State, z: Tensor) -> Tensor:
+        """The logarithm of what each example counts [B, S], up to a constant per row: cosines, made sharper."""
+        examples = state.tensors["examples"]
+        asked = self.context.question(z, examples) if self.config.context else z
+        return self.log_scale.exp() * normalize(asked, dim=-1) @ normalize(examples, dim=-1).T
+
+    def _average(self, state: State, attention: Tensor) -> Tensor:
+        assert state.objective, "adapt() says what its labels are"
+        return state.objective.from_average(attention.softmax(-1) @ state.tensors["targets"])
+
+
+class FullContext(nn.Module):
+    """Embeddings in the light of all examples (Vinyals et al. 2016, appendix A); a learned share of it, none before training.
+
+    The examples go through the LSTM in the order of their first coordinate, so that the order in which they were given is irrelevant.
+    """
+
+    def __init__(self, like: Tensor, seed: int) -> None:
+        super().__init__()
+        d = len(like)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.both = nn.LSTM(d, d, bidirectional=True)
+            self.reader = nn.LSTMCell(2 * d, d)
+        self.to(like)
+        self.share = nn.Parameter(like.new_zeros(()))
+
+    def examples(self, z: Tensor) -> Tensor:
+        """g(x_i, S) = g'(x_i) + forward and backward states of an LSTM over all examples: z [S, D] -> [S, D]."""
+        order = z.detach()[:, 0].argsort()
+        ahead, back = self.both(z[order])[0].chunk(2, dim=-1)
+        seen: Tensor = z + self.share * (ahead + back)[order.argsort()]
+        return seen
+
+    def question(self, z: Tensor, examples: Tensor) -> Tensor:
+        """f(x, S): what is asked, after reading the examples [S, D] by attention a few times: z [B, D] -> [B, D]."""
+        hidden, cell = z, torch.zeros_like(z)
+        for _ in range(READS):
+            read = (hidden @ examples.T).softmax(-1) @ examples
+            made, cell = self.reader(torch.cat([z, read], -1), (hidden, cell))
+            hidden = z + self.share * made
+        return hidden
