@@ -15,11 +15,17 @@ class Attention(Scope):
     calls attention. A model that has none, such as FNet, has no such scope."""
 
     def weights(self, backbone: Backbone, reach: Reach, rng: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
+        return {name: p.detach().clone() for name, p in self._own(backbone, reach).items()}
+
+    def size(self, backbone: Backbone, reach: Reach) -> int:
+        return sum(p.numel() for p in self._own(backbone, reach).values())
+
+    def _own(self, backbone: Backbone, reach: Reach) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for path, layer in self.layers(backbone, reach):
             for name, module in layer.named_modules():
                 if "attention" in name.lower() or "attn" in name.lower():
                     own = {f"{path}.{name}.{n}": p for n, p in module.named_parameters(recurse=False)}
                     inside = linear_shape(module) is not None
-                    found |= {n: p.detach().clone() for n, p in own.items() if inside or p.dim() > 1}
+                    found |= {n: p for n, p in own.items() if inside or p.dim() > 1}
         return found

@@ -41,7 +41,7 @@ class Scope(ABC):
         """The start of the weights in scope, under the model's own names: pretrained values, or fresh ones beside them."""
 
     def size(self, backbone: Backbone, reach: Reach) -> int:
-        """How many numbers `weights` would hold; none is made."""
+        """How many numbers `weights` holds, or a few more; none is made."""
         return sum(p.numel() for _, layer in self.layers(backbone, reach) for p in layer.parameters())
 
     def layers(self, backbone: Backbone, reach: Reach) -> Iterator[tuple[str, nn.Module]]:
