@@ -53,9 +53,9 @@ COLUMNS = {
 TITLE = {"en": "Peak memory above the process at rest, in MB", "zh": "峰值内存（超出静止进程的 MB 数）"}
 NOTES = {
     "en": "Each case in a process of its own; foreseen is what is estimated before anything is computed, and refused by. 150 examples of "
-    f"180 words adapt with {STEPS} inner step, the three algorithms together with all of theirs.",
+    "180 words adapt with one inner step or two, as a peak is that of a single step; three algorithms together with all of theirs.",
     "zh": "每种情形在独立进程中运行；预估值在计算前得出，并据此拒绝请求。"
-    f"150 条 180 词的示例使用 {STEPS} 个内循环步，三种算法一起时使用全部步数。",
+    "150 条 180 词的示例使用一到两个内循环步（峰值取决于单步），三种算法一起时使用全部步数。",
 }
 
 
