@@ -200,6 +200,7 @@ TRAIN_ON, VALID_ON = hold_out([load_source("builtin:school")], seed=0)
 EPISODES = [Sampler(VALID_ON, Fixed(2, 1, 2), 0, VALID).draw(i) for i in range(4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in ALL if REGISTRY[name].learns])
 def test_a_resumed_training_is_the_uninterrupted_one(name: str, tmp_path: Path) -> None:
     def run(folder: str, room: int, until: int | None = None, **options: Any) -> None:

@@ -28,6 +28,8 @@ from meta_demo.learning.recipe import Recipe, load_packs, prepare, split
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service, where_computed
 
+pytestmark = pytest.mark.slow
+
 FOUND = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else ""
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not FOUND, reason="there is no GPU")]
 TASK = make_episode(

@@ -22,6 +22,8 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.settings import told
 from meta_demo.healthy import healthy
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 NGINX = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")

@@ -21,6 +21,8 @@ from playwright.sync_api import Browser, expect
 
 from meta_demo.ui.proxy import BehindProxy
 
+pytestmark = pytest.mark.slow
+
 browser = browsing.browser
 ROOT = Path(__file__).parents[1]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

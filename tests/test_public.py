@@ -28,6 +28,8 @@ from meta_demo.serving.service import Service
 from meta_demo.ui.guard import told
 from meta_demo.ui.headers import policy
 
+pytestmark = pytest.mark.slow
+
 browser = browsing.browser
 ROOT = Path(__file__).parents[1]
 TASK = {

@@ -24,6 +24,8 @@ from meta_demo.serving.lending import Refused
 from meta_demo.ui import zerogpu
 from meta_demo.ui.space_emulation import Loans, plain
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -16,6 +16,8 @@ from safetensors.torch import load_file
 
 from meta_demo.cli import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 IP = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
