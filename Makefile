@@ -3,7 +3,7 @@ PORT ?= 7860
 PYTHON ?= python3
 BIN := .venv/bin
 # The tests that are quick, in several processes with one thread each: threads that share so little work cost more than they bring.
-SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow and not browser"
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m
 
 .PHONY: run test quick check browser benchmark checkpoints wheel clean
 
@@ -12,12 +12,12 @@ run: .venv/run
 
 # What is quick in several processes at once, and then the rest alone, as it watches the clock, keeps all cores busy or starts processes.
 test: check browser
-	$(SIDE_BY_SIDE)
+	$(SIDE_BY_SIDE) "not slow and not browser"
 	$(BIN)/python -m pytest -m "slow or browser"
 
-# What takes no browser, no new process and no long computing: under a minute on two cores.
+# What takes no browser, no new process and no long computing, and of each law the usual cases: about a minute on two cores.
 quick: .venv/dev
-	$(SIDE_BY_SIDE)
+	$(SIDE_BY_SIDE) "not slow and not browser and not many"
 
 check: .venv/dev
 	$(BIN)/ruff check .

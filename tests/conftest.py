@@ -9,10 +9,11 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("META_DEMO_CACHE_DIR", tempfile.mkdtemp(prefix="meta-demo-tests-"))  # nothing of tests stays
 
@@ -125,6 +126,16 @@ def make_values(algorithm: Algorithm, texts: Sequence[str], values: Sequence[flo
         return Examples(algorithm.features(list(rows)), objective.encode(labels, algorithm.like), objective)
 
     return Task(side(texts, values), side([text for text, _ in QUERY], [values[0], values[1], 0.5]))
+
+
+def usual(cases: Iterable[Any], is_usual: Callable[[Any], bool]) -> list[Any]:
+    """The cases of a law, those marked `many` that are not usual ones."""
+    return [
+        case
+        if is_usual(case)
+        else pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.many)
+        for case in cases
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

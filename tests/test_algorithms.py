@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, make_task, tiny_backbone
+from conftest import QUERY, SUPPORT, make_task, tiny_backbone, usual
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,8 +26,12 @@ SCOPED = [
     for name, kind in KINDS
     for scope in (SCOPES if any(k.name == "scope" for k in REGISTRY[name].Config.knobs()) else [None])
 ]
-IN_EVERY_SCOPE_OF_CLASSES = pytest.mark.parametrize(("name", "scope"), [(n, s) for n, k, s in SCOPED if k == "classes"])
-IN_EVERY_SCOPE = pytest.mark.parametrize(("name", "kind", "scope"), SCOPED)
+IN_EVERY_SCOPE_OF_CLASSES = pytest.mark.parametrize(
+    ("name", "scope"), usual([(n, s) for n, k, s in SCOPED if k == "classes"], lambda case: case[1] in (None, "lora"))
+)
+IN_EVERY_SCOPE = pytest.mark.parametrize(
+    ("name", "kind", "scope"), usual(SCOPED, lambda case: case[2] in (None, "lora"))
+)
 BACKBONE = tiny_backbone()
 
 
@@ -142,6 +146,7 @@ def test_adaptation_leaves_base_and_start_untouched(name, kind):
     assert all(torch.equal(p, start[n]) for n, p in algorithm.state_dict().items())
 
 
+@pytest.mark.many
 @ALGORITHMS
 def test_default_steps_fit_the_support_better(name, kind, minilm):
     cls = REGISTRY[name]
@@ -174,6 +179,7 @@ def test_save_load_predict_is_identical(name, kind, tmp_path):
     assert torch.equal(run(loaded, kind=kind)[0], run(algorithm, kind=kind)[0])
 
 
+@pytest.mark.many
 @OF_CLASSES
 @settings(max_examples=8, deadline=None)
 @given(shots=st.lists(st.integers(1, 4), min_size=2, max_size=50))

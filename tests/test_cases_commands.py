@@ -15,6 +15,8 @@ from cases import ROOT, ROWS, file
 
 from meta_demo.cli import main
 
+pytestmark = pytest.mark.many
+
 # --- commands
 
 TASK = {"support": [{"text": t, "label": n} for t, n in ROWS], "query": [{"text": "where is my card", "label": "card"}]}

@@ -21,6 +21,8 @@ from meta_demo.core.cache import Cache
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.picture.content import Picture
 
+pytestmark = pytest.mark.many
+
 BERT = {"attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2}
 ROBERTA = {"layer_norm_eps": 1e-05, "pad_token_id": 1, "type_vocab_size": 1, "bos_token_id": 0, "eos_token_id": 2}
 MODERN = {"global_attn_every_n_layers": 3, "local_attention": 128, "classifier_pooling": "mean", "global_rope_theta": 160000.0,

@@ -153,6 +153,7 @@ def test_a_header_that_is_wrong_from_the_start_raises_nothing_but_user_errors(ti
     assert names == {"checkpoint_damaged", "checkpoint_tensors"}
 
 
+@pytest.mark.many
 def test_a_flipped_byte_in_the_card_raises_nothing_but_user_errors(tiny: Backbone, folder: Path) -> None:
     path = folder / CARD
     good = path.read_bytes()

@@ -144,6 +144,7 @@ def test_a_query_label_counts_only_where_it_is_given(run: Run, tmp_path: Path) -
         assert ("query accuracy" in ended.out) == scored
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -220,6 +221,7 @@ def test_divergence_names_its_step_and_keeps_the_last_good_state(run: Run, task:
     assert f"maml diverged at step {good} " in ended.sentence()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_bad_files(run: Run, tmp_path: Path, case: str) -> None:
     name, content, words = BAD_FILES[case]
@@ -237,6 +239,7 @@ def test_a_file_of_50_mb(run: Run, tmp_path: Path, suffix: str) -> None:
     assert "50.0 MB, and 20 MB is the most" in run("adapt", path).sentence()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("case", BAD_ARGUMENTS)
 def test_bad_arguments(run: Run, task: Path, case: str) -> None:
     arguments, words = BAD_ARGUMENTS[case]

@@ -19,6 +19,8 @@ from meta_demo.learning.cost import Budget, Work, afford, cost, together, work_o
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 
+pytestmark = pytest.mark.many
+
 CPU = torch.device("cpu")
 REACH = Reach(3, 16)
 WORK = Work((256,) * 150, (256,) * 3, 3, 8, "lora", REACH, moves=True, kept=512 << 20)

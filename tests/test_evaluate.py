@@ -25,6 +25,8 @@ from meta_demo.learning.tensors import to_task
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.objectives.classes import Classes, calibration_error
 
+pytestmark = pytest.mark.many
+
 SOURCE = load_source("builtin:sport")
 EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]
 

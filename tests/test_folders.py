@@ -202,6 +202,7 @@ def test_a_locked_folder(tmp_path: Path) -> None:
     (path / "cats").chmod(0o700)
 
 
+@pytest.mark.many
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_damaged_zip_raises_nothing_but_user_errors(data: st.DataObject) -> None:

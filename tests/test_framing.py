@@ -12,6 +12,8 @@ from meta_demo.core.cache import Cache
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.framing import framed
 
+pytestmark = pytest.mark.many
+
 
 def drawn(x: int, y: int, w: int, h: int, *, ink: int = 0, paper: int = 255, side: int = 200) -> Image.Image:
     """A cross in a box."""

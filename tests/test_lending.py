@@ -35,6 +35,8 @@ from meta_demo.serving.requests import Request
 from meta_demo.serving.service import LENT, Service, where_computed
 from meta_demo.words import text
 
+pytestmark = pytest.mark.many
+
 TASK = make_episode(
     [Example("I lost my card", "card"), Example("send money to Tom", "transfer"), Example("my card is gone", "card")],
     [Example("where is my card", "card"), Example("pay my landlord", "transfer")],

@@ -19,6 +19,8 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 
+pytestmark = pytest.mark.many
+
 TEXTS = ["hello", "a somewhat longer sentence about late parcels"]
 
 

@@ -22,6 +22,8 @@ from meta_demo.learning.tensors import to_task
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.distortions import viewed
 
+pytestmark = pytest.mark.many
+
 SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
 SIZE = {"image_size": 32, "patch_size": 8}
 # architecture -> the sizes that are not the others', the tokens that are no patch

@@ -23,6 +23,8 @@ from meta_demo.data.reading.tasks import beside
 from meta_demo.data.sources import check_apart, hold_out, is_episodes, load_source, load_sources, read_episodes
 from meta_demo.modalities.picture.content import Picture
 
+pytestmark = pytest.mark.many
+
 COLOURS = {
     "red": (220, 30, 30),
     "green": (30, 160, 60),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import saved_model
+from conftest import saved_model, usual
 from torch.nn.functional import normalize
 
 from benchmarks.models import SIZES
@@ -52,11 +52,13 @@ PICTURES = dict.fromkeys(
     ("vit", "deit", "dinov2", "dinov3_vit", "siglip_vision_model", "clip_vision_model", "beit", "yolos"), WHOLE
 )
 PICTURES |= {"dpt": ((0, 1, 2, 3, 4), False, 4), "swin": ((0, 1, 2), False, 0), "hiera": ((0, 3), False, 0)}
+USUAL = ("bert", "gpt2", "vit")
 UNBIASED = ("t5", "umt5", "llama", "qwen3", "gemma", "modernbert")
 CAUSAL = ("gpt2", "llama", "qwen3", "gemma")
 SENTENCES = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length"]
 SHOWN = [Picture(40, 40, "RGB", bytes((i * 7 + n * n) % 256 for i in range(4800)), f"{n}") for n in (1, 2, 3)]
 ALL = {**TEXTS, **PICTURES}
+EACH = usual(ALL, USUAL.__contains__)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def contents(architecture):
     return SENTENCES if architecture in TEXTS else SHOWN
 
 
-@pytest.mark.parametrize("architecture", ALL)
+@pytest.mark.parametrize("architecture", EACH)
 def test_every_cut_and_every_scope_begin_as_the_model_that_it_is(architecture, loaded):
     """Two paths there are, features that are adapted on and outputs that are not, and they give the same embeddings."""
     backbone, shown = loaded(architecture), contents(architecture)
@@ -97,7 +99,7 @@ def test_every_cut_and_every_scope_begin_as_the_model_that_it_is(architecture, l
         torch.testing.assert_close(z.detach(), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("architecture", TEXTS)
+@pytest.mark.parametrize("architecture", usual(TEXTS, USUAL.__contains__))
 def test_texts_are_pooled_from_the_models_own_forward(architecture, loaded):
     """With all arguments it takes, token types too; the last token where none sees what follows, else the mean."""
     backbone = loaded(architecture)
@@ -116,7 +118,7 @@ def test_texts_are_pooled_from_the_models_own_forward(architecture, loaded):
     assert backbone.inputs.pads is TEXTS[architecture][1]
 
 
-@pytest.mark.parametrize("architecture", ALL)
+@pytest.mark.parametrize("architecture", EACH)
 def test_attention_is_a_share_for_each_token_or_none_is_shown(architecture, loaded):
     backbone = loaded(architecture)
     assert backbone.n_maps == ALL[architecture][-1]
@@ -129,7 +131,7 @@ def test_attention_is_a_share_for_each_token_or_none_is_shown(architecture, load
             backbone.attentions(contents(architecture)[1], {})
 
 
-@pytest.mark.parametrize("architecture", ALL)
+@pytest.mark.parametrize("architecture", EACH)
 def test_low_rank_factors_reach_every_linear_map(architecture, loaded):
     """Each pair has a part in the embedding, and adding it up into the weight is the same model."""
     backbone, shown = loaded(architecture), contents(architecture)

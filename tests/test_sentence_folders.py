@@ -17,6 +17,8 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.modalities.pooling import MODES
 
+pytestmark = pytest.mark.many
+
 TEXTS = ["Hello", "a somewhat longer Sentence about late parcels", "and one of a middling length", "HELLO " * 40]
 OLD = dict(
     zip(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import usual
 
 from meta_demo.algorithms.gradient import leave_out, together
 from meta_demo.algorithms.gradient.base import GradientAlgorithm
@@ -18,6 +19,8 @@ from meta_demo.core.examples import Examples, Task
 from meta_demo.modalities.curve.content import Point
 from meta_demo.objectives.classes import Classes
 from meta_demo.objectives.numbers import Numbers
+
+pytestmark = pytest.mark.many
 
 UNTRAINED = Path(__file__).parents[1] / "checkpoints" / "curves" / "untrained"
 GRADIENT = sorted(
@@ -67,7 +70,7 @@ def gradients(algorithm, losses) -> tuple[torch.Tensor, list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("head", ["prototypes", "shared"])
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", usual(SCOPES, lambda scope: scope == "lora"))
 @pytest.mark.parametrize("name", GRADIENT)
 def test_together_equals_one_after_the_other(backbone, name, scope, head):
     algorithm = made(backbone, name, scope=scope, head=head, inner_steps=2)

@@ -24,6 +24,8 @@ from meta_demo.serving.service import Service
 from meta_demo.ui import training_knobs
 from meta_demo.ui.page import build_app
 
+pytestmark = pytest.mark.many
+
 
 def source(name: str, classes: int, texts: int = 8) -> Source:
     return make_source(

@@ -16,11 +16,12 @@ from conftest import Host, serving
 from meta_demo.ui.space_emulation import KNOBS, TASK
 from meta_demo.words import text
 
+pytestmark = pytest.mark.slow
+
 # What the package takes for granted of torch, and a build for CPUs has not.
 PROGRAM = """
 import gc, runpy, torch
 
-pytestmark = pytest.mark.slow
 torch.version.cuda = "12.6"
 torch._C._cuda_init = torch.cuda._is_in_bad_fork = gc.get_freeze_count  # which can be pickled, and says 0
 runpy.run_path("app.py", run_name="__main__")
