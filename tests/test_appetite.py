@@ -104,4 +104,4 @@ def test_what_is_cut_or_refused_takes_little_memory(case, most):
 def test_what_is_foreseen_is_no_less_than_what_is_measured_and_at_most_three_times_as_much(case):
     _, above, foreseen, _, said = appetite.measured(case)
     assert isinstance(above, int), said
-    assert above <= foreseen <= 3 * above
+    assert above <= foreseen <= 3 * above + 100  # MB: what a process takes beside its tensors is foreseen too

@@ -95,7 +95,7 @@ def test_numbers_in_messages_are_possible_ones(tmp_path: Path, capsys: pytest.Ca
     assert "2 of its 6 are held out" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_resuming_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = "text,label\n" + "".join(f"{name} number {i},{name}\n" for name in "abcdef" for i in range(6))
     source = file(tmp_path, "here/six.csv", texts)
@@ -139,7 +139,7 @@ def test_output_survives_any_console(encoding: str, tmp_path: Path) -> None:
     assert done.returncode == 0 and b"protonet" in done.stdout, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_texts_beyond_the_limit_are_noted_wherever_figures_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -133,7 +133,7 @@ def test_adapt_is_the_contract_and_a_process_equals_a_call(run: Run, task: Path,
     assert again["results"][2]["steps"] != other["results"][2]["steps"]
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_a_query_label_counts_only_where_it_is_given(run: Run, tmp_path: Path) -> None:
     unlabelled = {**TASK, "query": [{"text": row["text"]} for row in TASK["query"]]}
     for name, content, scored in (("task", TASK, True), ("bare", unlabelled, False)):

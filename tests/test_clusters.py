@@ -35,7 +35,7 @@ def everything(source: Source) -> list[str]:
     return [str(text) for texts in source.classes.values() for text in texts]
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.parametrize("algorithm", ["protonet", "maml"])
 def test_clusters_are_much_like_classes(algorithm: str, minilm: Backbone) -> None:
     """Of twelve classes of a pack and of another, most of a cluster's sentences are of one class; by chance a quarter would be."""
@@ -126,7 +126,7 @@ def run(folder: Path, *more: str | Path) -> int:
     return main(["train", "--algorithm", "protonet", "--output", str(folder), *small, *map(str, more)])
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_a_resumed_run_has_the_same_clusters_and_the_same_bits(tmp_path: Path) -> None:
     texts = write(tmp_path / "sentences.txt", everything(load_source("builtin:sport")))
     flags = ("--source", "builtin:school", "--unlabelled", texts, "--steps", "3")
@@ -139,7 +139,7 @@ def test_a_resumed_run_has_the_same_clusters_and_the_same_bits(tmp_path: Path) -
     assert run(tmp_path / "cut", *flags, "--resume") == 2
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_sentences_without_labels_are_enough_where_there_is_something_to_validate_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

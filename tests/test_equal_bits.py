@@ -173,7 +173,7 @@ def answers(service: Service, request: Request) -> list[object]:
     return told
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.parametrize("room", [1 << 26, 300_000, 0])
 def test_a_service_answers_alike_whatever_it_was_asked_before(serve: Callable[..., Service], room: int) -> None:
     fresh, used = serve(), serve(room)
@@ -200,7 +200,7 @@ TRAIN_ON, VALID_ON = hold_out([load_source("builtin:school")], seed=0)
 EPISODES = [Sampler(VALID_ON, Fixed(2, 1, 2), 0, VALID).draw(i) for i in range(4)]
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.parametrize("name", [name for name in ALL if REGISTRY[name].learns])
 def test_a_resumed_training_is_the_uninterrupted_one(name: str, tmp_path: Path) -> None:
     def run(folder: str, room: int, until: int | None = None, **options: Any) -> None:
@@ -226,7 +226,7 @@ def scores(algorithm: Algorithm, processes: Processes | None = None) -> list[Any
         return [[(s.step, s.grades) for s in steps] for steps in run]
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @DTYPES
 def test_scores_do_not_depend_on_the_cache_or_who_was_measured_before(dtype: torch.dtype) -> None:
     expected = {name: scores(build(name, sociable(None, dtype))) for name in ALL}

@@ -55,7 +55,7 @@ def test_heads_start_at_their_neighbours(untrained):
     assert looked_at == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_the_whole_model_is_trained_and_leaves_as_a_folder(untrained, tmp_path):
     where = {"output": str(tmp_path / "run"), "export": str(tmp_path / "model")}
     command = [

@@ -13,7 +13,7 @@ from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.modalities.base import identity
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_there_are_many_of_both_kinds() -> None:
     assert len(sample_names("text")) >= 12
     assert len(sample_names("picture")) >= 5

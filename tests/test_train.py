@@ -66,7 +66,7 @@ def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tmp
         assert torch.equal(value, loaded.state_dict()[key])
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_training_lowers_the_loss(tmp_path):
     """On a handful of texts, which can be learned by heart."""
     few = replace(TRAIN_ON[0], classes={label: texts[:4] for label, texts in list(TRAIN_ON[0].classes.items())[:3]})
@@ -171,7 +171,7 @@ def test_the_last_start_is_kept_on_request_and_a_finished_run_may_change_its_min
     assert json.loads((tmp_path / "card.json").read_text())["steps"] == 2
 
 
-@pytest.mark.slow
+@pytest.mark.many
 def test_bfloat16_follows_the_same_path(tmp_path):
     """The meta-gradient differs by the rounding of bfloat16, and the weights stay in their own precision."""
     losses = []
