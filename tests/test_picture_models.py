@@ -12,7 +12,8 @@ import torch
 from conftest import HYBRID
 from torch.nn.functional import normalize
 
-from meta_demo.algorithms.metric.protonet import PrototypesConfig, PrototypicalNetwork
+from meta_demo.algorithms.metric.base import DistanceConfig
+from meta_demo.algorithms.metric.protonet import PrototypicalNetwork
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.backbones.scopes import SCOPES, Reach
 from meta_demo.core.cache import Cache
@@ -182,7 +183,7 @@ def test_a_new_process_may_load_two_models_at_once(vision_folder):
 def test_a_picture_looked_at_more_than_once_is_the_mean_of_its_looks(folder_of):
     """Each look is the model's own pixels under the distortion of its number; the labels of a task stay one for one."""
     backbone = load_backbone(str(folder_of("vit")), torch.device("cpu"), Cache(1 << 26), torch.float64)
-    once, thrice = (PrototypicalNetwork(backbone, PrototypesConfig(views=views)) for views in (0, 2))
+    once, thrice = (PrototypicalNetwork(backbone, DistanceConfig(views=views)) for views in (0, 2))
     with torch.no_grad():
         pixels = backbone.inputs.batch(PICTURES, 17)[0]
         looks = [backbone.model(viewed(pixels, n).to(torch.float64)).last_hidden_state for n in range(3)]

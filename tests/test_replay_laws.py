@@ -8,7 +8,8 @@ from conftest import saved_model, usual
 from torch.nn.functional import normalize
 
 from benchmarks.models import SIZES
-from meta_demo.algorithms.metric.protonet import PrototypesConfig, PrototypicalNetwork
+from meta_demo.algorithms.metric.base import DistanceConfig
+from meta_demo.algorithms.metric.protonet import PrototypicalNetwork
 from meta_demo.backbones.linear import LORA_B
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.backbones.scopes import SCOPES, Reach
@@ -92,9 +93,9 @@ def test_every_cut_and_every_scope_begin_as_the_model_that_it_is(architecture, l
     for scope in SCOPES:
         if (scope, architecture) in {*(("bias", name) for name in UNBIASED), ("attention", "fnet")}:
             with pytest.raises(UserError, match="holds no weight"):
-                PrototypicalNetwork(backbone, PrototypesConfig(scope=scope, last_n=2))
+                PrototypicalNetwork(backbone, DistanceConfig(scope=scope, last_n=2))
             continue
-        algorithm = PrototypicalNetwork(backbone, PrototypesConfig(scope=scope, last_n=2, lora_rank=2))
+        algorithm = PrototypicalNetwork(backbone, DistanceConfig(scope=scope, last_n=2, lora_rank=2))
         z = algorithm.embed({}, algorithm.features(shown))
         torch.testing.assert_close(z.detach(), expected, rtol=1e-5, atol=1e-6)
 

@@ -23,22 +23,20 @@ from meta_demo.algorithms.gradient.together import MANY, ROOM, TOKENS
 from meta_demo.backbones import pieces
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.scopes import SCOPES, Reach
+from meta_demo.core.cache import MB
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import settings
 from meta_demo.data.episode import Episode
 from meta_demo.words import LANGUAGES, Words, text
 
-MB = 1 << 20
 BASE = 100 * MB  # what any computation takes beside its numbers: threads, kernels, what the allocator keeps
 BACK = 1.8  # times what layers keep for a gradient, with what goes back through them
 TWICE = 4.5  # times that, where the gradient is differentiated again
 COPIES = 3  # of hidden states: as computed, as asked for, as packed
 SPEED = {"cpu": 2e10}  # operations per second, by kind of device
 FAST = 2e12  # on any other kind
-SERVING_SECONDS, COMMAND_SECONDS = (
-    3600,
-    7 * 24 * 3600,
-)  # where nothing is set: of one visitor among others, of a command
+# Where nothing is set: of one visitor among others, of a command.
+SERVING_SECONDS, COMMAND_SECONDS = 3600, 7 * 24 * 3600
 
 
 @dataclass(frozen=True)

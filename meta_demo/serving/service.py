@@ -53,10 +53,9 @@ class Service:
     ) -> None:
         self.device = device or choose_device()
         self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
-        self._models = Models(self.device, self.cache, admission or Admission())
-        self._on_cpu = Models(
-            torch.device("cpu"), self.cache, admission or Admission()
-        )  # for what a GPU has no room for
+        admission = admission or Admission()
+        self._models = Models(self.device, self.cache, admission)
+        self._on_cpu = Models(torch.device("cpu"), self.cache, admission)  # for what a GPU has no room for
         self._lender = lender
         self._budget = budget or Budget.of_command(self.device)  # of one request
         self._closing = Event()
@@ -191,8 +190,7 @@ class Service:
         backbone, shelf = self._models.get(request.model)
         support = learned_from(request.episode)
         jobs = [self._job(request, cls, backbone, shelf, support) for cls in classes]
-        kept = {"kept": self.cache.limit}
-        works = [work_of_episode(job.algorithm, request.episode, **kept) for job in jobs]
+        works = [work_of_episode(job.algorithm, request.episode, kept=self.cache.limit) for job in jobs]
         afford(works, backbone, self._budget)
         return jobs
 

@@ -241,9 +241,9 @@ def worked(loans: list[Loans]) -> Iterator[tuple[str, bool, str]]:
     sources = split([load_packs(["sport", "health"])], [], 0)
     plan = Plan(steps=2, valid_episodes=2, valid_every=1)
     recipe = Recipe(*sources, plan, "protonet", task=TaskPlan(n_way=2, n_query=2))
-    attempt = Training(recipe, "minilm")
-    last = list(attempt.run(lambda: lent.backbone("minilm")))[-1]
-    yield "train", last.step == 2 and (attempt.folder / "card.json").is_file(), f"{last.step} steps"
+    training = Training(recipe, "minilm")
+    last = list(training.run(lambda: lent.backbone("minilm")))[-1]
+    yield "train", last.step == 2 and (training.folder / "card.json").is_file(), f"{last.step} steps"
     lent.backbone("minilm").__dict__.pop("hash", None)
     yield "no weight was changed in place", lent.backbone("minilm").hash == before, "hash of the weights"
 

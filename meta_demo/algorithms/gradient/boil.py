@@ -1,7 +1,5 @@
 """BOIL: the body moves, the head does not."""
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
@@ -10,11 +8,6 @@ from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.words import words
-
-
-@dataclass(frozen=True)
-class BOILConfig(GradientConfig):
-    """The inner loop's knobs."""
 
 
 @register(
@@ -29,14 +22,12 @@ class BOILConfig(GradientConfig):
 class BOIL(GradientAlgorithm):
     """MAML whose head has the rate zero (Oh et al. 2021, section 3): it stays the prototypes of the start's embeddings."""
 
-    Config = BOILConfig
-    config: BOILConfig
     objectives = frozenset(
         {"classes"}
     )  # a head of numbers begins with the mean, whatever the input: the body has no gradient
     second_order = True
 
-    def __init__(self, backbone: Backbone, config: BOILConfig, seed: int = 0) -> None:
+    def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
         if config.head == "shared":  # every class would have the same row, and the body no gradient
             raise UserError("boil_shared")
         super().__init__(backbone, config, seed)

@@ -67,17 +67,13 @@ class ImplicitMAML(GradientAlgorithm):
         loss, v = loop.asked(Point(self.steps, dict(last.tensors), {}), 1.0)
         at = leaves(last.tensors)
         _, grads = loop.gradient(self.steps, at, exact=True)
-        made = [(g, w) for g, w in ((grads[name], w) for name, w in at.items()) if g.requires_grad]
+        curved = [name for name, g in grads.items() if g.requires_grad]
 
         def product(x: Tensor) -> Tensor:
             """(H + lambda I) x / lambda, all fast weights as one vector."""
             parts = dict(zip(at, shaped(x, at), strict=True))
-            by = grad(
-                [g for g, _ in made],
-                list(at.values()),
-                [parts[n] for n in at if grads[n].requires_grad],
-                retain_graph=True,
-            )
+            along = [parts[name] for name in curved]
+            by = grad([grads[name] for name in curved], list(at.values()), along, retain_graph=True)
             return torch.cat([g.flatten() for g in by]) / self.config.proximal
 
         solved = conjugate_gradients(product, torch.cat([v.fast[n].flatten() for n in at]), self.config.solver_steps)

@@ -11,12 +11,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from meta_demo.algorithms.base import State
-from meta_demo.algorithms.body import BodyAlgorithm, BodyConfig
+from meta_demo.algorithms.body import BodyAlgorithm, BodyConfig, ScaleConfig, log_scale
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
+from meta_demo.core.heads import distance_logits
 from meta_demo.modalities.base import Content
 from meta_demo.words import words
 
@@ -73,3 +75,49 @@ class MetricAlgorithm(BodyAlgorithm):
         tensors = self.remember(z, support, others)
         state = State(tensors, objective=support.objective)
         yield replace(state, outputs=self.answer(state, z).detach())
+
+
+@dataclass(frozen=True)
+class DistanceConfig(MetricConfig, ScaleConfig):
+    """Knobs of whoever looks how far an input is."""
+
+
+class DistanceAlgorithm(MetricAlgorithm):
+    """A learner with a learned sharpness of distances, and a prototype for each class where it does not answer otherwise."""
+
+    Config: ClassVar[type[knobs.Config]] = DistanceConfig
+    config: DistanceConfig
+
+    def __init__(self, backbone: Backbone, config: DistanceConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        self.log_scale = log_scale(backbone, config.scale)
+
+    def answer(self, state: State, z: Tensor) -> Tensor:
+        """How near the prototypes are that `remember` kept (Snell et al. 2017, eq. 2)."""
+        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())
+
+
+class AveragingAlgorithm(DistanceAlgorithm):
+    """A learner that answers with the mean of the examples' labels, each by how much it counts; so it does numbers too."""
+
+    objectives = frozenset({"classes", "numbers"})
+
+    def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        return {"examples": z, "targets": support.y}
+
+    @abstractmethod
+    def closeness(self, state: State, z: Tensor) -> Tensor:
+        """The logarithm of what every example counts [B, S], up to a constant per row."""
+
+    def answer(self, state: State, z: Tensor) -> Tensor:
+        return self._average(state, self.closeness(state, z))
+
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        """Each example by all others: nothing is closer to it than itself, so its own weight is taken away."""
+        states = [next(self.adapt(support)) for support in supports]
+        others = [self.closeness(s, s.tensors["examples"]).fill_diagonal_(float("-inf")) for s in states]
+        return [[self._average(s, closeness)] for s, closeness in zip(states, others, strict=True)]
+
+    def _average(self, state: State, closeness: Tensor) -> Tensor:
+        assert state.objective, "adapt() says what its labels are"
+        return state.objective.from_average(closeness.softmax(-1) @ state.tensors["targets"])

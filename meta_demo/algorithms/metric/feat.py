@@ -1,24 +1,16 @@
 """FEAT: the prototypes look at each other before anybody compares with them."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from meta_demo.algorithms.base import State
-from meta_demo.algorithms.body import ScaleConfig, log_scale
-from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.body import log_scale
+from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.examples import Examples
-from meta_demo.core.heads import distance_logits, prototypes
+from meta_demo.core.heads import prototypes
 from meta_demo.words import words
-
-
-@dataclass(frozen=True)
-class FeatConfig(MetricConfig, ScaleConfig):
-    """Knobs of FEAT."""
 
 
 @register(
@@ -30,16 +22,13 @@ class FeatConfig(MetricConfig, ScaleConfig):
         "用一层 Transformer 让各类别均值彼此拉开；留意彼此接近的类别。",
     ),
 )
-class Feat(MetricAlgorithm):
+class Feat(DistanceAlgorithm):
     """Set-to-set attention over the prototypes, with a residual and a layer norm (Ye et al. 2020, eqs. 5 to 7).
 
     What attention adds is nothing before training.
     """
 
-    Config = FeatConfig
-    config: FeatConfig
-
-    def __init__(self, backbone: Backbone, config: FeatConfig, seed: int = 0) -> None:
+    def __init__(self, backbone: Backbone, config: DistanceConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
         like, d = backbone.head, len(backbone.head)
         # A layer norm makes a prototype of the length sqrt(d): the logits are as sharp as the prototypes' own all the same.
@@ -58,6 +47,3 @@ class Feat(MetricAlgorithm):
 
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
         return {"prototypes": self.adapted(prototypes(z, support.y))}
-
-    def answer(self, state: State, z: Tensor) -> Tensor:
-        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())

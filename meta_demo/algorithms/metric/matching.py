@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from meta_demo.algorithms.base import State
-from meta_demo.algorithms.body import ScaleConfig, log_scale
-from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.metric.base import AveragingAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import knob
@@ -20,10 +19,10 @@ READS = 3  # times that a question's full context embedding looks at the example
 
 
 @dataclass(frozen=True)
-class MatchingConfig(MetricConfig, ScaleConfig):
+class MatchingConfig(DistanceConfig):
     """Knobs of a matching network."""
 
-    scale: float = ScaleConfig.redefault(
+    scale: float = DistanceConfig.redefault(
         "scale",
         10.0,
         help=words("how sharply a question attends to the examples most like it", "问题对最相似示例的注意有多集中"),
@@ -47,43 +46,29 @@ class MatchingConfig(MetricConfig, ScaleConfig):
         "按余弦相似度注意每个示例并平均其标签；留意一个答案倚重哪个示例。",
     ),
 )
-class MatchingNetwork(MetricAlgorithm):
+class MatchingNetwork(AveragingAlgorithm):
     """Attention over the examples' labels (Vinyals et al. 2016, eqs. 1 and 2), with full context embeddings as a choice (section 2.1.2)."""
 
     Config = MatchingConfig
     config: MatchingConfig
-    objectives = frozenset({"classes", "numbers"})
 
     def __init__(self, backbone: Backbone, config: MatchingConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
-        self.log_scale = log_scale(backbone, config.scale)
         if config.context:
             self.context = FullContext(backbone.head, seed)
 
-    def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
-        examples = self.context.examples(z) if self.config.context else z
-        return {"examples": examples, "targets": support.y}
+    def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:
+        return super().remember(self.context.examples(z) if self.config.context else z, support, unlabelled)
 
-    def answer(self, state: State, z: Tensor) -> Tensor:
-        return self._average(state, self._attention(state, z))
-
-    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
-        """Each example by all others, where no example's embedding depends on another: its own weight is taken away."""
-        if self.config.context:
-            return None
-        states = [next(self.adapt(support)) for support in supports]
-        others = [self._attention(s, s.tensors["examples"]).fill_diagonal_(float("-inf")) for s in states]
-        return [[self._average(s, attention)] for s, attention in zip(states, others, strict=True)]
-
-    def _attention(self, state: State, z: Tensor) -> Tensor:
-        """The logarithm of what each example counts [B, S], up to a constant per row: cosines, made sharper."""
+    def closeness(self, state: State, z: Tensor) -> Tensor:
+        """Cosines to the examples, made sharper."""
         examples = state.tensors["examples"]
         asked = self.context.question(z, examples) if self.config.context else z
         return self.log_scale.exp() * normalize(asked, dim=-1) @ normalize(examples, dim=-1).T
 
-    def _average(self, state: State, attention: Tensor) -> Tensor:
-        assert state.objective, "adapt() says what its labels are"
-        return state.objective.from_average(attention.softmax(-1) @ state.tensors["targets"])
+    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+        """None with full context, where an example's embedding owes something to all others."""
+        return None if self.config.context else super().left_out(supports)
 
 
 class FullContext(nn.Module):

@@ -2,26 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
 import torch
 from torch import Tensor
 
-from meta_demo.algorithms.base import State
-from meta_demo.algorithms.body import ScaleConfig, log_scale
-from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.metric.base import DistanceAlgorithm
 from meta_demo.algorithms.registry import register
-from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.heads import distance_logits, prototypes
 from meta_demo.words import words
-
-
-@dataclass(frozen=True)
-class PrototypesConfig(MetricConfig, ScaleConfig):
-    """Knobs of a prototypical network."""
 
 
 @register(
@@ -33,21 +24,11 @@ class PrototypesConfig(MetricConfig, ScaleConfig):
         "对每个类别的示例取平均，再选最近的平均值，无需梯度步；留意结果立即可得。",
     ),
 )
-class PrototypicalNetwork(MetricAlgorithm):
+class PrototypicalNetwork(DistanceAlgorithm):
     """Nearest class mean in the embedding space, with a learned sharpness (Snell et al. 2017, eqs. 1 and 2)."""
-
-    Config = PrototypesConfig
-    config: PrototypesConfig
-
-    def __init__(self, backbone: Backbone, config: PrototypesConfig, seed: int = 0) -> None:
-        super().__init__(backbone, config, seed)
-        self.log_scale = log_scale(backbone, config.scale)
 
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
         return {"prototypes": prototypes(z, support.y)}
-
-    def answer(self, state: State, z: Tensor) -> Tensor:
-        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())
 
     def meta_loss(self, task: Task) -> Tensor:
         """Every example of the task is asked about, each time with one other example of every class as its prototype -> []."""

@@ -1,6 +1,5 @@
 """Siamese networks: are these two of one kind? An answer is the class whose examples say yes."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +70,3 @@ class SiameseNetwork(MetricAlgorithm):
         kind = task.query.y @ task.support.y.T  # [Q, S], 1 for a pair of one kind
         weight = kind / kind.sum() + (1 - kind) / (1 - kind).sum().clamp_min(1)
         return binary_cross_entropy_with_logits(self.same(asked, examples), kind, weight / 2, reduction="sum")
-
-    def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
-        yield from map(self.meta_loss, tasks)

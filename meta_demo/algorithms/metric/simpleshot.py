@@ -1,29 +1,21 @@
 """SimpleShot: nearest class mean, once embeddings are centred on what is usual and brought to one length."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from meta_demo.algorithms.base import State
-from meta_demo.algorithms.body import ScaleConfig, log_scale
-from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
-from meta_demo.core.heads import distance_logits, prototypes
+from meta_demo.core.heads import prototypes
 from meta_demo.words import words
 
 MOST = 2000  # inputs whose mean is the centre
-
-
-@dataclass(frozen=True)
-class SimpleShotConfig(MetricConfig, ScaleConfig):
-    """Knobs of SimpleShot."""
 
 
 @register(
@@ -35,15 +27,11 @@ class SimpleShotConfig(MetricConfig, ScaleConfig):
         "从每个嵌入中减去全部训练数据的均值，再取最近的类别均值；留意这么简单能走多远。",
     ),
 )
-class SimpleShot(MetricAlgorithm):
+class SimpleShot(DistanceAlgorithm):
     """Nearest class mean of centred embeddings of unit length (Wang et al. 2019, section 3, CL2N). Without training the centre is zero."""
 
-    Config = SimpleShotConfig
-    config: SimpleShotConfig
-
-    def __init__(self, backbone: Backbone, config: SimpleShotConfig, seed: int = 0) -> None:
+    def __init__(self, backbone: Backbone, config: DistanceConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
-        self.log_scale = log_scale(backbone, config.scale)
         self.centre = nn.Parameter(torch.zeros_like(backbone.head))
 
     @torch.no_grad()
@@ -60,6 +48,3 @@ class SimpleShot(MetricAlgorithm):
 
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
         return {"prototypes": normalize(prototypes(z, support.y), dim=-1)}
-
-    def answer(self, state: State, z: Tensor) -> Tensor:
-        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from meta_demo.algorithms.base import State
-from meta_demo.algorithms.body import ScaleConfig, log_scale
-from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
+from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
-from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples
 from meta_demo.core.heads import distance_logits, prototypes
@@ -17,7 +14,7 @@ from meta_demo.words import words
 
 
 @dataclass(frozen=True)
-class SoftKMeansConfig(MetricConfig, ScaleConfig):
+class SoftKMeansConfig(DistanceConfig):
     """How often, and how sharply, unlabelled examples are shared out among the classes."""
 
     rounds: int = knob(
@@ -50,16 +47,12 @@ class SoftKMeansConfig(MetricConfig, ScaleConfig):
         "未标注示例把原型拉向自己所在之处；留意二十行没有标签的文本值多少。",
     ),
 )
-class SoftKMeans(MetricAlgorithm):
+class SoftKMeans(DistanceAlgorithm):
     """Prototypes refined by soft k-means on unlabelled inputs (Ren et al. 2018, section 3.1.1); without any, prototypical networks."""
 
     Config = SoftKMeansConfig
     config: SoftKMeansConfig
     reads_unlabelled = True
-
-    def __init__(self, backbone: Backbone, config: SoftKMeansConfig, seed: int = 0) -> None:
-        super().__init__(backbone, config, seed)
-        self.log_scale = log_scale(backbone, config.scale)
 
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:
         """Each round: shares [U, N] of the unlabelled by their distances, then means in which labelled examples count once."""
@@ -69,6 +62,3 @@ class SoftKMeans(MetricAlgorithm):
             shares = distance_logits(unlabelled, c, self.like.new_tensor(self.config.softness)).softmax(-1)
             c = prototypes(torch.cat([z, unlabelled]), torch.cat([support.y, shares]))
         return {"prototypes": c}
-
-    def answer(self, state: State, z: Tensor) -> Tensor:
-        return distance_logits(z, state.tensors["prototypes"], self.log_scale.exp())
