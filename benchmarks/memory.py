@@ -88,7 +88,7 @@ def main(arguments: Arguments) -> None:
             growth = f"{above[-1] / above[0]:.2f}"
             rows.append([WORDS[scope], way, round(rest), *map(round, above), growth])
             print(" | ".join(map(str, rows[-1])), flush=True)
-    report.write("memory", "python -m benchmarks.memory", COLUMNS, rows, title=TITLE, notes=NOTES)
+    report.write("memory", "python -m benchmarks.memory", COLUMNS, rows, title=TITLE, notes=NOTES, order=report.MEMORY)
 
 
 def _child(scope: str, steps: int, way: str) -> tuple[float, float]:

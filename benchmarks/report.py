@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 RESULTS = Path(__file__).parent / "results"
+MEMORY = 1  # the order of tables of memory: behind those of what is learned
 CHECKPOINTS_README = Path(__file__).parents[1] / "checkpoints" / "README.md"
 
 

@@ -142,7 +142,9 @@ def main(arguments: Arguments) -> None:
             name = f"{arguments.tasks} {case}" if case == "different tasks" else case
             rows.append([name, bound, round(idle), round(after), round(held), round(idle + bound + ALLOWED)])
             print(" | ".join(map(str, rows[-1])), flush=True)
-    report.write("residence", "python -m benchmarks.residence", COLUMNS, rows, title=TITLE, notes=NOTES)
+    report.write(
+        "residence", "python -m benchmarks.residence", COLUMNS, rows, title=TITLE, notes=NOTES, order=report.MEMORY
+    )
 
 
 def child(arguments: Arguments, case: str, bound: int) -> tuple[float, float, float]:

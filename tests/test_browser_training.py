@@ -11,7 +11,9 @@ import browsing
 from browsing import SLOW, Open, enter, open_tab, upload, without
 from playwright.sync_api import Page, expect
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.sources import load_source, pack_names
+from meta_demo.ui.palette import algorithm_names, mark
 from meta_demo.words import text
 
 browser, visit = browsing.browser, browsing.visit  # the fixtures
@@ -36,6 +38,21 @@ def expect_alert(page: Page, said: str) -> None:
 def adapt(page: Page) -> None:
     page.click("#start")
     expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
+
+
+def test_an_algorithm_has_its_own_mark_in_every_list(visit: Open) -> None:
+    page = visit()
+    open_tab(page, 1)
+    for shown, names in (("#algorithms", algorithm_names()), ("#train-algorithm", trainable())):
+        marks = page.locator(f"{shown} .wrap > label").evaluate_all(
+            "all => all.map(e => [e.querySelector('[type=checkbox]')?.name ?? e.querySelector('input').value,"
+            " getComputedStyle(e, '::after').content])"
+        )
+        assert dict(marks) == {name: f'"{mark(name).glyph}"' for name in names}, shown
+
+
+def trainable() -> list[str]:
+    return [name for name in algorithm_names() if REGISTRY[name].learns]
 
 
 def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> None:

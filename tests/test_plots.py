@@ -169,6 +169,10 @@ def test_benchmark_tables_are_escaped_and_broken_files_are_passed_over(tmp_path:
     assert '<th class="number" scope="col">accuracy</th>' in shown
     assert '<td class="number">91.2 ± 0.6</td>' in shown and '<td class="number">88.5</td>' in shown
     assert "标题" in benchmark_tab.page(tables, "zh")
+    (tmp_path / "0.json").write_text(json.dumps(table | {"order": 1, "title": "memory"}))
+    assert [t.title for t in benchmark_tab.read_tables(tmp_path)] == [table["title"], "memory"], (
+        "by order, then by name"
+    )
     assert blocks.empty("page.benchmark.empty", "en") in benchmark_tab.page(
         benchmark_tab.read_tables(tmp_path / "no"), "en"
     )

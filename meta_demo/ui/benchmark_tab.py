@@ -1,7 +1,7 @@
 """The Benchmark tab: the measured tables of `benchmarks/results`, read when the page is opened.
 
-A table is a JSON object {"title", "command", "machine", "date", "columns": [...], "rows": [[...], ...], "notes"}; title, notes and
-columns may be texts, or objects with one text per language.
+A table is a JSON object {"title", "command", "machine", "date", "columns": [...], "rows": [[...], ...], "notes",
+"order"}; title, notes and columns may be texts, or objects with one text per language.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Table(BaseModel):
     columns: list[Said]
     rows: list[list[Value]]
     notes: Said | list[Said] = ""
+    order: int = 0  # tables of a lower one come first
 
 
 def lay_out() -> gr.HTML:
@@ -42,14 +43,14 @@ def lay_out() -> gr.HTML:
 
 
 def read_tables(folder: Path = RESULTS) -> list[Table]:
-    """The tables in `folder`, by file name; files that hold something else are passed over."""
+    """The tables in `folder` by their order, and then by file name; files that hold something else are passed over."""
     tables = []
     for path in sorted(folder.glob("*.json")):
         try:
             tables.append(Table.model_validate(json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, RecursionError, ValidationError):
             continue
-    return tables
+    return sorted(tables, key=lambda table: table.order)
 
 
 def show(request: gr.Request) -> str:

@@ -268,10 +268,10 @@ def still_able(chosen: Sequence[str], before: Form, form: Form) -> list[str]:
 
 
 def unable(form: Form, lang: str) -> dict[str, Any]:
-    """The algorithms that cannot learn a form's labels, by their places in the list, and what is said of them."""
+    """The algorithms that cannot learn a form's labels, by name, and what is said of them."""
     names = [name for name in algorithm_names() if not can(name, form)]
     if not names:
         return {}
     why = text("page.algorithms.unable", lang, objective=form.objective.title)
     said = f"{', '.join(title(name, lang) for name in names)}: {why}"
-    return {"places": [algorithm_names().index(name) for name in names], "why": why, "said": said}
+    return {"names": names, "why": why, "said": said}

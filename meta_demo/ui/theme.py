@@ -86,8 +86,8 @@ class MetaTheme(gr.themes.Base):  # type: ignore[misc]  # (gradio is untyped her
 def style() -> str:
     """The style sheet, with each algorithm's colour on its choice in the list."""
     choices = "".join(
-        f":is(#algorithms, #train-algorithm) .wrap > label:nth-of-type({place})"
+        f".wrap > label:has(:is([type=checkbox][name='{name}'], [type=radio][value='{name}']))"
         f" {{ --c: {mark(name).colour}; --glyph: '{mark(name).glyph}'; }}\n"
-        for place, name in enumerate(algorithm_names(), 1)
+        for name in algorithm_names()
     )
     return _STYLE.read_text("utf-8") + choices

@@ -79,7 +79,7 @@ class Numbers(Objective):
 
     def notes(self, count: int) -> list[Note]:
         """What values are measured in, and how their intervals come about."""
-        by = (("mean", f"{self.mean:g}"), ("scale", f"{self.scale:g}"))
+        by = (("mean", f"{self.mean:.4g}"), ("scale", f"{self.scale:.4g}"))
         said = Note("own_units") if (self.mean, self.scale) == (0, 1) else Note("standardised", by)
         return [said, Note("value_intervals") if count >= FEWEST else Note("no_intervals", (("least", FEWEST),))]
 

@@ -5,13 +5,13 @@ const line = element.querySelector(".unable-why");
 let watched = null;
 
 function grey() {
-  const { places = [], why = "", said = "" } = props.value || {};
+  const { names = [], why = "", said = "" } = props.value || {};
   observe();
-  document.querySelectorAll("#algorithms .wrap > label").forEach((label, place) => {
-    const off = places.includes(place);
+  document.querySelectorAll("#algorithms .wrap > label").forEach((label) => {
+    const box = label.querySelector("input");
+    const off = names.includes(box.name);
     if (label.classList.contains("unable") !== off) label.classList.toggle("unable", off);
     if (label.title !== (off ? why : "")) label.title = off ? why : "";
-    const box = label.querySelector("input");
     if (box.disabled !== off) box.disabled = off;
   });
   line.textContent = said;
