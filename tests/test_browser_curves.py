@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import browsing
 from browsing import SLOW, Open
 from playwright.sync_api import Page, expect
+
+from meta_demo.words import text
 
 browser, visit = browsing.browser, browsing.visit
 
@@ -42,6 +46,18 @@ def test_a_sample_is_there_adapted_from_both_starts(visit: Open) -> None:
     page.click("#modality label:nth-of-type(1)")
     expect(page.locator("#bench")).to_be_visible()
     expect(page.locator("#sheet-curve")).to_be_hidden()
+
+
+def test_no_point_is_no_mistake_and_no_start_is_no_figure(visit: Open) -> None:
+    page = opened(visit)
+    page.check("#curves-kernel")
+    row = page.locator(".curves-table tr:has(#curves-kernel)")
+    expect(row.locator("td.trained")).to_have_text("–")
+    expect(row.locator("td.plain")).to_have_text(re.compile(r"\d"))
+    page.locator(".curves-clear").click()
+    expect(page.locator(".curves-paper .lines path")).to_have_count(0)
+    expect(page.locator(".curves-note")).to_have_text(text("page.curves.none"))
+    expect(page.locator(".curves-map")).to_have_count(0)
 
 
 def test_points_are_set_dragged_and_removed(visit: Open) -> None:

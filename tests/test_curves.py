@@ -179,6 +179,15 @@ def test_every_curve_from_both_starts_as_service_and_loop_have_it(sheet, backbon
     )
 
 
+def test_what_has_no_start_of_its_own_is_drawn_from_the_plain_one_alone(sheet):
+    """A plain curve is never called meta-trained."""
+    found = sheet["fit"]({"points": [[-3.0, 1.0], [2.0, 1.5]], "algorithms": ["kernel", "maml"], "lang": "en"})
+    assert [(c["algorithm"], c["start"]) for c in found["curves"]] == [
+        ("maml", "trained"), ("kernel", "plain"), ("maml", "plain")
+    ]  # fmt: skip
+    assert [curves._described(name)["trained"] for name in ("kernel", "maml")] == [False, True]
+
+
 def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
     asked = {
         "points": [[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5]],
@@ -188,7 +197,7 @@ def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
     }
     whole = sheet["fit"]({**asked, "band": ["maml", "plain"]})["curves"]
     drawn = sheet["fit"]({**asked, "band": ["maml", "plain"], "only": True})["curves"]
-    assert [len(c["values"]) for c in whole] == [1, 3, 1, 3]  # a kernel average takes no step
+    assert [len(c["values"]) for c in whole] == [3, 1, 3]  # a kernel average takes no step, and has no start of its own
     for curve, at_last in zip(whole, drawn, strict=True):
         assert {key: value[-1:] for key, value in curve.items() if isinstance(value, list)} == {
             key: value for key, value in at_last.items() if isinstance(value, list)

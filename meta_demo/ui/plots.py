@@ -110,7 +110,8 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
     first = next(iter(history.values()))[0] if history else None
     found = {which: scores.score(first, which) if first else None for which in scores.SETS}
     annotations = []
-    layout = _layout(470, 62, text("page.chart.curves", lang))
+    height = 470 + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
+    layout = _layout(height, 62, text("page.chart.curves", lang))
     for which, kind, axis in PANELS:
         measured = found[which]
         if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
@@ -135,7 +136,7 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
             "ygap": 0.28,
         },
         "annotations": [*layout["annotations"], *annotations],
-        "legend": {"orientation": "h", "x": 0, "y": -0.13, "yanchor": "top", "font": {"size": 12}},
+        "legend": {"orientation": "h", "x": 0, "y": -0.13 * 470 / height, "yanchor": "top", "font": {"size": 12}},
         "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
         "hovermode": "closest",
         "uirevision": "curves",

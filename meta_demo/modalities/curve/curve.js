@@ -107,13 +107,16 @@ async function ask() {
   try {
     do {
       state.stale = false;
+      if (!state.points.length) {
+        nothing();
+        continue;
+      }
       const drag = { steps: state.step, only: true };
       const seen = band.checked ? seer.value.split(" ") : null;
       const found = await server.fit({ points: state.points, algorithms: [...state.shown], steps: MOST, ...(held ? drag : {}), band: seen, lang });
       note.textContent = found.problem || (found.notes || []).join(" ");
       note.hidden = !note.textContent;
       if (!found.problem) state.fitted = found;
-      else if (found.empty) state.fitted = null;
       drawCurves();
       look();
     } while (state.stale);
@@ -122,6 +125,14 @@ async function ask() {
   } finally {
     state.asking = false;
   }
+}
+
+function nothing() {
+  state.fitted = null;
+  note.textContent = words.none;
+  note.hidden = false;
+  maps.replaceChildren();
+  drawCurves();
 }
 
 function changed(keepTruth = false) {
@@ -246,7 +257,7 @@ function tell() {
     const name = make("label", "", { htmlFor: box.id }, swatch, algorithm.title[lang]);
     const cells = ["trained", "plain"].map((start) => {
       const curve = found.find((c) => c.algorithm === algorithm.name && c.start === start);
-      return make("td", start, { textContent: curve ? far(curve) : "" });
+      return make("td", start, { textContent: curve ? far(curve) : box.checked && !algorithm.trained && state.fitted ? "–" : "" });
     });
     return make("tr", "", {}, make("th", "", { scope: "row" }, box, name), ...cells);
   }));
@@ -261,7 +272,7 @@ function far(curve) {
 // --- whose interval is shown, and attention over the tokens of x
 
 const seer = make("select", "", { id: "curves-seer" });
-seer.append(...props.algorithms.flatMap((a) => ["trained", "plain"].map((start) => make("option", "", { value: `${a.name} ${start}`, textContent: `${a.title[lang]}, ${words[start]}` }))));
+seer.append(...props.algorithms.flatMap((a) => ["trained", "plain"].filter((start) => a.trained || start === "plain").map((start) => make("option", "", { value: `${a.name} ${start}`, textContent: `${a.title[lang]}, ${words[start]}` }))));
 seer.value = `${props.first[0]} trained`;
 const where = make("input", "", { type: "number", step: 0.5, value: 0, id: "curves-x" });
 const depth = make("select", "", { id: "curves-layer" });

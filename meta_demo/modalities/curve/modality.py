@@ -31,6 +31,7 @@ CURVES = Model(
         "inner_lr": 0.01,
         "head_lr": 0.03,
         "anil": {"head_lr": 0.3},
+        "tmaml": {"scope": "attention", "last_n": 2},
         "finetune": {"momentum": 0.9, "inner_steps": 10, "inner_lr": 1e-3, "head_lr": 0.02, "weight_decay": 0.0},
     },
 )

@@ -20,6 +20,7 @@ from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.waves import FAMILIES, HIGH, LOW
+from meta_demo.learning.checkpoint import shipped
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
@@ -53,7 +54,7 @@ _WORDS = (
         "algorithm",
         "trained",
     ),
-    *("plain", "legend", "look", "look_about", "seer", "band", "at", "place", "before", "after", "lost"),
+    *("plain", "legend", "look", "look_about", "seer", "band", "at", "place", "before", "after", "lost", "none"),
 )
 
 Answer = dict[str, Any]
@@ -103,8 +104,8 @@ class CurvesSheet(Sheet):
         """What it asks for by name; each answers with the `problem` where there is one."""
 
         def fit(asked: Answer) -> Answer:
-            """Every asked algorithm's curve from both starts after each of so many `steps`, or after the last `only`, which is what is
-            drawn while a point is dragged. The curve of `band` alone, an algorithm and a start, has an interval."""
+            """Every asked algorithm's curve from the starts it has after each of so many `steps`, or after the last `only`, which is what
+            is drawn while a point is dragged. The curve of `band` alone, an algorithm and a start, has an interval."""
             return _answered(asked, self._fit)
 
         def sample(asked: Answer) -> Answer:
@@ -125,10 +126,11 @@ class CurvesSheet(Sheet):
         band = tuple(asked.get("band") or ())
         found = []
         for start in BOTH:
-            twins = {name: _twin(name, names) if start == "plain" else name for name in names}
+            begun = names if start == "plain" else [name for name in names if _trained(name)]
+            twins = {name: _twin(name, begun) if start == "plain" else name for name in begun}
             seen = twins.get(band[0]) if band[1:] == (start,) else None
             known = self._outputs(start, episode, grid, set(twins.values()), seen, steps, only=bool(asked.get("only")))
-            found += [_curve(name, start, episode, known[twins[name]]) for name in names]
+            found += [_curve(name, start, episode, known[twins[name]]) for name in begun]
         notes = [
             note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])
         ]
@@ -244,7 +246,7 @@ def _answered(asked: Answer, answer: Callable[[Answer], Answer]) -> Answer:
     try:
         return answer(asked)
     except Exception as error:
-        return {"problem": sentence(error, _lang(asked)), "empty": not asked.get("points")}
+        return {"problem": sentence(error, _lang(asked))}
 
 
 def _lang(asked: Answer) -> str:
@@ -293,7 +295,12 @@ def _words(lang: str) -> dict[str, Any]:
 def _described(name: str) -> Answer:
     style = mark(name)
     said = {lang: REGISTRY[name].said(lang) for lang in LANGUAGES}
-    return {"name": name, "title": said, "colour": style.colour, "glyph": style.glyph}
+    return {"name": name, "title": said, "colour": style.colour, "glyph": style.glyph, "trained": _trained(name)}
+
+
+def _trained(name: str) -> bool:
+    """Whether there is a meta-trained start of an algorithm for curves."""
+    return shipped(CURVES.name, name, "numbers") is not None
 
 
 def _place(layer: int, head: int | None, lang: str) -> str:
