@@ -29,7 +29,7 @@ from meta_demo.core.settings import settings
 from meta_demo.data.episode import Episode
 from meta_demo.words import LANGUAGES, Words, text
 
-BASE = 100 * MB  # what any computation takes beside its numbers: threads, kernels, what the allocator keeps
+BASE = 150 * MB  # what any computation takes beside its numbers: threads, kernels, what the allocator keeps
 BACK = 1.8  # times what layers keep for a gradient, with what goes back through them
 TWICE = 4.5  # times that, where the gradient is differentiated again
 COPIES = 3  # of hidden states: as computed, as asked for, as packed
