@@ -31,6 +31,7 @@ from PIL import Image
 from tyro.conf import arg
 
 from benchmarks import report
+from benchmarks.resident import peak
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.samples import load_sample, sample_names
@@ -68,11 +69,6 @@ class Measured:
     foreseen: float | None
     seconds: float
     said: str
-
-
-def peak() -> float:
-    """The largest resident set this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def texts(count: int, words: int) -> list[str]:

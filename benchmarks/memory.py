@@ -10,7 +10,6 @@ Writes `benchmarks/results/memory.json`.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import tyro
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
+from benchmarks.resident import peak
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.loading import BUNDLED, load_backbone
@@ -56,11 +56,6 @@ class Arguments:
     """Peak memory against inner steps."""
 
     case: Annotated[str, tyro.conf.arg(help="one case alone, as scope,steps,way (what the child processes run)")] = ""
-
-
-def peak() -> float:
-    """The largest resident set this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(scope: str, steps: int, way: str) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from benchmarks import report
+from benchmarks import report, resident
 from meta_demo.backbones.loading import BUNDLED, DEFAULT
 from meta_demo.core.cache import MB, SERVING
 from meta_demo.data.episode import Episode
@@ -60,12 +60,6 @@ class Arguments:
     tasks: Annotated[int, tyro.conf.arg(help="how many different tasks")] = 200
     steps: Annotated[int, tyro.conf.arg(help="of the meta-training")] = 20
     model: Annotated[str, tyro.conf.arg(help="another model than the bundled ones, for texts alone")] = ""
-
-
-def resident() -> float:
-    """MB of this process that lie in memory now, where the system tells."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
 def visits(service: Service, arguments: Arguments) -> None:
@@ -125,10 +119,10 @@ def measure(arguments: Arguments) -> tuple[float, float, float]:
     for model in [arguments.model] if arguments.model else DEFAULT.values():
         service.backbone(model)
     gc.collect()
-    idle = resident()
+    idle = resident.now()
     CASES[arguments.case](service, arguments)
     gc.collect()
-    return idle, resident(), service.cache.size / MB
+    return idle, resident.now(), service.cache.size / MB
 
 
 def main(arguments: Arguments) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import random
+import subprocess
+import sys
 import time
 import tracemalloc
 import unicodedata
 
+import numpy as np
 import pytest
+from cases import ROOT
 
-from benchmarks import appetite
+from benchmarks import appetite, resident
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.core import strings
 from meta_demo.core.strings import clean, shorten
@@ -84,6 +88,15 @@ def test_a_long_text_is_the_same_example_whatever_its_capitals_and_hashed_as_a_w
     assert len(text.identity(long)) == 16 and text.identity("Straße") == "strasse"
     for said in ("a", long):
         assert text.digest(said) == hashlib.blake2b(said.encode(), digest_size=16).digest()
+
+
+@pytest.mark.skipif(not resident.STATUS.exists(), reason="the system does not say what one address space takes")
+def test_a_small_process_that_a_large_one_starts_has_a_peak_of_its_own():
+    filled = np.ones(50 << 20)  # 400 MB
+    asked = [sys.executable, "-c", "from benchmarks import resident; print(resident.peak())"]
+    small = float(subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    assert resident.peak() > filled.nbytes / resident.MB > 2 * small > 0
+    assert 0 < resident.now() <= resident.peak()
 
 
 @pytest.mark.slow

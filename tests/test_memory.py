@@ -17,7 +17,7 @@ import torch
 from conftest import tiny_backbone
 from torch import nn
 
-from benchmarks import residence
+from benchmarks import residence, resident
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
@@ -208,11 +208,11 @@ def test_freed_pages_go_back() -> None:
         pytest.skip("not the GNU C library")
     give_back()
     blocks = [bytearray(60_000) for _ in range(4000)]
-    full = residence.resident()
+    full = resident.now()
     del blocks[::2], blocks[1::2]
-    assert residence.resident() > full - 50
+    assert resident.now() > full - 50
     give_back()
-    assert residence.resident() < full - 100 and len(blocks) == 1000
+    assert resident.now() < full - 100 and len(blocks) == 1000
 
 
 @pytest.mark.slow
