@@ -238,6 +238,14 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     expect(page.locator("#notice .notice")).to_have_count(0)
 
 
+def test_knobs_are_there_whenever_their_fold_is_first_opened(visit: Open) -> None:
+    page = visit()
+    choose(page, "#sample", "News headlines")
+    expect(page.locator("#cards .cards-total")).to_contain_text("6 classes")
+    page.click("#knobs > button")
+    expect(page.locator("#knob-panel details")).to_have_count(3)
+
+
 def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_sets_them(visit: Open) -> None:
     page = visit()
     page.click("#knobs > button")

@@ -284,7 +284,7 @@ def _look(sides: Sides, first: Side[Any]) -> Look:
                 )
             layer = gr.Slider(1, 2, value=2, step=1, label=label("page.look.layer"), elem_id="layer")
             moments = [(label(f"page.look.{moment}"), moment) for moment in MOMENTS]
-            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="view")
+            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="moment")
             caption = gr.HTML("", elem_id="look-caption")
             for side in sides.values():
                 side.lay_out_beside(shown=side is first)

@@ -174,7 +174,8 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     adapt.model.change(*models, trigger_mode="always_last", **QUIET)
     app.load(*models, **QUIET)
-    _on(page, app.load, handlers.show_knobs, _settings(page), {adapt.knobs})
+    for shown in (app.load, adapt.knobs.missing):
+        _on(page, shown, handlers.show_knobs, _settings(page), {adapt.knobs})
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
