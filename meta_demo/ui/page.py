@@ -119,6 +119,7 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     opening = settings | _aside(page) | {teach.shots, teach.sample}
     on(teach.sample.input, teaching.open_sample, opening, sided)
     on(app.load, teaching.greet, opening, sided)
+    on(teach.kind.input, teaching.relabel, settings | {teach.kind}, sided)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
@@ -259,6 +260,7 @@ def _side_outputs(page: Page) -> set[Any]:
         page.modality,
         page.teach.sample,
         page.teach.columns,
+        page.teach.kind,
         page.teach.shots,
         adapt.model,
         adapt.names,
