@@ -136,6 +136,18 @@ class Form(ABC):
         """The key of what the panel of losses on `which` set is called."""
         return f"page.chart.{which}_loss"
 
+    trained: ClassVar[str] = (
+        ""  # the ending of the keys of what is said of a training, where labels make another difference
+    )
+
+    @abstractmethod
+    def training_axis(self, values: Sequence[tuple[float, float]]) -> dict[str, Any]:
+        """The axis of the figures of a training, each with half its interval."""
+
+    @abstractmethod
+    def bounded(self, value: float) -> float:
+        """A figure within what it can be."""
+
     bars: ClassVar[bool] = False  # whether a score's interval is drawn as well as said
 
     @property

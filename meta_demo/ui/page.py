@@ -229,6 +229,14 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         {tab.upload, tab.uploaded, tab.sources},
         {tab.uploaded, tab.sources, tab.told},
     )
+    kinds = {tab.sources, tab.uploaded, tab.algorithm, tab.kind, tab.knobs["k_shot"]}
+    on(
+        tab.sources.change,
+        handlers.fit,
+        kinds,
+        kinds - {tab.uploaded} | {tab.knobs["n_way"]},
+        trigger_mode="always_last",
+    )
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt

@@ -149,6 +149,14 @@ class ClassesForm(Form):
     def label(self, example: Example, colours: dict[str, int]) -> tuple[str, str]:
         return example.label or "", class_colour(colours[example.label or ""])
 
+    def training_axis(self, values: Sequence[tuple[float, float]]) -> dict[str, Any]:
+        lowest = min((value - half for value, half in values), default=0.0)
+        least = max(0.0, np.floor(lowest * 10 - 0.5) / 10)
+        return {"range": [least, 1.02], "tickformat": ".0%", "nticks": 6}
+
+    def bounded(self, value: float) -> float:
+        return min(1.0, max(0.0, value))
+
     def axis(self) -> dict[str, Any]:
         return {"range": [-0.04, 1.05], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
 

@@ -43,7 +43,7 @@ class NumbersForm(Form):
         "value_text",
         "one_file",
     )
-    bars = True
+    bars, trained = True, ".squared"
 
     def scripts(self, side: Side[Any]) -> tuple[str, ...]:
         return ("drop", *side.rows) if side.rows else ()
@@ -132,6 +132,12 @@ class NumbersForm(Form):
 
     def loss_title(self, which: str) -> str:
         return f"page.chart.{which}_loss.squared"
+
+    def training_axis(self, values: Sequence[tuple[float, float]]) -> dict[str, Any]:  # noqa: ARG002
+        return {"rangemode": "tozero", "nticks": 5}
+
+    def bounded(self, value: float) -> float:
+        return max(0.0, value)
 
     def axis(self) -> dict[str, Any]:
         return {"rangemode": "tozero", "nticks": 4}
