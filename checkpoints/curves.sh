@@ -40,7 +40,7 @@ start() {
 one_step() { start "$1" "--$1.inner-steps" 1 --k-shot 10 --lr 4e-3 --steps 2500 "${@:2}"; }
 maml() { one_step maml; }
 fomaml() { one_step fomaml; }
-anil() { one_step anil --anil.head-lr 0.6; } # the head alone takes the step: of 0.1 to 1, 0.5 and 0.6 are best
+anil() { one_step anil --anil.head-lr 0.4; } # the head alone takes the step; from 0.5 on further steps can run away
 # These two end where several steps lead.
 reptile() { start reptile --reptile.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 300; }
 finetune() { start finetune --finetune.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 200; }
