@@ -84,6 +84,7 @@ class Handlers:
         page, form, lang = self.page, self.form(values), request_language(request)
         updates: Updates = {
             page.adapt.names: gr.update(visible=page.side(values).named and form.named),
+            page.teach.kind: form.name,
             page.teach.shots: gr.update(visible=form.dealt_by_shots),
             page.adapt.unable: unable(form, lang),
             page.teach.heading: blocks.heading("teach", lang, page.side(values).name, form.taught),

@@ -18,6 +18,7 @@ from meta_demo.serving.attention import MOMENTS
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
+from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import algorithm_names
@@ -41,6 +42,7 @@ class Teach:
     sample: gr.Dropdown
     upload: gr.UploadButton
     columns: gr.HTML
+    kind: gr.Radio
     shots: gr.Radio
 
 
@@ -177,10 +179,14 @@ def _teach(first: Side[Any]) -> Teach:
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
     columns = _columns()
+    kinds = [(label(f"page.kind.{form.name}"), form.name) for form in forms()]
+    kind = gr.Radio(
+        kinds, value=forms()[0].name, label=label("page.kind"), info=label("page.kind.about"), elem_id="kind"
+    )
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    return Teach(heading, sample, upload, columns, shots)
+    return Teach(heading, sample, upload, columns, kind, shots)
 
 
 def _columns() -> gr.HTML:
