@@ -29,7 +29,7 @@ def test_numbers_stand_where_labels_stood(visit: Open) -> None:
     expect(page.locator("#algorithms input:disabled")).to_have_count(len(REGISTRY) - len(able_to("numbers")))
     assert chosen(page) == ["finetune", "kernel", "maml"]
     why = page.locator("#algorithms label.unable").first.get_attribute("title") or ""
-    assert "numbers" in why and why in page.locator("#unable").inner_text()
+    assert "numbers" in why and why in page.locator("#picker").inner_text()
     adapt(page)
     expect(page.locator(".prediction")).to_have_count(3, timeout=SLOW)
     expect(page.locator(".prediction[data-algorithm=maml] .answer")).to_contain_text("95 % interval")

@@ -25,7 +25,7 @@ from meta_demo.serving.service import Service
 from meta_demo.ui.cards import cards_from, dealt, episode_of, relabelled, spelled
 from meta_demo.ui.form import form_for, form_of, forms
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.handlers import Handlers, still_able, unable
+from meta_demo.ui.handlers import Handlers, picker, still_able
 from meta_demo.ui.layout import Page
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -144,11 +144,11 @@ def test_a_sample_of_numbers_gives_way_to_classes_and_back(page: Page) -> None:
     assert values[adapt.algorithms] == list(NUMBERS.objective.algorithms) and values[page.switch].objective == "numbers"
     assert text("page.teach.about.values", "en") in updates[teach.heading]
     assert not updates[teach.shots]["visible"] and not updates[adapt.names]["visible"]
-    assert "Prototypical networks" in updates[adapt.unable]["said"]
+    assert "Prototypical networks" in updates[adapt.picker]["said"]
     assert form_of(values[page.sides["text"].cards]) is NUMBERS
     values, updates = opened(page, {**values, adapt.algorithms: ["kernel", "reptile"]}, "news")
     assert values[adapt.algorithms] == ["kernel", "reptile"], "they were chosen, and can do both"
-    assert text("page.teach.about.text", "en") in updates[teach.heading] and updates[adapt.unable] == {}
+    assert text("page.teach.about.text", "en") in updates[teach.heading] and "names" not in updates[adapt.picker]
     assert updates[teach.shots]["visible"] and updates[adapt.names]["visible"]
     values, updates = opened(page, {**values, adapt.algorithms: ["protonet", "maml"]}, "stars")
     assert values[adapt.algorithms] == ["maml"]
@@ -162,8 +162,8 @@ def test_only_who_is_able_is_chosen_and_asked(page: Page) -> None:
     ticked = {**values, page.adapt.algorithms: ["protonet", "maml", "soft_kmeans"]}
     assert handlers._spelling(ticked).algorithms == ("maml",)
     assert still_able(["protonet"], CLASSES, NUMBERS) == list(NUMBERS.objective.algorithms), "none is left"
-    grey = unable(NUMBERS, "zh")
-    assert grey["names"] == sorted({*REGISTRY} - {*able_to("numbers")}) and "数值" in grey["why"]
+    grey = picker(NUMBERS, "zh")
+    assert {*grey["names"]} == {*REGISTRY} - {*able_to("numbers")} and "数值" in grey["why"]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What goes through the layers at once: as many inputs as keep the memory of a run within a bound, whatever is asked for.
 
 A gradient needs what layers compute on the way. Where that would be more than `KEPT` bytes, the inputs go through in pieces; only the
-last piece's is kept, and that of each other one is computed again when its turn comes to be differentiated. So memory does not grow
+last piece's is kept, and that of each other one is computed again when it is to be differentiated. So memory does not grow
 with inputs times their length, and the numbers are the same to rounding. Pieces follow from the sizes of what is asked for alone.
 """
 

@@ -51,7 +51,7 @@ class Adapt:
     model: gr.Dropdown
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
-    unable: gr.HTML
+    picker: gr.HTML  # how the list of algorithms is drawn
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
@@ -213,7 +213,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, unable, starts = _algorithms(switch, chosen)
+    algorithms, picker, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -237,7 +237,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, unable, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
+        model, model_status, algorithms, picker, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
     )
 
 
@@ -246,7 +246,8 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     why = tag("p", cls="hint unable-why", role="status")
-    unable = gr.HTML({}, html_template=why, js_on_load=script("unable"), apply_default_css=False, elem_id="unable")
+    drawn = script("parts", "picker")
+    picker = gr.HTML({}, html_template=why, js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
@@ -256,7 +257,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, unable, starts
+    return algorithms, picker, starts
 
 
 def _trial(heading: gr.HTML) -> Trial:
@@ -290,7 +291,7 @@ def _look(sides: Sides, first: Side[Any]) -> Look:
                 )
             layer = gr.Slider(1, 2, value=2, step=1, label=label("page.look.layer"), elem_id="layer")
             moments = [(label(f"page.look.{moment}"), moment) for moment in MOMENTS]
-            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="view")
+            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="moment")
             caption = gr.HTML("", elem_id="look-caption")
             for side in sides.values():
                 side.lay_out_beside(shown=side is first)

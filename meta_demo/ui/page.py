@@ -175,7 +175,8 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     adapt.model.change(*models, trigger_mode="always_last", **QUIET)
     app.load(*models, **QUIET)
-    _on(page, app.load, handlers.show_knobs, _settings(page), {adapt.knobs})
+    _on(page, app.load, handlers.show_algorithms, _settings(page), {adapt.picker, adapt.knobs})
+    _on(page, adapt.knobs.missing, handlers.show_knobs, _settings(page), {adapt.knobs})
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
@@ -274,7 +275,7 @@ def _side_outputs(page: Page) -> set[Any]:
         adapt.names,
         look.algorithm,
     }
-    fitting = {adapt.algorithms, adapt.unable, *_fitting(page)}
+    fitting = {adapt.algorithms, adapt.picker, *_fitting(page)}
     kept = {page.run, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))
     return {*parts, *results, *headings, *chosen, *fitting, *kept, *places, *_look_outputs(page)}

@@ -44,8 +44,8 @@ def parts(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     learned from then [P, count - p]."""
     size = -(-count // PARTS)
     first = torch.arange(0, count, size, device=device)[:, None]
-    turn = (first + torch.arange(count, device=device)) % count
-    return turn[:, :size], turn[:, size:]
+    order = (first + torch.arange(count, device=device)) % count
+    return order[:, :size], order[:, size:]
 
 
 def _is_cheap(algorithm: Learner, supports: Sequence[Examples], rest: Tensor) -> bool:
