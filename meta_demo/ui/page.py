@@ -225,8 +225,8 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     on(
         tab.upload.upload,
         handlers.open_file,
-        {tab.upload, tab.uploaded, tab.sources},
-        {tab.uploaded, tab.sources, tab.told},
+        {tab.upload, tab.uploaded, tab.sources, tab.columns},
+        {tab.uploaded, tab.sources, tab.told, tab.columns},
     )
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)

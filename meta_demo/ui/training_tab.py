@@ -15,6 +15,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
 from meta_demo.core.settings import settings
+from meta_demo.data.reading.columns import Columns, Seen
 from meta_demo.data.reading.readers import LINES, read_source, read_unlabelled
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import built_in, load_source, pack_names
@@ -22,7 +23,7 @@ from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe, Training, load_packs, split
 from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.serving.service import Service
-from meta_demo.ui import blocks, plots, training_blocks, training_knobs
+from meta_demo.ui import blocks, columns, plots, training_blocks, training_knobs
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
@@ -57,6 +58,7 @@ class TrainingTab:
 
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
+    columns: gr.HTML
     told: gr.HTML
     algorithm: gr.Radio
     knobs: training_knobs.Controls
@@ -82,7 +84,7 @@ def lay_out() -> TrainingTab | None:
     with gr.Row(elem_id="training", equal_height=False):
         with gr.Column(elem_classes="sheet", scale=2, min_width=300):
             gr.HTML(label("html.train"), elem_classes="heading")
-            sources, upload, told, algorithm = _choices()
+            sources, upload, chosen, told, algorithm = _choices()
             knobs = training_knobs.lay_out()
             with gr.Row(elem_classes="buttons"):
                 words = {"size": "lg", "min_width": 120}
@@ -104,6 +106,7 @@ def lay_out() -> TrainingTab | None:
     return TrainingTab(
         sources,
         upload,
+        chosen,
         told,
         algorithm,
         knobs,
@@ -120,16 +123,17 @@ def lay_out() -> TrainingTab | None:
     )
 
 
-def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
+def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.HTML, gr.Radio]:
     """What to draw tasks from, and what to train."""
     packs = [(label(f"pack.{name}"), name) for name in offered()]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
+    chosen = columns.picker("train-column", "#train-upload", numbers=False)
     told = gr.HTML("", elem_id="train-told")
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names() if REGISTRY[name].learns]
     algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
-    return sources, upload, told, algorithm
+    return sources, upload, chosen, told, algorithm
 
 
 def offered() -> list[str]:
@@ -142,18 +146,24 @@ class TrainingHandlers:
         self.service, self.page, self.tab, self.playground = service, page, tab, playground
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
-        """The visitor's examples as one more choice; the file is read once and deleted.
+        """The visitor's examples as one more choice; the file is read once and deleted; where its columns had to be guessed they can be
+        chosen.
 
         Labelled ones are from then on all that is chosen, sentences without labels come on top of what is.
         """
         tab, lang, path = self.tab, request_language(request), Path(values[self.tab.upload])
         mine: Uploaded = values[tab.uploaded]
+        said, seen = columns.said(values[tab.columns]), list[Seen]()
         try:
             if path.suffix.lower() == LINES:
                 mine = replace(mine, text_file=path.name, sentences=read_unlabelled(path))
                 chosen = [*(c for c in values[tab.sources] or [] if c != UNLABELLED), UNLABELLED]
             else:
-                mine, chosen = replace(mine, source=_source(path)), [UPLOADED]
+                mine, chosen = replace(mine, source=_source(path, said, seen)), [UPLOADED]
+        except UserError as error:
+            if not seen:
+                raise
+            return {self.page.message: blocks.alert(error.message(lang)), tab.columns: columns.offered(seen, said)}
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -166,7 +176,8 @@ class TrainingHandlers:
             choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
         told = blocks.notes(mine.source.notes, lang) if mine.source and UPLOADED in chosen else ""
         boxes = gr.CheckboxGroup(choices, value=chosen)
-        return {tab.uploaded: mine, tab.sources: boxes, tab.told: told, self.page.message: ""}
+        picked = {tab.columns: columns.offered(seen, said)}
+        return {tab.uploaded: mine, tab.sources: boxes, tab.told: told, self.page.message: ""} | picked
 
     def follow(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
         """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""
@@ -251,9 +262,9 @@ class TrainingHandlers:
         return Recipe(train_on, held_out, plan, str(values[tab.algorithm]), task=task, unlabelled=unlabelled)
 
 
-def _source(path: Path) -> Source:
+def _source(path: Path, said: Columns, seen: list[Seen]) -> Source:
     """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
-    source = make_source(path.name, *read_source(path, Limits(rows=ROWS)))
+    source = make_source(path.name, *read_source(path, Limits(rows=ROWS), columns=said, seen=seen))
     if source.objective.pooled:
         raise UserError("train_values", file=path.name)
     if len(source.classes) < FEWEST_CLASSES:

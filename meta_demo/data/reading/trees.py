@@ -37,7 +37,7 @@ def read_tree(path: Path, how: Reading) -> Gathered:
     how.notes.extend(tree.notes)
     files = [f for f in tree.files if f.suffix.lower() in TABLES and PLACEHOLDER not in f.stem.lower()]
     pictures = [file for file in tree.files if modality_in(file)]
-    tables = {file: open_tables(tree.read(file), file.name, how.limits) for file in files}
+    tables = {file: open_tables(tree.read(file), file.name, how.limits, how.columns) for file in files}
     if pictures or not tree.zipped:  # a folder with a table and no pictures is named by mistake
         tables = {file: opened for file, opened in tables.items() if _names_files(tree, file, opened, how.columns)}
     if not tables:
