@@ -156,7 +156,8 @@ class TrainingHandlers:
         said, seen = columns.said(values[tab.columns]), list[Seen]()
         try:
             if path.suffix.lower() == LINES:
-                mine = replace(mine, text_file=path.name, sentences=read_unlabelled(path))
+                sentences, _ = read_unlabelled(path)  # of lines there is nothing to say
+                mine = replace(mine, text_file=path.name, sentences=sentences)
                 chosen = [*(c for c in values[tab.sources] or [] if c != UNLABELLED), UNLABELLED]
             else:
                 mine, chosen = replace(mine, source=_source(path, said, seen)), [UPLOADED]

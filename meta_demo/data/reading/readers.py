@@ -68,8 +68,9 @@ def read_source(
 
 def read_unlabelled(
     path: Path, limits: Limits = UPLOAD, files: Beside | None = None, columns: Columns | None = None
-) -> list[Content]:
-    """What stands in a table's column text, or image and the like, or in the lines of a text file; nobody looks at labels."""
+) -> tuple[list[Content], Sequence[Note]]:
+    """What stands in a table's column text, or image and the like, or in the lines of a text file, and what a person should know of how
+    it was read; nobody looks at labels."""
     data, how = read_bytes(path, UNLABELLED, limits.bytes), _how(limits, files, columns)
     if path.suffix.lower() == LINES:
         lines = enumerate(read_text(data, path.name).split("\n"), 1)
@@ -78,7 +79,7 @@ def read_unlabelled(
         tables = [(record_table(text, path.name, limits), Notes())]
     else:
         tables = open_tables(data, path.name, limits, how.columns)
-    return [row.content for row in read_table(tables, how, labelled=False)]
+    return [row.content for row in read_table(tables, how, labelled=False)], how.notes
 
 
 def read_episode(
