@@ -207,10 +207,12 @@ def _exact(table: Table, names: Sequence[str], kinds: Iterable[Any]) -> dict[str
 
 
 def _place(table: Table, names: Sequence[str], name: str, needed: bool) -> int | None:
-    """Where the column called `name` is; refuses two that are spelt the same, and none where it is `needed`."""
+    """Where the column called `name` is; refuses two of which not exactly one is spelt so, and none where it is `needed`."""
     places = [i for i, known in enumerate(names) if known == _plain(name)]
-    if len({clean(table.header[i]) for i in places}) < len(places):
-        raise UserError("column_twice", file=table.file, column=name)
+    if len(places) > 1:
+        places = [i for i in places if clean(table.header[i]) == clean(name)]
+        if len(places) != 1:
+            raise UserError("column_twice", file=table.file, column=name)
     if not places and needed:
         raise _no_column(name, table)
     return places[0] if places else None
@@ -299,10 +301,10 @@ def _no_column(column: str, table: Table) -> UserError:
     return UserError("no_column", **names, **values)
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """The one of `known` that `name` was probably meant as; "" where none is near."""
+def nearest(name: str, known: Sequence[str], near: float = 0.6) -> str:
+    """The one of `known` that `name` was probably meant as; "" where none is as `near`."""
     spelt = {_plain(str(other)): clean(str(other)) for other in known}
-    found = difflib.get_close_matches(_plain(name), [other for other in spelt if other], 1, 0.6)
+    found = difflib.get_close_matches(_plain(name), [other for other in spelt if other], 1, near)
     return spelt[found[0]] if found else ""
 
 

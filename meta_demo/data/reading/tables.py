@@ -28,6 +28,7 @@ from meta_demo.data.reading.columns import (
     Seen,
     Table,
     choose,
+    nearest,
     recognised,
     seen,
 )
@@ -39,6 +40,7 @@ from meta_demo.words import words
 
 MOST_KNOWN = 4  # of what `recognised` says, where nobody said what columns are called
 LOOK = 10  # rows that are not blank among which the header is looked for
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0+|,00?)?")  # 1,000 may be a thousand, and 1.10 a version after 1.9
 NO_LABEL = ("nan", "NaN")  # what programs write for a label that is missing; NA and None are words
 
 
@@ -165,8 +167,10 @@ class _Rows:
         return said
 
     def _label(self, number: int, cells: Sequence[Any]) -> tuple[str, Any] | None:
-        """The key of an objective and the label of a row; None where it has none."""
+        """The key of an objective and the label of a row; None where it has none, and no key that was meant as one."""
         here = {key: cells[place] for key, place in self.columns.labels.items() if cells[place] is not MISSING}
+        if not here and self.columns.labels:
+            self._check_keys(number, cells)
         said = {key: text for key, cell in here.items() if (text := cell_text(cell, self.file, number))}
         given = {key: here[key] for key in here if key in said or (key != LABEL and isinstance(here[key], float))}
         given |= {LABEL: said[LABEL]} if LABEL in said else {}
@@ -174,6 +178,15 @@ class _Rows:
             first, other = (with_article(words(key)) for key in list(given)[:2])
             raise UserError("row_both", file=self.file, row=number, first=first, other=other)
         return next(((key, label) for key, label in given.items() if key != LABEL or label not in NO_LABEL), None)
+
+    def _check_keys(self, number: int, cells: Sequence[Any]) -> None:
+        """Refuse a record whose label stands under a misspelt key."""
+        chosen = {*self.columns.labels.values(), *self.columns.inputs.values()}
+        others = [self.table.header[i] for i, cell in enumerate(cells) if cell is not MISSING and i not in chosen]
+        for place in self.columns.labels.values():
+            name = self.table.header[place]
+            if said := nearest(name, others):
+                raise UserError("row_key_near", file=self.file, row=number, key=said, near=name)
 
     def _refuse(self, number: int, text: str, missing: bool) -> None:
         """Say that a row has no label, where too few others have one for it to be a question."""
@@ -206,12 +219,14 @@ class _Rows:
 
 
 def _one_number(labels: Iterable[str], file: str, notes: Notes) -> dict[str, str]:
-    """Labels that are whole numbers with a point and noughts, and how others write the same number without."""
-    known = {*labels}
-    whole = {label: re.sub(r"^(-?\d+)\.0+$", r"\1", label) for label in known}
-    same = {label: number for label, number in whole.items() if number != label and number in known}
-    for label, number in same.items():
-        notes.say("label_number", file=file, label=number, other=label)
+    """Labels that are whole numbers with a point and noughts, and how others write the same number with fewer."""
+    ways: dict[str, list[str]] = {}
+    for label in sorted({*labels}, key=lambda label: (len(label), label)):
+        if NUMBER.fullmatch(label):
+            ways.setdefault(re.sub(r"[.,]0+$", "", label), []).append(label)
+    same = {other: first for first, *others in ways.values() for other in others}
+    for other, first in same.items():
+        notes.say("label_number", file=file, label=first, other=other)
     return same
 
 
