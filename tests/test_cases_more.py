@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.readers import read_episode
@@ -98,6 +101,76 @@ def test_a_record_with_other_keys_is_a_question(tmp_path: Path) -> None:
 def test_a_key_of_a_task_is_named_with_the_one_that_was_meant(tmp_path: Path, row: Any, said: str) -> None:
     task = {"support": [row, {"text": "b", "label": "y"}]}
     assert said in refused(tmp_path, "task.json", json.dumps(task))
+
+
+def packed(folder: Path, name: str, files: dict[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        for entry, content in files.items():
+            archive.writestr(entry, content)
+    return folder / name
+
+
+def picture(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), shade).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def in_folders(*folders: str) -> dict[str, str | bytes]:
+    """Two pictures of each of two classes in every one of `folders`."""
+    places = [f"{folder}/{name}/{i}.png" for folder in folders for name in ("cat", "dog") for i in range(2)]
+    return {place: picture(3 * i) for i, place in enumerate(places)}
+
+
+@pytest.mark.parametrize(
+    ("learn", "ask"),
+    [
+        *(("Training", "Testing"), ("train_set", "Dev"), ("seg_train", "seg_test"), ("train2017", "val2017")),
+        *(
+            ("训练集", "测试集"),
+            ("train-images", "validation_images"),
+            ("TRAIN", "HOLD_OUT"),
+            ("training data", "valid"),
+        ),
+        ("training_set/training_set", "test_set/test_set"),
+    ],
+)
+def test_parts_of_a_data_set_are_no_classes_whatever_they_are_called(tmp_path: Path, learn: str, ask: str) -> None:
+    episode = read_episode(packed(tmp_path, "a.zip", in_folders(learn, ask)))
+    assert episode.labels == ("cat", "dog") and len(episode.support) == len(episode.query) == 4
+    assert {row.content.name.partition("/")[0] for row in episode.query} == {ask.partition("/")[0]}
+    assert "is learned from" in episode.notes[0].message()
+
+
+def test_a_folder_beside_train_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_episode(packed(tmp_path, "a.zip", in_folders("train", "unseen")))
+    assert "the folder “unseen” lies beside “train” and has the same classes" in caught.value.message()
+    alone = read_episode(packed(tmp_path, "b.zip", in_folders("red", "blue")))
+    assert alone.labels == ("blue/cat", "blue/dog", "red/cat", "red/dog")
+    trained: dict[str, str | bytes] = {f"{name}/1.png": picture(len(name)) for name in ("test", "train", "subway")}
+    assert read_episode(packed(tmp_path, "c.zip", trained)).labels == ("subway", "test", "train")
+
+
+def test_records_in_a_zip_are_read_and_a_task_in_one_is_named(tmp_path: Path) -> None:
+    records = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
+    episode = read_episode(packed(tmp_path, "a.zip", {"data/rows.json": json.dumps(records)}))
+    assert [(row.content, row.label) for row in episode.support] == [("a", "x"), ("b", "y")]
+    with pytest.raises(UserError) as caught:
+        read_episode(packed(tmp_path, "b.zip", {"task.json": json.dumps({"support": records})}))
+    assert "“b.zip” holds the task file “task.json”" in caught.value.message()
+    beside = in_folders("x") | {"annotations.json": "[1, 2]", "more.json": b"\xff\xfe"}
+    assert read_episode(packed(tmp_path, "c.zip", beside)).labels == ("cat", "dog")
+
+
+def test_windows_takes_capitals_in_the_names_of_files_for_the_same(tmp_path: Path) -> None:
+    table = "image,label\nimg_1.jpg,cat\nIMG_2.png,dog\nDCIM\\img_3.PNG,dog\n"
+    files = {"IMG_1.JPG": picture(1), "img_2.PNG": picture(2), "dcim/IMG_3.png": picture(3), "labels.csv": table}
+    episode = read_episode(packed(tmp_path, "a.zip", files))
+    assert [row.content.name for row in episode.support] == ["IMG_1.JPG", "img_2.PNG", "dcim/IMG_3.png"]
+    twins = {"a.png": picture(1), "A.png": picture(2), "b.png": picture(3), "t.csv": "image,label\nA.png,x\nB.PNG,y\n"}
+    exact = read_episode(packed(tmp_path, "b.zip", twins))
+    assert [row.content.name for row in exact.support] == ["A.png", "b.png"]
 
 
 def test_quries_is_query(tmp_path: Path) -> None:

@@ -22,12 +22,11 @@ from meta_demo.data.reading.columns import Columns, Seen
 from meta_demo.data.reading.folders import ZIP, modality_in
 from meta_demo.data.reading.leftovers import blank_rows, left_out
 from meta_demo.data.reading.splits import Gathered
-from meta_demo.data.reading.tables import TABLES, Reading, open_tables, read_table, record_table
+from meta_demo.data.reading.tables import JSON, TABLES, Reading, open_tables, read_table, record_table
 from meta_demo.data.reading.tasks import beside, parse_episode
 from meta_demo.data.reading.trees import read_tree
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, is_blank
 
-JSON = ".json"
 LINES = ".txt"
 UNLABELLED = (LINES, *TABLES)  # what `read_unlabelled` reads
 EPISODE_FILES = (JSON, *TABLES, ZIP)  # what `read_episode` reads, folders aside

@@ -315,4 +315,5 @@ def _names_at(rows: Sequence[Sequence[Any]], said: Columns, even: bool) -> int:
     return first if wide and min(filled[first:], default=0) > 1 else 0
 
 
+JSON = ".json"
 TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")
