@@ -10,10 +10,10 @@ SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --
 run: .venv/run
 	PORT=$(PORT) $(BIN)/python app.py
 
-# What is quick in several processes at once, and then the rest alone, as it watches the clock, keeps all cores busy or starts processes.
+# What is quick, and then what starts processes, pages and browsers: file by file, so that a page serves all tests of its file.
 test: check browser
 	$(SIDE_BY_SIDE) "not slow and not browser"
-	$(BIN)/python -m pytest -m "slow or browser"
+	$(SIDE_BY_SIDE) "slow or browser" --dist loadfile
 
 # What takes no browser, no new process and no long computing, and of each law the usual cases: about a minute on two cores.
 quick: .venv/dev

@@ -168,10 +168,10 @@ class Backbone:
 
     def _prefix(self, boundary: int, batch: _Batch, read: _Read) -> Tensor | None:
         """[b, W, D] with padding as it was computed, so that whatever goes on from here ends as one run would; None at boundary 0."""
-        start, known = self._highest_cached(batch.key, boundary)
-        if start < boundary:
+        lower, known = self._highest_cached(batch.key, boundary)
+        if lower < boundary:
             first, mask = self._batch([read[content] for content in batch.contents], batch.width)
-            known = self._run(first, mask, known, start, boundary, {})
+            known = self._run(first, mask, known, lower, boundary, {})
             self._shelf.put((boundary, batch.key), known)
         return known
 
@@ -239,7 +239,7 @@ class Backbone:
             parts = partition(lengths)
         else:
             ends = [i for i in range(1, len(lengths) + 1) if i == len(lengths) or lengths[i] > lengths[i - 1]]
-            parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+            parts = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
         for part in parts:
             most = self.appetite.most(lengths[part.stop - 1])
             yield from (slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most))
@@ -319,9 +319,9 @@ class Backbone:
             self.inputs.save(folder)
 
     def _run(
-        self, first: Tensor, mask: Tensor, hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
+        self, first: Tensor, mask: Tensor, hidden: Tensor | None, lower: int, upper: int, weights: dict[str, Tensor]
     ) -> Tensor:
-        return self._replay.run(self.inputs.arguments(first, mask, start), hidden, start, stop, weights)
+        return self._replay.run(self.inputs.arguments(first, mask, lower), hidden, lower, upper, weights)
 
     def _highest_cached(self, key: bytes, boundary: int) -> tuple[int, Tensor | None]:
         for layer in range(boundary, 0, -1):

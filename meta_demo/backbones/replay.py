@@ -2,7 +2,7 @@
 
 A *shell* is a copy of the module tree that shares every tensor with the model. Each thread borrows a shell of its own, so
 `torch.func.functional_call`, which swaps parameters while it runs, never swaps those of somebody else. In a shell the
-layers below `start` are stand-ins that pass the cached hidden states on, and the one before `stop` ends the run: the model's own
+layers below `lower` are stand-ins that pass the cached hidden states on, and the one before `upper` ends the run: the model's own
 `forward` still makes masks, position biases and the final norm, so every architecture works as it does in transformers. Where one
 does not, the trial at load (`trial.py`) finds out.
 """
@@ -82,7 +82,7 @@ def find_layers(model: nn.Module) -> tuple[str, nn.ModuleList]:
 
 
 class Replay:
-    """Runs layers `start` to `stop` of `model`; safe under any number of threads."""
+    """Runs layers `lower` to `upper` of `model`; safe under any number of threads."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -109,16 +109,16 @@ class Replay:
         return last
 
     def run(
-        self, inputs: dict[str, Any], hidden: Tensor | None, start: int, stop: int, weights: dict[str, Tensor]
+        self, inputs: dict[str, Any], hidden: Tensor | None, lower: int, upper: int, weights: dict[str, Tensor]
     ) -> Tensor:
-        """Hidden states [b, W, D] before layer `start` (None for start 0) -> after layer `stop - 1`; all layers: the model's output.
+        """Hidden states [b, W, D] before layer `lower` (None for lower 0) -> after layer `upper - 1`; all layers: the model's output.
 
         `inputs` are the keyword arguments of the model's own `forward`. What the model does after its layers, such as a norm, is done
-        where `stop` is their number: such hidden states are no start of a further run.
+        where `upper` is their number: such hidden states do not begin a further run.
         """
-        with self._shell(start, stop) as shell:
-            if start:
-                _layers(shell, self.path)[start - 1].hidden = hidden
+        with self._shell(lower, upper) as shell:
+            if lower:
+                _layers(shell, self.path)[lower - 1].hidden = hidden
             try:
                 output = (
                     functional_call(shell, weights, (), inputs, tie_weights=self.tied) if weights else shell(**inputs)
@@ -126,16 +126,16 @@ class Replay:
             except _Reached as reached:
                 return reached.hidden
             finally:
-                if start:
-                    _layers(shell, self.path)[start - 1].hidden = None
+                if lower:
+                    _layers(shell, self.path)[lower - 1].hidden = None
         last: Tensor = output.last_hidden_state
         return last
 
     def finish(self, z: Tensor, heads: Sequence[str], weights: dict[str, Tensor]) -> Tensor:
         """What is pooled after the modules of the model at the paths `heads`, one after the other."""
         for path in heads:
-            start = f"{path}."
-            own = {name.removeprefix(start): w for name, w in weights.items() if name.startswith(start)}
+            below = f"{path}."
+            own = {name.removeprefix(below): w for name, w in weights.items() if name.startswith(below)}
             if not own:
                 z = self.model.get_submodule(path)(z)
                 continue
@@ -155,29 +155,29 @@ class Replay:
             self._idle.clear()
 
     @contextmanager
-    def _shell(self, start: int, stop: int) -> Iterator[nn.Module]:
+    def _shell(self, lower: int, upper: int) -> Iterator[nn.Module]:
         with self._lock:
-            idle = self._idle.setdefault((start, stop), LifoQueue())
+            idle = self._idle.setdefault((lower, upper), LifoQueue())
         try:
             shell = idle.get_nowait()
         except Empty:
-            shell = self._new_shell(start, stop)
+            shell = self._new_shell(lower, upper)
         try:
             yield shell
         finally:
             idle.put(shell)
 
-    def _new_shell(self, start: int, stop: int) -> nn.Module:
+    def _new_shell(self, lower: int, upper: int) -> nn.Module:
         shared = {id(tensor): tensor for tensor in chain(self.model.parameters(), self.model.buffers())}
         shell = copy.deepcopy(self.model, shared)
         for module in shell.modules():
             take_factors(module)
             spell_out(module)
         layers = _layers(shell, self.path)
-        for i in range(start):
+        for i in range(lower):
             layers[i] = _StandIn(layers[i], self.arity)
-        if stop < len(layers):
-            layers[stop - 1].register_forward_hook(_stop)
+        if upper < len(layers):
+            layers[upper - 1].register_forward_hook(_stop)
         return shell
 
 

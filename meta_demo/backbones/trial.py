@@ -117,10 +117,10 @@ class _Trial:
             raise UserError("model_output", model=self.name, shape=list(output.shape), tokens=length)
         return _Alone(key, length, arguments, output)
 
-    def _arguments(self, keys: Sequence[Any], width: int, start: int = 0) -> dict[str, Any]:
+    def _arguments(self, keys: Sequence[Any], width: int, lower: int = 0) -> dict[str, Any]:
         first, mask = self.inputs.batch(keys, width)
         first = first.to(self.dtype) if first.is_floating_point() else first
-        return self.inputs.arguments(first.to(self.device), mask.to(self.device), start)
+        return self.inputs.arguments(first.to(self.device), mask.to(self.device), lower)
 
     def _pads(self, alone: Sequence[_Alone]) -> bool:
         """Whether inputs beside longer ones come out as they do alone: not where a layer mixes neighbours, padding among them."""
@@ -143,23 +143,23 @@ class _Trial:
         of inputs in other company as well. What comes before goes on from the highest cut that held, as it does in use."""
         batches = [list(alone)] if pads else [[a] for a in alone]
         wide = [max(TRIED, *(a.length for a in batch)) if pads else batch[0].length for batch in batches]
-        start = 0
-        before: Sequence[Tensor | None] = [None for _ in batches]  # hidden states of each batch at `start`
+        lower = 0
+        before: Sequence[Tensor | None] = [None for _ in batches]  # hidden states of each batch at `lower`
         for boundary in range(1, self.n):
             try:
                 found = [
-                    self._hidden(batch, width, start, hidden, boundary)
+                    self._hidden(batch, width, lower, hidden, boundary)
                     for batch, width, hidden in zip(batches, wide, before, strict=True)
                 ]
                 held = all(self._goes_on(batch, hidden, boundary) for batch, hidden in zip(batches, found, strict=True))
             except Exception:  # whatever the architecture raises where a layer is not what it expects
                 held = False
             if held:
-                start, before = boundary, found
+                lower, before = boundary, found
                 yield boundary
 
-    def _hidden(self, batch: Sequence[_Alone], width: int, start: int, hidden: Tensor | None, stop: int) -> Tensor:
-        out = self.replay.run(self._arguments([a.key for a in batch], width, start), hidden, start, stop, {})
+    def _hidden(self, batch: Sequence[_Alone], width: int, lower: int, hidden: Tensor | None, upper: int) -> Tensor:
+        out = self.replay.run(self._arguments([a.key for a in batch], width, lower), hidden, lower, upper, {})
         if out.shape[:2] != (len(batch), width):
             raise ValueError(f"hidden states of {tuple(out.shape)}")
         return out

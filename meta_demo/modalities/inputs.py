@@ -74,8 +74,8 @@ class Inputs(ABC):
         """First tensor [b, ...] and mask [b, width] of inputs that go into one batch; the same bits for the same keys."""
 
     @abstractmethod
-    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Any]:
-        """What the model's `forward` is called with, where the layers below `start` are not run."""
+    def arguments(self, first: Tensor, mask: Tensor, lower: int = 0) -> dict[str, Any]:
+        """What the model's `forward` is called with, where the layers below `lower` are not run."""
 
     @abstractmethod
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from meta_demo.ui.scripts import script
 from meta_demo.words import LANGUAGES, catalogue
 
 
-def picker(prefix: str, upload: str, *, numbers: bool) -> gr.HTML:
-    """The choices for the files of the button `upload`; `numbers`: whether labels may be read as numbers."""
+def picker(prefix: str, upload: str) -> gr.HTML:
+    """The choices for the files of the button `upload`."""
     keys = ("title", "text", "label", "numbers", "none", "about")
     return gr.HTML(
         None,
@@ -27,7 +27,6 @@ def picker(prefix: str, upload: str, *, numbers: bool) -> gr.HTML:
         elem_classes="column-picker",
         prefix=prefix,
         upload=upload,
-        numbers=numbers,
     )
 
 

@@ -24,7 +24,8 @@ Changed = dict[str, dict[str, Any]]  # algorithm -> knob -> the value that the v
 
 
 def knob_panel(**arguments: Any) -> gr.HTML:
-    """A component whose value is a `Changed`; `shown` is what it draws. A visitor's change triggers `edit`."""
+    """A component whose value is a `Changed`; `shown` is what it draws. A visitor's change triggers `edit`;
+    a panel that was not told what to draw, `missing`."""
     return gr.HTML(
         {},
         html_template=tag("div", cls="knob-panel"),

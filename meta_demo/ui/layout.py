@@ -19,6 +19,7 @@ from meta_demo.ui import columns
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
+from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import algorithm_names
@@ -42,6 +43,7 @@ class Teach:
     sample: gr.Dropdown
     upload: gr.UploadButton
     columns: gr.HTML
+    kind: gr.Radio
     shots: gr.Radio
 
 
@@ -50,7 +52,7 @@ class Adapt:
     model: gr.Dropdown
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
-    unable: gr.HTML
+    picker: gr.HTML  # how the list of algorithms is drawn
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
@@ -177,11 +179,15 @@ def _teach(first: Side[Any]) -> Teach:
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
-    chosen = columns.picker("column", "#upload", numbers=True)
+    chosen = columns.picker("column", "#upload")
+    kinds = [(label(f"page.kind.{form.name}"), form.name) for form in forms()]
+    kind = gr.Radio(
+        kinds, value=forms()[0].name, label=label("page.kind"), info=label("page.kind.about"), elem_id="kind"
+    )
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    return Teach(heading, sample, upload, chosen, shots)
+    return Teach(heading, sample, upload, chosen, kind, shots)
 
 
 def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
@@ -195,7 +201,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, unable, starts = _algorithms(switch, chosen)
+    algorithms, picker, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -219,7 +225,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, unable, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
+        model, model_status, algorithms, picker, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
     )
 
 
@@ -228,7 +234,8 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     why = tag("p", cls="hint unable-why", role="status")
-    unable = gr.HTML({}, html_template=why, js_on_load=script("unable"), apply_default_css=False, elem_id="unable")
+    drawn = script("parts", "picker")
+    picker = gr.HTML({}, html_template=why, js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
@@ -238,7 +245,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, unable, starts
+    return algorithms, picker, starts
 
 
 def _trial(heading: gr.HTML) -> Trial:
@@ -272,7 +279,7 @@ def _look(sides: Sides, first: Side[Any]) -> Look:
                 )
             layer = gr.Slider(1, 2, value=2, step=1, label=label("page.look.layer"), elem_id="layer")
             moments = [(label(f"page.look.{moment}"), moment) for moment in MOMENTS]
-            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="view")
+            moment = gr.Radio(moments, value="after", label=label("page.look.moment"), elem_id="moment")
             caption = gr.HTML("", elem_id="look-caption")
             for side in sides.values():
                 side.lay_out_beside(shown=side is first)

@@ -46,9 +46,9 @@ class CurveInputs(Inputs):
         rows = waves.reshape(len(keys), self.tokens, self.channels).transpose(1, 2)
         return rows[:, :, None].float(), torch.ones(len(keys), width, dtype=torch.long)
 
-    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Tensor]:  # noqa: ARG002
-        """No point is padded: above `start` nothing depends on the waves, and reading one point is enough."""
-        return {"pixel_values": first[:1] if start else first}
+    def arguments(self, first: Tensor, mask: Tensor, lower: int = 0) -> dict[str, Tensor]:  # noqa: ARG002
+        """No point is padded: above layer `lower` nothing depends on the waves, and reading one point is enough."""
+        return {"pixel_values": first[:1] if lower else first}
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """The class token."""

@@ -101,9 +101,9 @@ class PictureInputs(Inputs):
         rows = colours.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).expand(-1, -1, 3)
         return Picture(rows.shape[1], rows.shape[0], "RGB", rows.contiguous().numpy().tobytes(), picture.name)
 
-    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Any]:  # noqa: ARG002
-        """No picture is padded: above `start` nothing depends on the pixels, and reading one picture is enough."""
-        return {"pixel_values": first[:1] if start else first}
+    def arguments(self, first: Tensor, mask: Tensor, lower: int = 0) -> dict[str, Any]:  # noqa: ARG002
+        """No picture is padded: above layer `lower` nothing depends on the pixels, and reading one picture is enough."""
+        return {"pixel_values": first[:1] if lower else first}
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         if self.pooling == "all":

@@ -123,7 +123,7 @@ class TextInputs(Inputs):
         mask = [[1] * len(key) + [0] * (width - len(key)) for key in keys]
         return torch.tensor(ids), torch.tensor(mask)
 
-    def arguments(self, first: Tensor, mask: Tensor, start: int = 0) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, first: Tensor, mask: Tensor, lower: int = 0) -> dict[str, Any]:  # noqa: ARG002
         types = {}
         if self._types:
             types["token_type_ids"] = torch.zeros_like(first)

@@ -1,6 +1,6 @@
 // Which columns of an uploaded table are read, where that had to be guessed. The server keeps no file: the browser still has it, and
 // uploads it once more when others are chosen, with their names in the value. Given by gr.HTML: element, props, watch; `props.upload` is
-// the button of the files, `props.numbers` whether labels may be read as numbers.
+// the button of the files, `props.prefix` what the names of our own parts begin with.
 
 const words = props.words[lang];
 const root = element.querySelector(".columns");
@@ -16,7 +16,7 @@ const field = (control, caption) => make("label", "", { htmlFor: control.id }, m
 root.setAttribute("role", "group");
 root.append(
   title,
-  make("div", "columns-fields", {}, field(text, words.text), field(label, words.label), ...(props.numbers ? [field(numbers, words.numbers)] : [])),
+  make("div", "columns-fields", {}, field(text, words.text), field(label, words.label), field(numbers, words.numbers)),
   make("p", "hint", { textContent: words.about }),
 );
 

@@ -88,5 +88,7 @@ function draw() {
   root.replaceChildren(...props.shown.map(fold));
   publish();
 }
-draw();
+// An update that leaves the panel alone, before its fold was ever open, makes Gradio forget what to draw: then it is asked for.
+if (props.shown) draw();
+else trigger("missing");
 for (const [name, act] of Object.entries({ shown: draw })) watch(name, act); // Gradio takes what is quoted here for the name of an event
