@@ -25,9 +25,15 @@ QUOTA = "quota"  # a word of every title under which a used-up quota is told
 
 @spaces.GPU(duration=seconds)  # type: ignore[untyped-decorator]
 def on_gpu(work: Work) -> Iterator[Piece]:
-    """The states of all jobs of `work`, computed by whoever has the GPU."""
+    """The states of all jobs of `work`, computed by whoever has the GPU.
+
+    What fails there `spaces` prints with its words, which may be a visitor's, so that only the kind and the place of it leave here.
+    """
     torch.set_num_threads(1)  # the threads from before the fork are not there: nobody may wait for them
-    yield from DESK.worked(work)
+    try:
+        yield from DESK.worked(work)
+    except Exception as error:
+        raise RuntimeError(trace_of(error)) from None
 
 
 def borrow(work: Work) -> Iterator[Piece]:
