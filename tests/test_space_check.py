@@ -21,7 +21,7 @@ from meta_demo.cli import main
 from meta_demo.cli.space_check import OLDEST, apart, card_of, fits, front_matter, pins, preloaded, requirements, sizes
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import Note
-from meta_demo.serving.lending import Refused
+from meta_demo.serving.crossing import Refused
 from meta_demo.ui import zerogpu
 from meta_demo.ui.space_emulation import Loans, plain
 
@@ -134,7 +134,10 @@ def test_it_runs_as_a_space_runs_it(tmp_path: Path) -> None:
     assert {name: check["detail"] for name, check in checks.items() if check["ok"] is not True} == {}, done.stdout
     assert done.returncode == 0
     expected = {"port", "adapt over HTTP, on the GPU that is lent", "adapt across the fork", "predict from the arrays"}
-    assert expected | {"attention from the arrays", "train", "no weight was changed in place"} <= checks.keys()
+    assert (
+        expected | {"attention from the arrays", "train across the fork", "no weight was changed in place"}
+        <= checks.keys()
+    )
 
 
 # --- who lends a GPU
