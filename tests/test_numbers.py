@@ -242,7 +242,7 @@ def test_kernel_averages_by_hand() -> None:
     expected = torch.tensor([[average(point, range(6))] for point in asked], dtype=z.dtype)
     torch.testing.assert_close(algorithm.answer(state, asked).detach(), expected, rtol=1e-9, atol=1e-11)
     without = torch.tensor([[average(z[i], [j for j in range(6) if j != i])] for i in range(6)], dtype=z.dtype)
-    torch.testing.assert_close(algorithm.left_out([task.support])[0][0].detach(), without, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(algorithm.left_out([task.support], [0])[0][0].detach(), without, rtol=1e-9, atol=1e-11)
 
     classes = Classes.of(["a", "b"])
     labels = classes.encode(["a", "a", "b", "b", "b", "a"], z)

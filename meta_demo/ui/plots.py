@@ -145,8 +145,8 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
 
 
 def training(history: Sequence[Progress], recipe: Recipe, lang: str) -> go.Figure:
-    """The outer loop: loss per step over its running mean, and validation accuracy with its interval."""
-    colour = mark(recipe.algorithm).colour
+    """The outer loop: loss per step over its running mean, and what validation measured with its interval."""
+    colour, form = mark(recipe.algorithm).colour, form_for(recipe.objective.name)
     losses = [(p.step, p.loss) for p in history if p.loss is not None]
     x, y = [step for step, _ in losses], [loss for _, loss in losses]
     mean = [float(np.mean(y[max(0, i - SMOOTH + 1) : i + 1])) for i in range(len(y))]
@@ -159,22 +159,25 @@ def training(history: Sequence[Progress], recipe: Recipe, lang: str) -> go.Figur
     valid = {
         **shared,
         "x": [step for step, _, _ in measured],
-        "y": [accuracy for _, accuracy, _ in measured],
+        "y": [mean for _, mean, _ in measured],
         "error_y": {"type": "data", "array": [ci95 for _, _, ci95 in measured], "thickness": 1.5, "width": 4},
         "mode": "lines+markers",
         "line": {"color": colour, "width": 2.5},
         "marker": marks,
-        "customdata": [text("page.train.hover", lang, accuracy=a, ci95=c, count=count) for _, a, c in measured],
+        "customdata": [
+            text(f"page.train.hover{form.trained}", lang, mean=m, ci95=c, count=count) for _, m, c in measured
+        ],
         "hovertemplate": "%{x}: %{customdata}<extra></extra>",
         "xaxis": "x2",
         "yaxis": "y2",
     }
-    lowest = min((a - c for _, a, c in measured), default=0.0)
     small = {**thin, "marker": {"color": colour, "size": 4}}
-    return go.Figure([small, bold, valid], _training_layout(recipe, max(0.0, np.floor(lowest * 10 - 0.5) / 10), lang))
+    return go.Figure(
+        [small, bold, valid], _training_layout(recipe, form.training_axis([(m, c) for _, m, c in measured]), lang)
+    )
 
 
-def _training_layout(recipe: Recipe, lowest: float, lang: str) -> dict[str, Any]:
+def _training_layout(recipe: Recipe, axis2: dict[str, Any], lang: str) -> dict[str, Any]:
     layout = _layout(500, 62, text("page.train.chart", lang))
     steps = recipe.plan.steps
     ticks = {"nticks": 8} if steps > 8 else {"dtick": 1}
@@ -182,14 +185,15 @@ def _training_layout(recipe: Recipe, lowest: float, lang: str) -> dict[str, Any]
         layout[f"xaxis{axis}"] = {**_axis(), "range": [-0.02 * steps, steps * 1.02], "tickformat": "d", **ticks}
     layout["xaxis2"]["title"] = {"text": text("page.train.chart.step", lang), "standoff": 4, "font": {"size": 11}}
     count = {"episodes": recipe.plan.valid_episodes, "ways": recipe.valid_ways}
+    ending = form_for(recipe.objective.name).trained
     layout |= {
         "yaxis": {**_axis(), "nticks": 5},
-        "yaxis2": {**_axis(), "range": [lowest, 1.02], "tickformat": ".0%", "nticks": 6},
+        "yaxis2": {**_axis(), **axis2},
         "grid": {"rows": 2, "columns": 1, "pattern": "independent", "ygap": 0.24},
         "annotations": [
             *layout["annotations"],
-            _panel_title(text("page.train.chart.loss", lang, count=SMOOTH), ""),
-            _panel_title(text("page.train.chart.valid", lang, **count), "2"),
+            _panel_title(text(f"page.train.chart.loss{ending}", lang, count=SMOOTH), ""),
+            _panel_title(text(f"page.train.chart.valid{ending}", lang, **count), "2"),
         ],
         "margin": {"l": 44, "r": 8, "t": 62, "b": 44},
         "hovermode": "closest",
