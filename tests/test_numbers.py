@@ -129,6 +129,18 @@ def test_a_table_with_decimal_commas_tells_the_episode(tmp_path: Path) -> None:
     assert "“3,5” was read as 3.5" in note.message() and "3,5" in note.message("zh")
 
 
+def test_a_column_without_any_value_is_said_to_have_none(tmp_path: Path) -> None:
+    table = tmp_path / "none.csv"
+    table.write_text("text,value\na cold day,\na warm day,\n")
+    with pytest.raises(UserError) as refused:
+        read_episode(table)
+    assert refused.value.name == "no_values"
+    table.write_text("text,label\na cold day,\na warm day,\n")
+    with pytest.raises(UserError) as refused:
+        read_episode(table)
+    assert refused.value.name == "no_support"
+
+
 def test_an_objective_is_found_by_what_a_label_is() -> None:
     task = parse_episode(
         {"support": [{"text": "x", "value": 1}, {"text": "y", "value": 2.5}], "query": [{"text": "z"}]}
