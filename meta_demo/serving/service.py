@@ -29,10 +29,13 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
 from meta_demo.learning.cost import Budget, afford, work_of_episode
+from meta_demo.learning.outer import Progress, Run
 from meta_demo.modalities.base import Content, identity
 from meta_demo.serving.admission import Admission
+from meta_demo.serving.crossing import Refused
 from meta_demo.serving.jobs import Job, learned_from
-from meta_demo.serving.lending import Errand, Lender, Refused
+from meta_demo.serving.lending import Errand, Lender
+from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
@@ -142,6 +145,10 @@ class Service:
             backbone, shelf = self._on_cpu.get(request.model)
             learned = learned_from(request.episode)
             yield self._job(request, type(job.algorithm), backbone, shelf, learned), Note("gpu_memory")
+
+    def train(self, run: Run) -> Iterator[Progress]:
+        """The progress of a training, on borrowed GPUs where somebody lends them and it is heavy. Raises UserError."""
+        yield from lend(run, self._lender.loan) if self._lender else run.train()
 
     def history(self, request: Request) -> dict[str, list[Snapshot]]:
         """All snapshots of a whole adaptation, by algorithm."""
