@@ -12,6 +12,7 @@ import torch
 from conftest import SMALL, saved_model
 from safetensors.torch import load_file, save_file
 
+from benchmarks.models import SEEN
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.files import why
 from meta_demo.backbones.loading import load_backbone
@@ -198,7 +199,7 @@ def test_what_the_hub_says_is_passed_on():
         "sentencepiece": ImportError("T5Tokenizer requires the sentencepiece library but it was not found"),
         "damaged": __import__("safetensors").SafetensorError("invalid header"),
         "other shapes": RuntimeError("size mismatch for a.weight: copying a param"),
-        "(OverflowError: int too large)": OverflowError("int too large"),
+        "no model of its files": OverflowError("int too large"),
     }
     for said, error in cases.items():
         wrapped = OSError("could not load")
@@ -215,6 +216,103 @@ def test_a_model_that_hides_a_random_part_of_its_input(tmp_path):
     )
     with pytest.raises(UserError, match="another answer each time"):
         load(folder)
+
+
+BLIND = "“{}” no token sees another"
+
+
+def test_attention_that_transformers_leaves_out_refuses_the_model(tmp_path):
+    """That of MRA is all zeros without its program for graphics cards."""
+    folder = saved_model(tmp_path, "mra", **SMALL)
+    with pytest.raises(UserError, match=BLIND.format(folder)) as refused:
+        load(folder)
+    assert f"“{folder}”" in refused.value.message("zh") and "彼此看不见" in refused.value.message("zh")
+
+
+SIGHT = {
+    "bert": (SMALL, "attention.output.dense"),
+    "roberta": (SMALL, "attention.output.dense"),  # its positions follow from its padding
+    "gpt2": ({"n_embd": 16, "n_layer": 3, "n_head": 2, "vocab_size": 30522}, "attn.c_proj"),
+    "vit": (SEEN, "attention.output.dense"),
+    "siglip_vision_model": (SEEN, "self_attn.out_proj"),  # without a token for the whole
+}
+
+
+@pytest.mark.parametrize("architecture", SIGHT)
+def test_attention_that_is_zero_refuses_the_model_whatever_was_found_before(architecture, tmp_path):
+    sizes, part = SIGHT[architecture]
+    folder = saved_model(tmp_path, architecture, **sizes)
+    assert load(folder).n_layers == 3
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    maps = sorted(name for name in weights if part in name)
+    assert len(maps) == 6  # weight and bias of each layer
+    for zero, blind in ((maps[:4], False), (maps, True)):
+        save_file({n: w * (n not in zero) for n, w in weights.items()}, file, {"format": "pt"})
+        if not blind:  # one layer is enough
+            assert load(folder).n_layers == 3
+            continue
+        with pytest.raises(UserError, match=BLIND.format(folder)):
+            load(folder)
+
+
+def test_waves_that_do_not_see_each_other_refuse_a_model_of_curves(tmp_path):
+    backbone = load("curves")
+    zero = {n: w * 0 for n, w in backbone.parameters.items() if "attention.o_proj" in n}
+    assert len(zero) == 4
+    backbone.save(tmp_path, zero)
+    with pytest.raises(UserError, match=BLIND.format(tmp_path)):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["minilm", "glyph-vit", "curves"])
+def test_the_bundled_models_see(name, monkeypatch):
+    """By far more than rounding: a model is not refused for the machine that it runs on."""
+    from meta_demo.backbones import trial
+
+    monkeypatch.setattr(trial, "ROUNDING", 1e4)
+    assert load(name).n_maps
+
+
+RUNS = {
+    "ibert": SMALL,
+    "rwkv": {**SMALL, "attention_hidden_size": 16},
+    "reformer": {**SMALL, "axial_pos_embds": False},
+    "lilt": SMALL,  # whose width has to be six of something
+    "siglip2_vision_model": SEEN,  # which has to be told where patches lie
+}
+
+
+@pytest.mark.parametrize("architecture", RUNS)
+def test_an_architecture_that_does_not_run_is_refused_without_a_word_of_python(architecture, tmp_path):
+    folder = saved_model(tmp_path, architecture, **RUNS[architecture])
+    with pytest.raises(UserError, match="does not run here as adapting needs it") as refused:
+        load(folder)
+    assert refused.value.name == "model_runs" and refused.value.values == {"model": str(folder)}
+
+
+MAPS = {
+    "convnextv2": {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 2, 1]},
+    "vitdet": SEEN,
+}
+
+
+@pytest.mark.parametrize("architecture", MAPS)
+def test_a_map_of_features_is_no_row_of_tokens(architecture, tmp_path):
+    folder = saved_model(tmp_path, architecture, **MAPS[architecture])
+    with pytest.raises(UserError, match="makes one map of features"):
+        load(folder)
+
+
+def test_a_model_that_changes_its_embeddings_in_place_is_its_own(tmp_path):
+    sizes = {"n_embd": 16, "dff": 24, "n_layer": 3, "n_head": 2, "n_positions": 64, "vocab_size": 30522}
+    backbone = load(saved_model(tmp_path, "ctrl", **sizes))
+    ids = backbone.inputs.tokenizer(TEXTS[1], return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        own = backbone.model(input_ids=ids).last_hidden_state[0, -1]
+    for boundary in range(4):
+        z = backbone.forward(backbone.features(TEXTS, boundary), {})[1]
+        torch.testing.assert_close(z, torch.nn.functional.normalize(own, dim=0), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ["xlm", "flaubert"])

@@ -22,7 +22,7 @@ from torch.nn.functional import normalize
 
 from meta_demo.backbones.pieces import Appetite, through
 from meta_demo.backbones.replay import Replay
-from meta_demo.backbones.trial import try_out
+from meta_demo.backbones.trial import check_sight, try_out
 from meta_demo.core.cache import Cache
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
@@ -77,10 +77,11 @@ class Backbone:
         self.parameters = {name: p for name, p in self.model.named_parameters() if name not in unread}
         example = next(iter(self.parameters.values()))
         self.device, self.dtype = example.device, example.dtype
-        encoded = inputs.encode(inputs.example)
+        encoded = inputs.encode(inputs.examples[-1])
         first, mask = self._batch([encoded], encoded.length)
+        arguments = inputs.arguments(first, mask)
         with torch.no_grad():
-            last = self._replay.probe(inputs.arguments(first, mask))
+            last = self._replay.probe(arguments)
             z = self._finished(last, mask, {})
         if not bool(torch.isfinite(z).all()):
             raise UserError("model_not_finite", model=name)
@@ -88,6 +89,7 @@ class Backbone:
         fits = head is not None and head.shape == (self.dim,)
         self.head = head.to(example) if head is not None and fits else example.new_zeros(self.dim)
         self._verdict = try_out(self._replay, inputs, name)
+        check_sight(self._replay, name, arguments, last)
         inputs.pads &= self._verdict.pads
         self.appetite = self._appetite(int(last.shape[-1]))
 

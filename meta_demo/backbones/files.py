@@ -96,9 +96,9 @@ def _check_weights(file: Path, name: str) -> None:
         raise UserError("model_cut", model=name, file=file.name, size=size, whole=whole)
 
 
-def why(error: BaseException, name: str, bundled: str) -> UserError:
-    """What went wrong where transformers loads a model, as one sentence that says what to do."""
-    return next(meant for told, meant in _meanings(error, name, bundled) if told)
+def why(error: BaseException, name: str, bundled: str, other: str = "model_broken") -> UserError:
+    """What went wrong where transformers loads a model, as one sentence that says what to do: that of `other` where no cause is known."""
+    return next((meant for told, meant in _meanings(error, name, bundled) if told), UserError(other, model=name))
 
 
 def _meanings(error: BaseException, name: str, bundled: str) -> Iterator[tuple[bool, UserError]]:
@@ -131,8 +131,6 @@ def _meanings(error: BaseException, name: str, bundled: str) -> Iterator[tuple[b
     yield nobody, UserError("model_unknown", model=name, bundled=bundled)
     far = raised(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HfHubHTTPError, OSError)
     yield far, UserError("model_unavailable", model=name, bundled=bundled)
-    first = (str(error).splitlines() or ["-"])[0][:160]
-    yield True, UserError("model_broken", model=name, reason=f"{type(error).__name__}: {first}")
 
 
 def _first_name(said: str) -> str:

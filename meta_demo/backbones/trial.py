@@ -25,7 +25,10 @@ from meta_demo.modalities.inputs import Inputs
 
 TRIED = 16  # tokens of the widest batch that a model is tried on, most of them padding
 WIDEST = 256  # tokens of padding beyond that
-EDITION = 1  # of the trial itself: a verdict of another one is not believed
+EDITION = 2  # of the trial itself: a verdict of another one is not believed
+ROUNDING = (
+    4  # units in the last place, for machines that do not give equal bits twice: the trace of a change can be small
+)
 _KNOWN: dict[str, Verdict] = {}
 
 
@@ -62,6 +65,36 @@ def try_out(replay: Replay, inputs: Inputs, name: str) -> Verdict:
                 write_whole(file, json.dumps(asdict(found)).encode())
         _KNOWN[key] = found
     return _KNOWN[key]
+
+
+def check_sight(replay: Replay, name: str, arguments: dict[str, Any], own: Tensor) -> None:
+    """Raises UserError when a change early in an input changes nothing of its end: attention that is left out, or zero.
+
+    `own` [1, L, D] is what the model makes of `arguments`. No verdict is kept of this, which the numbers in the weights decide too.
+    """
+    key = "input_ids" if "input_ids" in arguments else "pixel_values"
+    other, behind = _changed(arguments[key])
+    if own.shape[1] < 2:
+        return  # one token, with nothing to see
+    with torch.no_grad():
+        moved = (replay.model(**{**arguments, key: other}).last_hidden_state - own)[:, behind:].abs().max()
+    if not bool(moved > ROUNDING * torch.finfo(own.dtype).eps * own.abs().max()):
+        raise UserError("model_blind", model=name)
+
+
+def _changed(first: Tensor) -> tuple[Tensor, int]:
+    """An input otherwise in one early token, or in the upper left corner, and the first of the tokens that have to see it."""
+    other = first.clone()
+    if first.is_floating_point():  # [1, channels, height, width]
+        high, wide = (max(1, side // 8) for side in first.shape[-2:])
+        other[..., :high, :wide] += 1
+        return other, -1
+    ids = first[0].tolist()
+    place = 1 if len(ids) > 2 else 0
+    spare = ids[place] - 1 if ids[place] else 1
+    # A word of the same text, as marks of the model's own may mean more than a token to it.
+    other[0, place] = next((i for i in ids[place + 1 : -1] if i != ids[place]), spare)
+    return other, place + 1
 
 
 def _identity(replay: Replay, inputs: Inputs) -> str:
@@ -113,7 +146,7 @@ class _Trial:
     def _alone(self, key: Any, length: int) -> _Alone:
         arguments = self._arguments([key], length)
         output = self.replay.model(**arguments).last_hidden_state
-        if output.shape[:2] != (1, length) or not bool(torch.isfinite(output).all()):
+        if output.dim() != 3 or output.shape[:2] != (1, length) or not bool(torch.isfinite(output).all()):
             raise UserError("model_output", model=self.name, shape=list(output.shape), tokens=length)
         return _Alone(key, length, arguments, output)
 

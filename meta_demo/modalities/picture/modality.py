@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
@@ -170,9 +171,7 @@ class Pictures(Modality[Picture]):
         """How the model reads pictures: by the processor kept in `source`, and one look at what comes out."""
         processor = _processor(source)
         pixels = processor(images=[PictureInputs.example.image().convert("RGB")], return_tensors="pt")["pixel_values"]
-        parameter = next(model.parameters())
-        with torch.no_grad():
-            tokens = model(pixel_values=pixels.to(parameter)).last_hidden_state.shape[1]
+        tokens = _tokens(model, pixels, source)
         patch = getattr(model.config, "patch_size", None)
         grid = (pixels.shape[2] // patch, pixels.shape[3] // patch) if isinstance(patch, int) else None
         if grid and grid[0] * grid[1] > tokens:  # the model joins patches on its way
@@ -181,6 +180,19 @@ class Pictures(Modality[Picture]):
         said = pooling_of(source)
         pooling, heads = (said, ()) if said else _as_published(model, has_cls)
         return PictureInputs(processor, tokens=tokens, grid=grid, pooling=pooling, cache=cache, heads=heads)
+
+
+def _tokens(model: Any, pixels: Tensor, source: str) -> int:
+    """How many tokens the model makes of one picture; raises UserError where it makes none, or does not run."""
+    parameter = next(model.parameters())
+    try:
+        with torch.no_grad():
+            shape = model(pixel_values=pixels.to(parameter)).last_hidden_state.shape
+    except Exception as error:  # whatever the architecture raises
+        raise UserError("model_runs", model=source) from error
+    if len(shape) != 3:  # [1, channels, rows, columns]
+        raise UserError("model_map", model=source)
+    return int(shape[1])
 
 
 def _processor(source: str) -> Any:

@@ -150,7 +150,7 @@ def is_causal(model: Any, ids: Tensor) -> bool:
 
     def follow(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
         seen.append(output.detach().requires_grad_())
-        return seen[-1]
+        return seen[-1].clone()  # which a model may change in place
 
     hook = model.get_input_embeddings().register_forward_hook(follow)
     try:

@@ -187,6 +187,10 @@ class Text(Modality[str]):
         if said.finish:
             model.add_module(FINISH, finishing(said, next(model.parameters())))
         if not said.modes:
-            causal = is_causal(model, torch.tensor([inputs.encode(inputs.examples[1]).key]))
+            ids = torch.tensor([inputs.encode(inputs.examples[1]).key])
+            try:
+                causal = is_causal(model, ids)
+            except Exception as error:  # whatever the architecture raises
+                raise UserError("model_runs", model=source) from error
             inputs.said = replace(inputs.said, modes=("lasttoken",) if causal else ("mean",))
         return inputs
