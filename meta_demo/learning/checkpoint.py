@@ -124,9 +124,9 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     """
     card = read_card(folder)
     cls = get_algorithm(card.algorithm)
-    config = cls.Config.from_dict({**card.config, **(changes or {})})
-    for name in ("scope", "last_n", "lora_rank"):
-        made, value = card.config.get(name), (changes or {}).get(name)
+    own, config = (cls.Config.from_dict({**card.config, **more}) for more in ({}, changes or {}))
+    for name in ("scope", "last_n", "lora_rank", "tokens"):
+        made, value = getattr(own, name, None), (changes or {}).get(name)
         if value not in (None, made):
             raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
     algorithm: Algorithm = cls(backbone, config)
