@@ -42,11 +42,16 @@ def write(name: str, command: str, columns: dict[str, str], rows: Sequence[Seque
     (RESULTS / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def known(name: str, part: str) -> list[Any]:
+    """What `results/<name>.json` has under `part`; nothing where it was never measured."""
+    path = RESULTS / f"{name}.json"
+    found: list[Any] = json.loads(path.read_text(encoding="utf-8")).get(part, []) if path.is_file() else []
+    return found
+
+
 def known_rows(name: str, anew: Sequence[str]) -> list[list[Any]]:
     """The rows of `results/<name>.json`, but for those that begin with one of `anew`."""
-    path = RESULTS / f"{name}.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
-    return [row for row in rows if row[0] not in anew]
+    return [row for row in known(name, "rows") if row[0] not in anew]
 
 
 def into_readme(

@@ -37,10 +37,10 @@ start() {
 }
 
 # One inner step while training, more of them afterwards, as in the paper.
-one_step() { start "$1" "--$1.inner-steps" 1 --k-shot 10 --lr "$2" --steps "$3"; }
-maml() { one_step maml 4e-3 2500; }
-fomaml() { one_step fomaml 4e-3 2500; }
-anil() { one_step anil 3e-3 1200; }
+one_step() { start "$1" "--$1.inner-steps" 1 --k-shot 10 --lr 4e-3 --steps 2500 "${@:2}"; }
+maml() { one_step maml; }
+fomaml() { one_step fomaml; }
+anil() { one_step anil --anil.head-lr 0.4; } # the head alone takes the step; from 0.5 on further steps can run away
 # These two end where several steps lead.
 reptile() { start reptile --reptile.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 300; }
 finetune() { start finetune --finetune.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 200; }

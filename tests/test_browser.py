@@ -11,6 +11,7 @@ import pytest
 from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, upload, without
 from playwright.sync_api import expect
 
+from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.words import catalogue, text
 
@@ -236,6 +237,19 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     expect(page.locator(".run[data-algorithm=finetune]")).to_have_attribute("data-step", "3", timeout=SLOW)
     expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
     expect(page.locator("#notice .notice")).to_have_count(0)
+
+
+def test_algorithms_stand_under_their_families(visit: Open) -> None:
+    """Each box below the heading of its family, also after Gradio has drawn the boxes anew."""
+    page = visit()
+    drawn = page.locator("#algorithms .wrap > *")
+    families = [[family_title(family, "en"), *names] for family, names in grouped([*REGISTRY]).items()]
+    each = "e => e.querySelector('input')?.name ?? e.textContent"
+    for _ in range(2):
+        expect(page.locator("#algorithms .family")).to_have_count(len(families))
+        assert drawn.evaluate_all(f"all => all.map({each})") == [said for family in families for said in family]
+        choose(page, "#sample", text("sample.stars", "en"))
+        expect(page.locator("#algorithms label.unable").first).to_be_visible()
 
 
 def test_knobs_are_there_whenever_their_fold_is_first_opened(visit: Open) -> None:

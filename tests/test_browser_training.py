@@ -11,7 +11,7 @@ import browsing
 from browsing import SLOW, Open, enter, open_tab, upload, without
 from playwright.sync_api import Page, expect
 
-from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.data.sources import load_source, pack_names
 from meta_demo.ui.palette import algorithm_names, mark
 from meta_demo.words import text
@@ -234,3 +234,48 @@ def test_what_is_trained_on_follows_the_side_of_the_page(visit: Open, tmp_path: 
     open_tab(page, 1)
     expect(mine).to_be_checked()
     expect(drawings).not_to_be_checked()
+
+
+def test_train_on_numbers_and_use_the_start(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    open_tab(page, 1)
+    sources, algorithms = page.locator("#train-sources"), page.locator("#train-algorithm label")
+    expect(algorithms).to_have_count(len(trainable()))
+    sources.get_by_label(text("pack.builtin:numbers"), exact=True).check()
+    able = [name for name in trainable() if name in able_to("numbers")]
+    expect(algorithms).to_have_count(len(able), timeout=SLOW)
+    expect(sources.locator("input:checked")).to_have_count(1)
+    expect(page.locator("#train-algorithm input:checked")).to_have_value("kernel")
+    expect(page.locator("#train-n_way")).not_to_be_visible()
+    expect(page.locator("#train-k_shot input[type=number]")).to_have_value("5")
+    marks = page.locator("#train-algorithm .wrap > label").evaluate_all(
+        "all => all.map(e => [e.querySelector('input').value, getComputedStyle(e, '::after').content])"
+    )
+    assert dict(marks) == {name: f'"{mark(name).glyph}"' for name in able}
+    table = tmp_path / "heat.csv"
+    table.write_text("text,value\n" + "".join(f"it is {i} degrees outside,{i}\n" for i in range(60)))
+    upload(page, table, "#train-upload")
+    expect(sources).to_contain_text("heat.csv · 60 examples with numbers")
+    sources.get_by_label("60 examples with numbers").uncheck()
+    sources.get_by_label(text("pack.builtin:numbers"), exact=True).check()
+    for name, value in (("steps", 3), ("meta_batch", 2)):
+        field = page.locator(f"#train-{name} input[type=number]")
+        field.fill(str(value))
+        field.press("Tab")
+    page.click("#train-start")
+    expect(page.locator("#train-use")).to_be_visible(timeout=2 * SLOW)
+    said = page.inner_text("#training")
+    assert "mean squared error" in said and "ccuracy" not in said and "nats" not in said
+    page.click("#train-use")
+    expect(page.locator("#notice")).to_contain_text("as soon as labels are numbers", timeout=SLOW)
+    page.locator("#kind label").nth(1).click()
+    mine = page.locator("#starts").get_by_label("Kernel average · your run")
+    expect(mine).to_be_checked(timeout=SLOW)
+    page.locator("#cards .cards-clear").click()
+    numbers = page.locator("#cards .value-number")
+    for place, value in enumerate(("3", "17", "30")):
+        page.locator("#cards .value-text").nth(place).fill(f"it is {value} degrees outside")
+        numbers.nth(place).fill(value)
+    adapt_numbers = page.locator(".run[data-algorithm=kernel] .badge")
+    page.click("#start")
+    expect(adapt_numbers).to_have_text("meta-trained · your run", timeout=SLOW)

@@ -20,7 +20,8 @@ from meta_demo.ui.guard import Updates
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import Page, lay_out
 from meta_demo.ui.teaching import Teaching
-from meta_demo.ui.training_tab import TrainingHandlers, Uploaded
+from meta_demo.ui.training_sources import Uploaded
+from meta_demo.ui.training_tab import TrainingHandlers
 
 __all__ = ["page"]  # the fixture
 TICKETS = "id,Subject,Body,Category,stars\n" + "".join(
@@ -138,6 +139,6 @@ def test_what_is_guessed_and_left_out_of_training_examples_is_said(tmp_path: Pat
     assert told.count("<p>") >= 3, "the row that stands there twice is said too"
     assert not any("sines" in name for _, name in tab.sources.choices), "curves are trained from the command line"
     path.write_text("text,value\n" + "".join(f"a text {i},{i}\n" for i in range(30)))
-    with pytest.raises(UserError) as refused:
-        handlers.open_file(values, ENGLISH)
-    assert refused.value.name == "train_values" and not path.exists()
+    updates = handlers.open_file(values, ENGLISH)
+    assert "mine.csv · 30 examples with numbers" in [said for said, _ in updates[tab.sources].choices]
+    assert updates[tab.uploaded].source.objective.name == "numbers" and not path.exists()

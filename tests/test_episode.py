@@ -181,6 +181,11 @@ def test_a_query_may_have_a_label() -> None:
         ({"support": [{"text": True, "label": "a"}]}, "task_not_text", ["support[0].text", "true"]),
         ({"support": [{"label": "a"}]}, "task_missing", ["support[0].text"]),
         ({"support": [{"text": "x"}]}, "task_missing", ["support[0].label"]),
+        (
+            {"support": [{"text": "x", "value": 1}, {"text": "y"}]},
+            "task_missing_value",
+            ["support[1].value", '"value": 3.5'],
+        ),
         ({"support": [{"image": "cat.png", "label": "a"}]}, "picture_url", ["support[0].image", "cat.png"]),
         ({"support": [], "query": [{"text": "x"}, {"image": "/etc/passwd"}]}, "picture_url", ["query[1].image"]),
         ({"support": [{"image": None, "label": "a"}]}, "task_not_text", ["support[0].image", "null"]),

@@ -56,7 +56,7 @@ def test_ridge_regression_leaves_each_example_out_in_closed_form():
         Ridge(alpha=0.7, fit_intercept=False).fit(z[every != i], y[every != i]).predict(z[[i]]).item() for i in every
     ]
     with torch.no_grad():
-        found = algorithm.left_out([task.support])[0][0][:, 0].numpy()
+        found = algorithm.left_out([task.support], [0])[0][0][:, 0].numpy()
     np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
 
 
@@ -105,7 +105,9 @@ def test_matching_leaves_each_example_out():
     every = torch.arange(len(z))
     wanted = [(5 * z[i] @ z[every != i].T).softmax(-1) @ y[every != i] for i in every]
     with torch.no_grad():
-        torch.testing.assert_close(algorithm.left_out([task.support])[0][0], torch.stack(wanted), rtol=1e-9, atol=1e-10)
+        torch.testing.assert_close(
+            algorithm.left_out([task.support], [0])[0][0], torch.stack(wanted), rtol=1e-9, atol=1e-10
+        )
 
 
 def test_full_context_begins_as_none_and_then_sees_all_examples():

@@ -129,6 +129,18 @@ def test_a_table_with_decimal_commas_tells_the_episode(tmp_path: Path) -> None:
     assert "“3,5” was read as 3.5" in note.message() and "3,5" in note.message("zh")
 
 
+def test_a_column_without_any_value_is_said_to_have_none(tmp_path: Path) -> None:
+    table = tmp_path / "none.csv"
+    table.write_text("text,value\na cold day,\na warm day,\n")
+    with pytest.raises(UserError) as refused:
+        read_episode(table)
+    assert refused.value.name == "no_values"
+    table.write_text("text,label\na cold day,\na warm day,\n")
+    with pytest.raises(UserError) as refused:
+        read_episode(table)
+    assert refused.value.name == "no_support"
+
+
 def test_an_objective_is_found_by_what_a_label_is() -> None:
     task = parse_episode(
         {"support": [{"text": "x", "value": 1}, {"text": "y", "value": 2.5}], "query": [{"text": "z"}]}
@@ -242,7 +254,7 @@ def test_kernel_averages_by_hand() -> None:
     expected = torch.tensor([[average(point, range(6))] for point in asked], dtype=z.dtype)
     torch.testing.assert_close(algorithm.answer(state, asked).detach(), expected, rtol=1e-9, atol=1e-11)
     without = torch.tensor([[average(z[i], [j for j in range(6) if j != i])] for i in range(6)], dtype=z.dtype)
-    torch.testing.assert_close(algorithm.left_out([task.support])[0][0].detach(), without, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(algorithm.left_out([task.support], [0])[0][0].detach(), without, rtol=1e-9, atol=1e-11)
 
     classes = Classes.of(["a", "b"])
     labels = classes.encode(["a", "a", "b", "b", "b", "a"], z)

@@ -22,10 +22,10 @@ from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.service import Service
-from meta_demo.ui.cards import cards_from, dealt, episode_of, spelled
+from meta_demo.ui.cards import cards_from, dealt, episode_of, relabelled, spelled
 from meta_demo.ui.form import form_for, form_of, forms
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.handlers import Handlers, still_able, unable
+from meta_demo.ui.handlers import Handlers, picker, still_able
 from meta_demo.ui.layout import Page
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -144,11 +144,11 @@ def test_a_sample_of_numbers_gives_way_to_classes_and_back(page: Page) -> None:
     assert values[adapt.algorithms] == list(NUMBERS.objective.algorithms) and values[page.switch].objective == "numbers"
     assert text("page.teach.about.values", "en") in updates[teach.heading]
     assert not updates[teach.shots]["visible"] and not updates[adapt.names]["visible"]
-    assert "Prototypical networks" in updates[adapt.unable]["said"]
+    assert "Prototypical networks" in updates[adapt.picker]["said"]
     assert form_of(values[page.sides["text"].cards]) is NUMBERS
     values, updates = opened(page, {**values, adapt.algorithms: ["kernel", "reptile"]}, "news")
     assert values[adapt.algorithms] == ["kernel", "reptile"], "they were chosen, and can do both"
-    assert text("page.teach.about.text", "en") in updates[teach.heading] and updates[adapt.unable] == {}
+    assert text("page.teach.about.text", "en") in updates[teach.heading] and "names" not in updates[adapt.picker]
     assert updates[teach.shots]["visible"] and updates[adapt.names]["visible"]
     values, updates = opened(page, {**values, adapt.algorithms: ["protonet", "maml"]}, "stars")
     assert values[adapt.algorithms] == ["maml"]
@@ -162,8 +162,8 @@ def test_only_who_is_able_is_chosen_and_asked(page: Page) -> None:
     ticked = {**values, page.adapt.algorithms: ["protonet", "maml", "soft_kmeans"]}
     assert handlers._spelling(ticked).algorithms == ("maml",)
     assert still_able(["protonet"], CLASSES, NUMBERS) == list(NUMBERS.objective.algorithms), "none is left"
-    grey = unable(NUMBERS, "zh")
-    assert grey["names"] == sorted({*REGISTRY} - {*able_to("numbers")}) and "数值" in grey["why"]
+    grey = picker(NUMBERS, "zh")
+    assert {*grey["names"]} == {*REGISTRY} - {*able_to("numbers")} and "数值" in grey["why"]
 
 
 @pytest.fixture
@@ -251,3 +251,97 @@ def test_forms_own_their_values_and_nobody_elses() -> None:
     for name, value in values.items():
         assert [form.name for form in forms() if form.owns(value)] == [name] and form_of(value).name == name
     assert dealt(values["numbers"], 1, SIDES["text"]) == values["numbers"], "nobody deals numbers by classes"
+
+
+# --- from one kind of label to another ---
+
+
+def to(form: Any, value: Any, name: str = "text") -> Any:
+    return relabelled(value, form, SIDES[name])
+
+
+@pytest.mark.parametrize("name", ["travel-planning", "news", "arrows"])
+def test_classes_come_back_from_numbers_as_they_were(name: str) -> None:
+    sample = load_sample(name)
+    side, kind = SIDES[sample.modality], sample.modality
+    cards = dealt(cards_from(sample, side), 2, side)
+    rows = to(NUMBERS, cards, kind)
+    assert [row["item"] for row in rows["rows"]] == [
+        item for card in cards for part in ("examples", "held_out") for item in side.items(card[part])
+    ]
+    assert not any(row["value"] for row in rows["rows"]), "a name is no number"
+    back = to(CLASSES, rows, kind)
+    assert [{key: card[key] for key in cards[0]} for card in back] == cards
+    assert form_of(rows) is NUMBERS and form_of(back) is CLASSES and to(NUMBERS, rows, kind) is rows
+
+
+def test_numbers_come_back_from_classes_as_they_were() -> None:
+    side = SIDES["text"]
+    rows = cards_from(load_sample("stars"), side)
+    cards = to(CLASSES, rows)
+    assert {card["name"] for card in cards} == {row["value"] for row in rows["rows"]}
+    back = to(NUMBERS, cards)
+    order = sorted(back["rows"], key=lambda row: row["item"])
+    wanted = sorted(rows["rows"], key=lambda row: row["item"])
+    assert [{key: row[key] for key in ("item", "value", "held_out")} for row in order] == wanted
+    assert Counter(episode_of(spelled(back, side), side).support) == Counter(load_sample("stars").support)
+
+
+def test_what_is_typed_on_either_side_is_there_on_the_way_back() -> None:
+    cards = [
+        {"name": "warm", "examples": "a mild day\nvery hot", "held_out": "noon", "colour": 0},
+        {"name": "3.5", "examples": "fridge", "held_out": "", "colour": 1},
+        {"name": "planned", "examples": "", "held_out": "", "colour": 2},
+    ]
+    rows = to(NUMBERS, cards)
+    assert [(row["item"], row["value"], row["held_out"]) for row in rows["rows"]] == [
+        ("a mild day", "", False),
+        ("very hot", "", False),
+        ("noon", "", True),
+        ("fridge", "3.5", False),
+    ]
+    rows["rows"][0]["value"] = "18"
+    rows["rows"][3]["value"] = "4"  # whose class was its number all along
+    rows["rows"].append({"item": "snow", "value": "-1", "held_out": False})
+    rows["rows"].append({"item": "", "value": "", "held_out": False})
+    back = to(CLASSES, rows)
+    assert [(card["name"], card["examples"], card["held_out"]) for card in back] == [
+        ("warm", "a mild day\nvery hot", "noon"),
+        ("4", "fridge", ""),
+        ("-1", "snow", ""),
+        ("planned", "", ""),
+    ]
+    again = to(NUMBERS, [card | {"name": card["name"].upper()} for card in back])
+    assert [(row["item"], row["value"]) for row in again["rows"]] == [
+        ("a mild day", "18"),
+        ("very hot", ""),
+        ("noon", ""),
+        ("fridge", "4"),
+        ("snow", "-1"),
+    ]
+    assert [card["name"] for card in to(CLASSES, again)] == ["WARM", "4", "-1", "PLANNED"]
+
+
+@pytest.mark.parametrize("name", ["text", "picture"])
+def test_blank_cards_become_a_blank_list_and_back(name: str) -> None:
+    side = SIDES[name]
+    blank = [{"name": "", "examples": side.held([]), "held_out": side.held([]), "colour": 0}] * 2
+    rows = to(NUMBERS, blank, name)
+    assert rows["rows"] == [] and form_of(rows) is NUMBERS
+    assert [(card["name"], side.items(card["examples"])) for card in to(CLASSES, rows, name)] == [("", [])] * 2
+
+
+def test_the_choice_follows_what_is_there_and_what_is_there_the_choice(page: Page) -> None:
+    teach, adapt, cards = page.teach, page.adapt, page.sides["text"].cards
+    assert teach.kind.value == "classes" and [name for _, name in teach.kind.choices] == ["classes", "numbers"]
+    values = {**said(page, "text"), adapt.algorithms: list(CLASSES.objective.algorithms)}
+    teaching = Teaching(page, Handlers(Service(torch.device("cpu")), page))
+    updates = teaching.relabel({**values, teach.kind: "numbers"}, ENGLISH)
+    assert form_of(updates[cards]["value"]) is NUMBERS and updates[teach.kind] == "numbers"
+    assert updates[adapt.algorithms] == list(NUMBERS.objective.algorithms) and not updates[teach.shots]["visible"]
+    values = {**values, cards: updates[cards]["value"], page.switch: updates[page.switch]}
+    updates = teaching.relabel({**values, teach.kind: "classes"}, ENGLISH)
+    assert form_of(updates[cards]["value"]) is CLASSES and updates[teach.kind] == "classes"
+    assert updates[teach.shots] == {**updates[teach.shots], "visible": True, "value": None}
+    _, opening = opened(page, said(page, "text"), "stars")
+    assert opening[teach.kind] == "numbers", "a sample says it too"

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from meta_demo.algorithms.families import family_title
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.ui import theme
 from meta_demo.ui.palette import CLASS_COLOURS, TONES, Mark, algorithm_names, class_colour, mark, mark_of
@@ -65,7 +66,9 @@ def test_every_tone_is_seen_on_the_papers_of_both_themes(colour: str, paper: str
 def test_a_new_algorithm_changes_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: mark(name) for name in algorithm_names()}
     monkeypatch.setitem(REGISTRY, "aaa", type("Aaa", (REGISTRY["maml"],), {}))
-    assert algorithm_names()[0] == "aaa"
+    monkeypatch.setitem(REGISTRY, "aab", type("Aab", (REGISTRY["maml"],), {"family": "a new one"}))
+    assert (algorithm_names()[0], algorithm_names()[-1]) == ("aaa", "aab"), "a family that nobody knows comes last"
+    assert family_title(REGISTRY["aab"].family, "zh") == "a new one"
     assert {name: mark(name) for name in before} == before
 
 

@@ -138,7 +138,7 @@ def test_what_is_left_out_is_answered_by_an_adaptation_to_the_others(backbone, n
     x, y = some_examples(torch.Generator().manual_seed(5), count)
     support = Examples(algorithm.features(x), y, UNITS)
     other = Examples(support.x, 2 - y, UNITS)
-    twice, found = algorithm.left_out([other, support])
+    twice, found = algorithm.left_out([other, support], range(3))
     assert not torch.allclose(twice[2], found[2])
     assert [out.shape for out in found] == [(count, 1)] * 3
     asked = set()
@@ -151,6 +151,8 @@ def test_what_is_left_out_is_answered_by_an_adaptation_to_the_others(backbone, n
         asked |= set(gone)
     (spreads,) = algorithm.spreads([support], [next(algorithm.adapt(support))])
     assert len({float(s) for s in spreads}) == 3
+    (some,) = algorithm.spreads([support], [next(algorithm.adapt(support))], [0, 2])
+    assert some == [spreads[0], spreads[2]], "to the bit, and nothing is answered after the step between"
     torch.testing.assert_close(spreads[2], UNITS.spread(found[2], y, left_out=True))
 
 
@@ -169,6 +171,6 @@ def test_where_it_is_not_cheap_the_starts_errors_count(backbone, monkeypatch):
     x, y = some_examples(torch.Generator().manual_seed(5), 4)
     support = Examples(algorithm.features(x), y, UNITS)
     monkeypatch.setattr(leave_out, "ROOM", 1)
-    assert algorithm.left_out([support]) is None
+    assert algorithm.left_out([support], range(3)) is None
     start = next(algorithm.adapt(support))
     assert algorithm.spreads([support], [start]) == [[UNITS.spread(start.outputs, y, left_out=False)] * 3]

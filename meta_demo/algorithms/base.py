@@ -152,21 +152,26 @@ class Algorithm(nn.Module, ABC):
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
 
-    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:  # noqa: ARG002
-        """Of each support set the outputs [S, O] in each state, each made without its own example; None where that is not cheap. All
-        of them are of one shape."""
+    def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:  # noqa: ARG002
+        """Of each support set the outputs [S, O] after each of `steps`, which ascend, each made without its own example; None where that
+        is not cheap. All support sets are of one shape."""
         return None
 
-    def spreads(self, supports: Sequence[Examples], starts: Sequence[State]) -> list[list[Tensor | None]]:
-        """Of each support set what makes the intervals of answers in each state; None where they have none. `starts` are states 0.
+    def spreads(
+        self, supports: Sequence[Examples], starts: Sequence[State], steps: Sequence[int] | None = None
+    ) -> list[list[Tensor | None]]:
+        """Of each support set what makes the intervals of answers after each of `steps`, which ascend (default: after each that there
+        is); None where they have none. `starts` are states 0.
 
         From what each example is answered after so many steps without itself, where that is cheap, and otherwise from the start's
         answers, as those of later steps were made to fit the support set.
         """
-        spread, count = supports[0].objective.spread, self.steps + 1
+        spread = supports[0].objective.spread
+        steps = range(self.steps + 1) if steps is None else steps
+        count = len(steps)
         if not supports[0].objective.has_intervals or starts[0].outputs is None:
             return [[None] * count for _ in supports]
-        left_out = self.left_out(supports)
+        left_out = self.left_out(supports, steps)
         if left_out is None:
             pairs = zip(supports, starts, strict=True)
             return [
@@ -188,8 +193,8 @@ class Algorithm(nn.Module, ABC):
         states = list(self.adapt(task.support, unlabelled=task.unlabelled))
         wanted = taken(steps, len(states))
         outputs = {step: self.predict(states[step], task.query.x) for step in wanted}
-        (spreads,) = self.spreads([task.support], states[:1]) if intervals else [[None] * len(states)]
-        return Trace(outputs, {step: spreads[step] for step in wanted})
+        (spreads,) = self.spreads([task.support], states[:1], wanted) if intervals else [[None] * len(wanted)]
+        return Trace(outputs, dict(zip(wanted, spreads, strict=True)))
 
     def traces(self, tasks: Sequence[Task], steps: Sequence[int], *, intervals: bool = True) -> list[Trace]:
         """How each task goes."""

@@ -27,6 +27,7 @@ from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity
 from meta_demo.modalities.curve.modality import Curves
 from meta_demo.modalities.picture.modality import Pictures
 from meta_demo.modalities.text.modality import Text
+from meta_demo.objectives.classes import Classes
 
 PACKS = Path(__file__).parent / "packs"
 BUILTIN, GLYPHS, HUB, FONTS, SPLIT = "builtin", "builtin:glyphs", "hub:", "fonts:", ":"
@@ -40,9 +41,14 @@ def pack_names() -> list[str]:
 
 
 def built_in(modality: str) -> list[str]:
-    """What the page offers to train on for one modality: packs by their names, or what `load_source` calls a source without end."""
+    """What the page offers to train on for one modality: packs by their names, or what `load_source` calls another source."""
     waves = [f"{BUILTIN}:{name}" for name in FAMILIES]
-    return {Text.name: pack_names(), Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
+    return {Text.name: [*pack_names(), NUMBERS], Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
+
+
+def kind_of(name: str) -> str:
+    """What labels are in a source that the page offers: the name of their objective."""
+    return Classes.name if name in pack_names() else load_source(name).objective.name
 
 
 def load_source(spec: str, columns: Columns | None = None) -> Source:

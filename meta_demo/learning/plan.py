@@ -28,8 +28,18 @@ class TaskPlan(Config):
         choices=("fixed", "variable"),
     )
     n_way: int = knob(5, words("Ways", "类别数"), words("classes in a task", "每个任务的类别数"), lo=2)
-    k_shot: int = knob(1, words("Shots", "每类示例数"), words("examples of each class", "每个类别的示例数"), lo=1)
-    n_query: int = knob(5, words("Queries", "每类查询数"), words("queries of each class", "每个类别的查询数"), lo=1)
+    k_shot: int = knob(
+        1,
+        words("Shots", "每类示例数"),
+        words("examples of each class; of numbers, of each task", "每个类别的示例数；数值则为每个任务的示例数"),
+        lo=1,
+    )
+    n_query: int = knob(
+        5,
+        words("Queries", "每类查询数"),
+        words("queries of each class; of numbers, of each task", "每个类别的查询数；数值则为每个任务的查询数"),
+        lo=1,
+    )
     within: float = knob(
         0.0,
         words("From one group", "取自同一组"),

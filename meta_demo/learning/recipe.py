@@ -116,6 +116,8 @@ def prepare(
     if folder:
         checkpoint.warm_start(algorithm, folder)
     if recipe.unlabelled:
+        if objective.pooled:
+            raise UserError("clusters_are_classes", objective=objective.title)
         unlabelled = apart(recipe.unlabelled, recipe.validate_on)
         found = clustered(algorithm, unlabelled, task.shape, recipe.plan.seed)
         tasks = replace(tasks, sources=[*tasks.sources, *found])

@@ -110,14 +110,18 @@ class Job:
 
     def spreads(self, start: State) -> list[Tensor | None]:
         """What makes the intervals of the answers in each state, given state 0; None where nobody asked for any."""
+        return self._spreads(start, range(self.algorithm.steps + 1))
+
+    def _spreads(self, start: State, steps: Sequence[int]) -> list[Tensor | None]:
+        """The same after each of `steps`, which ascend."""
         if not (self.intervals and self.objective.has_intervals):
-            return [None] * (self.algorithm.steps + 1)
-        key = (*self.key, "spreads")
-        known: list[Tensor | None] | None = self.shelf.get(key)
-        if known is None:
-            (known,) = self.algorithm.spreads([self.support()], [start])
-            self.shelf.put(key, known)
-        return known
+            return [None] * len(steps)
+        known: dict[int, Tensor | None] = self.shelf.get((*self.key, "spreads")) or {}
+        if not known.keys() >= {*steps}:
+            (found,) = self.algorithm.spreads([self.support()], [start], steps)
+            known = {**known, **dict(zip(steps, found, strict=True))}
+            self.shelf.put((*self.key, "spreads"), known)
+        return [known[step] for step in steps]
 
     def snapshots(self) -> Iterator[Snapshot]:
         """One snapshot per state: of a trajectory computed before, or of one that is computed on the way and then kept."""
@@ -172,7 +176,8 @@ class Job:
         algorithm = self.algorithm
         first, at, state = self._reached(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
-        shown = self.objective.shown(algorithm.answer(state, z), self.spreads(first)[at])
+        (spread,) = self._spreads(first, [at])
+        shown = self.objective.shown(algorithm.answer(state, z), spread)
         near = z @ self._support_embeddings(at, state).T if similar else z[:, :0]
         return Prediction(algorithm.name, at, array(shown), array(near))
 
@@ -286,7 +291,10 @@ def array(tensor: Tensor) -> Array:
 
 
 def _finite(state: State) -> bool:
-    return all(bool(torch.isfinite(t).all()) for t in (_support_outputs(state), *state.tensors.values()))
+    """Whether every number is. Where all sums are finite, so is what was added; only a sum of finite numbers that is too large looks on."""
+    tensors = (_support_outputs(state), *state.tensors.values())
+    sums = torch.stack([t.sum() for t in tensors])
+    return bool(torch.isfinite(sums).all()) or all(bool(torch.isfinite(t).all()) for t in tensors)
 
 
 def _support_outputs(state: State) -> Tensor:

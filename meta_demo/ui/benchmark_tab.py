@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from pydantic import BaseModel, ValidationError
 
 from meta_demo.core.places import place
-from meta_demo.ui import blocks
+from meta_demo.ui import blocks, frontier
+from meta_demo.ui.charts import chart, figure_json
+from meta_demo.ui.frontier import Point
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.words import request_language
 from meta_demo.words import text
@@ -36,10 +39,13 @@ class Table(BaseModel):
     rows: list[list[Value]]
     notes: Said | list[Said] = ""
     order: int = 0  # tables of a lower one come first
+    points: list[Point] = []  # what the chart draws
 
 
-def lay_out() -> gr.HTML:
-    return gr.HTML("", elem_id="benchmark", padding=False)
+def lay_out() -> list[gr.HTML]:
+    """What follows from the tables, the chart, and the tables themselves, as `show` fills them."""
+    follows = gr.HTML("", elem_id="benchmark-follows", padding=False)
+    return [follows, chart("frontier", elem_classes="sheet"), gr.HTML("", elem_id="benchmark", padding=False)]
 
 
 def read_tables(folder: Path = RESULTS) -> list[Table]:
@@ -53,9 +59,13 @@ def read_tables(folder: Path = RESULTS) -> list[Table]:
     return sorted(tables, key=lambda table: table.order)
 
 
-def show(request: gr.Request) -> str:
-    """Every measured table, in the visitor's language."""
-    return page(read_tables(), request_language(request))
+def show(request: gr.Request) -> tuple[str, dict[str, Any] | None, str]:
+    """One sentence, the chart and every measured table, in the visitor's language."""
+    tables, lang = read_tables(), request_language(request)
+    points = [point for table in tables for point in table.points]
+    drawn = figure_json(frontier.figure(points, lang)) if points else None
+    said = tag("p", frontier.sentence(points, lang), cls="follows") if points else ""
+    return said, drawn, page(tables, lang)
 
 
 def page(tables: list[Table], lang: str) -> Html:
@@ -66,14 +76,14 @@ def page(tables: list[Table], lang: str) -> Html:
 
 
 def _sheet(table: Table, lang: str) -> Html:
-    """A table that scrolls sideways in its own box, and how it was made beneath."""
+    """A table, folded away, that scrolls sideways in its own box, and how it was made beneath."""
     title = _said(table.title, lang)
     notes = table.notes if isinstance(table.notes, list) else [table.notes] if table.notes else []
     facts = {"command": tag("code", table.command), "machine": table.machine, "date": table.date}
     made = [(tag("dt", text(f"page.benchmark.{key}", lang)), tag("dd", fact)) for key, fact in facts.items()]
     return tag(
-        "section",
-        tag("div", tag("h2", title), cls="heading"),
+        "details",
+        tag("summary", tag("h2", title), cls="heading"),
         tag("div", _table(table, lang), cls="table-box", tabindex=0, role="region", aria_label=title),
         [tag("p", _said(note, lang), cls="note") for note in notes],
         tag("dl", made),

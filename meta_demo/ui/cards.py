@@ -52,6 +52,12 @@ def cards_from(episode: Episode, side: Side[Any]) -> Any:
     return form_for(episode.objective.name).collected(episode, side)
 
 
+def relabelled(value: Any, form: Form, side: Side[Any]) -> Any:
+    """The same examples for labels of another form."""
+    before = form_of(value)
+    return value if before is form else form.gathered(before.loosened(value, side), side)
+
+
 def dealt(value: Any, shots: int, side: Side[Any]) -> Any:
     """The same with `shots` examples of each class to learn from, and the others held out, where there are classes."""
     return form_of(value).dealt(value, shots, side)

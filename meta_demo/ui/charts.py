@@ -23,8 +23,7 @@ def chart(elem_id: str, **arguments: Any) -> gr.HTML:
     return gr.HTML(
         None,
         html_template=tag("div", cls="chart", role="img"),
-        js_on_load=script("chart"),
-        library=LIBRARY,
+        js_on_load=f"const LIBRARY = {json.dumps(LIBRARY)};\n{script('chart')}",
         apply_default_css=False,
         elem_id=elem_id,
         **arguments,

@@ -7,7 +7,7 @@ crosses the wire as the value of one component for each side of the page (`cards
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -33,6 +33,25 @@ class Answer:
 
     top: str
     shown: Html
+
+
+@dataclass(frozen=True)
+class Loose:
+    """An example as it was typed, in the shape of no form: what it is labelled under the name of each form that it has been in, the last
+    of them last. A label without an example is one too."""
+
+    item: str
+    labels: Mapping[str, str]
+    held_out: bool = False
+
+    def label(self, form: str) -> str:
+        """What it was labelled in a form; where it has not been in there, what it is labelled now."""
+        return self.labels.get(form, ["", *self.labels.values()][-1])
+
+    def others(self, form: str) -> dict[str, str]:
+        """What it was labelled in others, where that is something else."""
+        own = self.label(form)
+        return {name: label for name, label in self.labels.items() if name != form and label != own}
 
 
 class Form(ABC):
@@ -75,6 +94,14 @@ class Form(ABC):
         """The same with `shots` examples of each class to learn from, and the others held out."""
         return value
 
+    @abstractmethod
+    def loosened(self, value: Any, side: Side[Any]) -> list[Loose]:
+        """All that was typed, for another form to gather."""
+
+    @abstractmethod
+    def gathered(self, rows: Sequence[Loose], side: Side[Any]) -> Any:
+        """What was typed in another form as a component's value: nothing is lost, and what it was labelled there goes along."""
+
     def colours(self, value: Any) -> dict[str, int]:  # noqa: ARG002
         """The place in the palette of each label that has a colour of its own."""
         return {}
@@ -108,6 +135,18 @@ class Form(ABC):
     def loss_title(self, which: str) -> str:
         """The key of what the panel of losses on `which` set is called."""
         return f"page.chart.{which}_loss"
+
+    trained: ClassVar[str] = (
+        ""  # the ending of the keys of what is said of a training, where labels make another difference
+    )
+
+    @abstractmethod
+    def training_axis(self, values: Sequence[tuple[float, float]]) -> dict[str, Any]:
+        """The axis of the figures of a training, each with half its interval."""
+
+    @abstractmethod
+    def bounded(self, value: float) -> float:
+        """A figure within what it can be."""
 
     bars: ClassVar[bool] = False  # whether a score's interval is drawn as well as said
 

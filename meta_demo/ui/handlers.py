@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
@@ -79,13 +80,19 @@ class Handlers:
         shown = described(self._algorithms(values), switch.bases, request_language(request))
         return {self.page.adapt.knobs: gr.update(shown=shown)}
 
+    def show_algorithms(self, values: Values, request: gr.Request) -> Updates:
+        """The list of algorithms as it is drawn, and their knobs, in the visitor's language."""
+        drawn = picker(self.form(values), request_language(request))
+        return {self.page.adapt.picker: drawn} | self.show_knobs(values, request)
+
     def fit(self, values: Values, request: gr.Request, before: Form) -> Updates:
         """What differs for the labels that `values` now hold, where they were those of `before`'s."""
         page, form, lang = self.page, self.form(values), request_language(request)
         updates: Updates = {
             page.adapt.names: gr.update(visible=page.side(values).named and form.named),
+            page.teach.kind: form.name,
             page.teach.shots: gr.update(visible=form.dealt_by_shots),
-            page.adapt.unable: unable(form, lang),
+            page.adapt.picker: picker(form, lang),
             page.teach.heading: blocks.heading("teach", lang, page.side(values).name, form.taught),
         }
         if form is before:
@@ -267,11 +274,14 @@ def still_able(chosen: Sequence[str], before: Form, form: Form) -> list[str]:
     return [name for name in chosen if can(name, form)] or usual
 
 
-def unable(form: Form, lang: str) -> dict[str, Any]:
-    """The algorithms that cannot learn a form's labels, by name, and what is said of them."""
+def picker(form: Form, lang: str) -> dict[str, Any]:
+    """How the list of algorithms is drawn: its families, and which cannot learn a form's labels, with what is said of them."""
+    families = [
+        {"title": family_title(family, lang), "first": names[0]} for family, names in grouped([*REGISTRY]).items()
+    ]
     names = [name for name in algorithm_names() if not can(name, form)]
     if not names:
-        return {}
+        return {"families": families}
     why = text("page.algorithms.unable", lang, objective=form.objective.title)
     said = f"{', '.join(title(name, lang) for name in names)}: {why}"
-    return {"names": names, "why": why, "said": said}
+    return {"families": families, "names": names, "why": why, "said": said}

@@ -18,6 +18,7 @@ from meta_demo.serving.attention import MOMENTS
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
+from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import algorithm_names
@@ -41,6 +42,7 @@ class Teach:
     sample: gr.Dropdown
     upload: gr.UploadButton
     columns: gr.HTML
+    kind: gr.Radio
     shots: gr.Radio
 
 
@@ -49,7 +51,7 @@ class Adapt:
     model: gr.Dropdown
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
-    unable: gr.HTML
+    picker: gr.HTML  # how the list of algorithms is drawn
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
@@ -177,10 +179,14 @@ def _teach(first: Side[Any]) -> Teach:
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
     columns = _columns()
+    kinds = [(label(f"page.kind.{form.name}"), form.name) for form in forms()]
+    kind = gr.Radio(
+        kinds, value=forms()[0].name, label=label("page.kind"), info=label("page.kind.about"), elem_id="kind"
+    )
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    return Teach(heading, sample, upload, columns, shots)
+    return Teach(heading, sample, upload, columns, kind, shots)
 
 
 def _columns() -> gr.HTML:
@@ -207,7 +213,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, unable, starts = _algorithms(switch, chosen)
+    algorithms, picker, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -231,7 +237,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, unable, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
+        model, model_status, algorithms, picker, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
     )
 
 
@@ -240,7 +246,8 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     why = tag("p", cls="hint unable-why", role="status")
-    unable = gr.HTML({}, html_template=why, js_on_load=script("unable"), apply_default_css=False, elem_id="unable")
+    drawn = script("parts", "picker")
+    picker = gr.HTML({}, html_template=why, js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
@@ -250,7 +257,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, unable, starts
+    return algorithms, picker, starts
 
 
 def _trial(heading: gr.HTML) -> Trial:

@@ -119,6 +119,7 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     opening = settings | _aside(page) | {teach.shots, teach.sample}
     on(teach.sample.input, teaching.open_sample, opening, sided)
     on(app.load, teaching.greet, opening, sided)
+    on(teach.kind.input, teaching.relabel, settings | {teach.kind}, sided)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
@@ -174,8 +175,8 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     adapt.model.change(*models, trigger_mode="always_last", **QUIET)
     app.load(*models, **QUIET)
-    for shown in (app.load, adapt.knobs.missing):
-        _on(page, shown, handlers.show_knobs, _settings(page), {adapt.knobs})
+    _on(page, app.load, handlers.show_algorithms, _settings(page), {adapt.picker, adapt.knobs})
+    _on(page, adapt.knobs.missing, handlers.show_knobs, _settings(page), {adapt.knobs})
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
@@ -229,6 +230,14 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         {tab.upload, tab.uploaded, tab.sources},
         {tab.uploaded, tab.sources, tab.told},
     )
+    kinds = {tab.sources, tab.uploaded, tab.algorithm, tab.kind, tab.knobs["k_shot"]}
+    on(
+        tab.sources.change,
+        handlers.fit,
+        kinds,
+        kinds - {tab.uploaded} | {tab.knobs["n_way"]},
+        trigger_mode="always_last",
+    )
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
@@ -260,12 +269,13 @@ def _side_outputs(page: Page) -> set[Any]:
         page.modality,
         page.teach.sample,
         page.teach.columns,
+        page.teach.kind,
         page.teach.shots,
         adapt.model,
         adapt.names,
         look.algorithm,
     }
-    fitting = {adapt.algorithms, adapt.unable, *_fitting(page)}
+    fitting = {adapt.algorithms, adapt.picker, *_fitting(page)}
     kept = {page.run, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))
     return {*parts, *results, *headings, *chosen, *fitting, *kept, *places, *_look_outputs(page)}

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
+from meta_demo.algorithms.families import grouped
 from meta_demo.algorithms.registry import REGISTRY
 
 CLASS_COLOURS = (
@@ -81,7 +82,7 @@ def class_colour(index: int) -> str:
 
 def algorithm_names() -> list[str]:
     """Every registered algorithm, in the order in which the page lists them."""
-    return sorted(REGISTRY)
+    return [name for names in grouped([*REGISTRY]).values() for name in names]
 
 
 def mark(algorithm: str) -> Mark:

@@ -111,7 +111,7 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
     found = {which: scores.score(first, which) if first else None for which in scores.SETS}
     annotations = []
     height = 470 + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
-    layout = _layout(height, 62, text("page.chart.curves", lang))
+    layout = base_layout(height, 62, text("page.chart.curves", lang))
     for which, kind, axis in PANELS:
         measured = found[which]
         if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
@@ -119,16 +119,16 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
         assert first is not None
         form = form_for(first.objective)
         key = f"page.chart.{which}_{form.objective.measure}" if kind == "score" else form.loss_title(which)
-        annotations.append(_panel_title(text(key, lang, count=measured.count), axis))
+        annotations.append(panel_title(text(key, lang, count=measured.count), axis))
         scored = kind == "score"
         layout[f"xaxis{axis}"] = {
-            **_axis(),
+            **plain_axis(),
             "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],
             "title": {"text": "" if scored else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
             "tickformat": "d",
             "nticks": 6,
         }
-        layout[f"yaxis{axis}"] = {**_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
+        layout[f"yaxis{axis}"] = {**plain_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
     layout |= {
         "grid": {
             "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if found["query"] else [["xy"], ["x3y3"]],
@@ -145,8 +145,8 @@ def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -
 
 
 def training(history: Sequence[Progress], recipe: Recipe, lang: str) -> go.Figure:
-    """The outer loop: loss per step over its running mean, and validation accuracy with its interval."""
-    colour = mark(recipe.algorithm).colour
+    """The outer loop: loss per step over its running mean, and what validation measured with its interval."""
+    colour, form = mark(recipe.algorithm).colour, form_for(recipe.objective.name)
     losses = [(p.step, p.loss) for p in history if p.loss is not None]
     x, y = [step for step, _ in losses], [loss for _, loss in losses]
     mean = [float(np.mean(y[max(0, i - SMOOTH + 1) : i + 1])) for i in range(len(y))]
@@ -159,37 +159,41 @@ def training(history: Sequence[Progress], recipe: Recipe, lang: str) -> go.Figur
     valid = {
         **shared,
         "x": [step for step, _, _ in measured],
-        "y": [accuracy for _, accuracy, _ in measured],
+        "y": [mean for _, mean, _ in measured],
         "error_y": {"type": "data", "array": [ci95 for _, _, ci95 in measured], "thickness": 1.5, "width": 4},
         "mode": "lines+markers",
         "line": {"color": colour, "width": 2.5},
         "marker": marks,
-        "customdata": [text("page.train.hover", lang, accuracy=a, ci95=c, count=count) for _, a, c in measured],
+        "customdata": [
+            text(f"page.train.hover{form.trained}", lang, mean=m, ci95=c, count=count) for _, m, c in measured
+        ],
         "hovertemplate": "%{x}: %{customdata}<extra></extra>",
         "xaxis": "x2",
         "yaxis": "y2",
     }
-    lowest = min((a - c for _, a, c in measured), default=0.0)
     small = {**thin, "marker": {"color": colour, "size": 4}}
-    return go.Figure([small, bold, valid], _training_layout(recipe, max(0.0, np.floor(lowest * 10 - 0.5) / 10), lang))
+    return go.Figure(
+        [small, bold, valid], _training_layout(recipe, form.training_axis([(m, c) for _, m, c in measured]), lang)
+    )
 
 
-def _training_layout(recipe: Recipe, lowest: float, lang: str) -> dict[str, Any]:
-    layout = _layout(500, 62, text("page.train.chart", lang))
+def _training_layout(recipe: Recipe, axis2: dict[str, Any], lang: str) -> dict[str, Any]:
+    layout = base_layout(500, 62, text("page.train.chart", lang))
     steps = recipe.plan.steps
     ticks = {"nticks": 8} if steps > 8 else {"dtick": 1}
     for axis in ("", "2"):
-        layout[f"xaxis{axis}"] = {**_axis(), "range": [-0.02 * steps, steps * 1.02], "tickformat": "d", **ticks}
+        layout[f"xaxis{axis}"] = {**plain_axis(), "range": [-0.02 * steps, steps * 1.02], "tickformat": "d", **ticks}
     layout["xaxis2"]["title"] = {"text": text("page.train.chart.step", lang), "standoff": 4, "font": {"size": 11}}
     count = {"episodes": recipe.plan.valid_episodes, "ways": recipe.valid_ways}
+    ending = form_for(recipe.objective.name).trained
     layout |= {
-        "yaxis": {**_axis(), "nticks": 5},
-        "yaxis2": {**_axis(), "range": [lowest, 1.02], "tickformat": ".0%", "nticks": 6},
+        "yaxis": {**plain_axis(), "nticks": 5},
+        "yaxis2": {**plain_axis(), **axis2},
         "grid": {"rows": 2, "columns": 1, "pattern": "independent", "ygap": 0.24},
         "annotations": [
             *layout["annotations"],
-            _panel_title(text("page.train.chart.loss", lang, count=SMOOTH), ""),
-            _panel_title(text("page.train.chart.valid", lang, **count), "2"),
+            panel_title(text(f"page.train.chart.loss{ending}", lang, count=SMOOTH), ""),
+            panel_title(text(f"page.train.chart.valid{ending}", lang, **count), "2"),
         ],
         "margin": {"l": 44, "r": 8, "t": 62, "b": 44},
         "hovermode": "closest",
@@ -198,7 +202,7 @@ def _training_layout(recipe: Recipe, lowest: float, lang: str) -> dict[str, Any]
     return layout
 
 
-def _panel_title(name: str, axis: str) -> dict[str, Any]:
+def panel_title(name: str, axis: str) -> dict[str, Any]:
     return {
         "text": name,
         "xref": f"x{axis} domain",
@@ -259,7 +263,7 @@ def _heatmap_layout(labels: list[str], name: tuple[str, str], lang: str) -> dict
     room = 36 + round(
         0.6 * font["size"] * max(map(len, labels))
     )  # for the longest token and the axis's name left of it
-    layout = _layout(min(800, max(450, 240 + 19 * size)), 112, *name)
+    layout = base_layout(min(800, max(450, 240 + 19 * size)), 112, *name)
     layout |= {
         "xaxis": {**ticks, "tickangle": -60, "tickfont": font, "title": _small(text("page.look.looked_at", lang))},
         "yaxis": {**ticks, "autorange": "reversed", "tickfont": font, "title": _small(text("page.look.looks", lang))},
@@ -272,7 +276,7 @@ def _small(name: str) -> dict[str, Any]:
     return {"text": name, "font": {"size": 11}, "standoff": 8}
 
 
-def _layout(height: int, top: int, name: str, subtitle: str = "") -> dict[str, Any]:
+def base_layout(height: int, top: int, name: str, subtitle: str = "") -> dict[str, Any]:
     """What every figure shares; `top` is the room above the plot. The meta is the figure's name for those who cannot see it.
 
     Titles are annotations: plotly moves a title with a subtitle out of sight when it redraws.
@@ -295,5 +299,5 @@ def _title(name: str, above: int, size: int) -> dict[str, Any]:
     return {**place, "text": escape(name, quote=False), "showarrow": False, "font": {"size": size}}
 
 
-def _axis() -> dict[str, Any]:
+def plain_axis() -> dict[str, Any]:
     return {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "showline": True, "fixedrange": True}

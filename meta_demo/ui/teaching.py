@@ -15,7 +15,7 @@ from meta_demo.data.reading.readers import read_episode, seen_columns
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.ui import blocks
-from meta_demo.ui.cards import cards_from, dealt, first_query
+from meta_demo.ui.cards import cards_from, dealt, first_query, relabelled
 from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
@@ -60,6 +60,17 @@ class Teaching:
     def edit(self, values: Values, request: gr.Request) -> Updates:
         """Edited cards are no longer as they were dealt."""
         return {self.page.teach.shots: None} | self.playground.mark_changes(values, request)
+
+    def relabel(self, values: Values, request: gr.Request) -> Updates:
+        """Other labels for the examples that are there, which stay; so does what they were labelled before, for the way back."""
+        page, side, before = self.page, self.page.side(values), self.playground.form(values)
+        cards = relabelled(values[side.cards], form_for(str(values[page.teach.kind])), side)
+        now = {**values, side.cards: cards}
+        fitting = self.playground.fit(now, request, before)
+        shots = gr.update(value=None, visible=form_of(cards).dealt_by_shots)
+        filled = {side.cards: gr.update(value=cards, visible=True), page.teach.shots: shots}
+        fitted = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
+        return fitting | filled | self.playground.mark_changes({**now, **fitted}, request)
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted; where its columns had to be guessed they can be chosen."""

@@ -8,6 +8,7 @@ from meta_demo.data.episode import Episode
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe
 from meta_demo.ui.blocks import notice, swatch
+from meta_demo.ui.form import Form, form_for
 from meta_demo.ui.markup import Child, Html, tag, together
 from meta_demo.ui.palette import class_colour, mark
 from meta_demo.ui.side import SIDES
@@ -19,13 +20,13 @@ GALLERY_CLASSES, GALLERY_SHOTS = 10, 3
 
 def waiting(recipe: Recipe, lang: str) -> Html:
     """Before the first figure is there."""
-    return notice(text("page.train.measuring", lang, episodes=recipe.plan.valid_episodes, ways=recipe.valid_ways))
+    return notice(text(f"page.train.measuring{_form(recipe).trained}", lang, **_counted(recipe)))
 
 
 def gallery(episode: Episode, lang: str) -> Html:
     """One task as it is sampled, where its examples are best looked at: what each class is learned from, class by class."""
     side = SIDES[episode.modality]()
-    if not side.gallery:
+    if not side.gallery or not episode.labels:
         return together()
     shown: dict[str, list[Html]] = {label: [] for label in episode.labels[:GALLERY_CLASSES]}
     for example in episode.support:
@@ -50,11 +51,15 @@ def progress(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:
         unit = "minutes" if last.remaining > 90 else "seconds"
         where.append(text(f"page.train.{unit}_left", lang, minutes=last.remaining / 60, seconds=last.remaining))
     loss = next((p.loss for p in reversed(history) if p.loss is not None), None)
-    accuracy, low, high = best(history)
-    about = text("page.train.on", lang, episodes=recipe.plan.valid_episodes, ways=recipe.valid_ways)
-    small = f"{text('page.run.interval', lang, low=low, high=high)}, {text('page.train.at', lang, step=last.best_step)}"
+    form, ending = _form(recipe), _form(recipe).trained
+    mean, low, high = best(history, form)
+    about = text(f"page.train.on{ending}", lang, **_counted(recipe))
+    interval = text(f"page.train.interval{ending}", lang, low=low, high=high)
+    small = f"{interval}, {text('page.train.at', lang, step=last.best_step)}"
     figures = [] if loss is None else [_figure("loss", f"{loss:.3f}", "", lang)]
-    figures.append(_figure("valid", f"{accuracy:.1%}", [about, " ", tag("small", small)], lang))
+    figures.append(
+        _figure("valid", text(f"page.train.mean{ending}", lang, mean=mean), [about, " ", tag("small", small)], lang)
+    )
     return tag(
         "section",
         tag(
@@ -73,16 +78,13 @@ def progress(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:
 
 def outcome(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:
     """What came of it, in plain sentences: against the start it set out from, on the same tasks."""
-    last, (accuracy, low, high) = history[-1], best(history)
-    first, first_low, first_high = _interval(history[0])
-    values: dict[str, float] = {
-        "episodes": recipe.plan.valid_episodes,
-        "ways": recipe.valid_ways,
-        "step": last.best_step,
-    }
+    last, form = history[-1], _form(recipe)
+    mean, low, high = best(history, form)
+    first, first_low, first_high = _interval(history[0], form)
+    values: dict[str, float] = {**_counted(recipe), "step": last.best_step}
     values |= {"first": first, "first_low": first_low, "first_high": first_high}
     key = "page.train.outcome" if last.best_step else "page.train.outcome.none"
-    lines = [text(key, lang, accuracy=accuracy, low=low, high=high, **values)]
+    lines = [text(f"{key}{form.trained}", lang, mean=mean, low=low, high=high, **values)]
     if last.best_step:
         lines.append(text("page.run.overlap", lang))
     if last.step < last.steps:
@@ -90,14 +92,23 @@ def outcome(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:
     return tag("ul", [tag("li", line) for line in lines], cls="summary")
 
 
-def best(history: Sequence[Progress]) -> tuple[float, float, float]:
-    """Accuracy of the best validation so far, with its 95 % interval."""
-    return _interval(next(p for p in history if p.valid and p.step == history[-1].best_step))
+def best(history: Sequence[Progress], form: Form) -> tuple[float, float, float]:
+    """The figure of the best validation so far, such as its accuracy, with its 95 % interval."""
+    return _interval(next(p for p in history if p.valid and p.step == history[-1].best_step), form)
 
 
-def _interval(measured: Progress) -> tuple[float, float, float]:
-    accuracy, ci95 = measured.valid or (measured.best, 0.0)
-    return accuracy, max(0.0, accuracy - ci95), min(1.0, accuracy + ci95)
+def _interval(measured: Progress, form: Form) -> tuple[float, float, float]:
+    mean, ci95 = measured.valid or (measured.best, 0.0)
+    return mean, form.bounded(mean - ci95), form.bounded(mean + ci95)
+
+
+def _form(recipe: Recipe) -> Form:
+    return form_for(recipe.objective.name)
+
+
+def _counted(recipe: Recipe) -> dict[str, int]:
+    """How many tasks a training is measured on, and of how many classes, where there are any."""
+    return {"episodes": recipe.plan.valid_episodes, "ways": recipe.valid_ways}
 
 
 def _figure(kind: str, value: str, about: Child, lang: str) -> Html:

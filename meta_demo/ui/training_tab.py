@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,46 +13,34 @@ import gradio as gr
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
-from meta_demo.core.files import Limits
 from meta_demo.core.settings import settings
-from meta_demo.data.reading.readers import LINES, read_source, read_unlabelled
-from meta_demo.data.source import Source, make_source
-from meta_demo.data.sources import built_in, load_source, pack_names
+from meta_demo.data.reading.readers import LINES, read_unlabelled
+from meta_demo.data.source import Source
+from meta_demo.data.sources import built_in, kind_of, load_source, pack_names
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe, Training, load_packs, split
-from meta_demo.modalities.base import MODALITIES, Content
+from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
 from meta_demo.ui import blocks, plots, training_blocks, training_knobs
 from meta_demo.ui.charts import chart, figure_json
+from meta_demo.ui.form import Form, form_for, forms
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.handlers import Handlers, can
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
-from meta_demo.ui.side import discover
+from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, kind_among, offered, own_source
 from meta_demo.ui.words import label, named, request_language, title
 from meta_demo.words import text
 
 FRAME = 0.2  # seconds between two drawings of the curves
-UPLOADED = ":uploaded"  # the choice that stands for the visitor's table; no pack is called so
-UNLABELLED = ":unlabelled"  # and for the visitor's sentences without labels
-FEWEST_CLASSES = 4  # two to train on and two to validate on
-ROWS = 50_000
-FIRST_ALGORITHM = "protonet"  # the quickest by far
-
-
-@dataclass(frozen=True)
-class Uploaded:
-    """The visitor's own examples: a table's or zip's, and the sentences without labels of a text file."""
-
-    source: Source | None = None
-    text_file: str = ""
-    sentences: Sequence[Content] = ()
+SHOTS = 5  # examples of a task of numbers, where fewer are asked for than make one
+FIRST_ALGORITHMS = ("protonet", "kernel")  # the quickest by far, of classes and of numbers
 
 
 @dataclass
 class TrainingTab:
     """The tab's components. Of the session: `uploaded`, the visitor's files; `training`, the one that ran last; `left`, the sources
-    that were chosen when the page last showed each modality.
+    that were chosen when the page last showed each modality; `kind`, what labels are in those that are chosen.
     """
 
     sources: gr.CheckboxGroup
@@ -72,6 +60,7 @@ class TrainingTab:
     uploaded: gr.State
     training: gr.State
     left: gr.State
+    kind: gr.State
 
 
 def lay_out() -> TrainingTab | None:
@@ -100,7 +89,7 @@ def lay_out() -> TrainingTab | None:
                     use = gr.Button(label("page.train.use"), variant="primary", elem_id="train-use", **words)
                     download = gr.DownloadButton(label("page.train.download"), elem_id="train-download", **words)
                 gr.HTML(label("html.train.download.about"))
-    states = (gr.State(Uploaded()), gr.State(None), gr.State({}))
+    states = (gr.State(Uploaded()), gr.State(None), gr.State({}), gr.State(forms()[0].name))
     return TrainingTab(
         sources,
         upload,
@@ -127,14 +116,16 @@ def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
     told = gr.HTML("", elem_id="train-told")
-    choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names() if REGISTRY[name].learns]
-    algorithm = gr.Radio(choices, value=FIRST_ALGORITHM, label=label("page.train.algorithm"), elem_id="train-algorithm")
+    choices = [(label(f"algorithm.{name}"), name) for name in trainable(forms()[0])]
+    algorithm = gr.Radio(
+        choices, value=FIRST_ALGORITHMS[0], label=label("page.train.algorithm"), elem_id="train-algorithm"
+    )
     return sources, upload, told, algorithm
 
 
-def offered() -> list[str]:
-    """The built-in sources of every side's modality: a sheet has models of its own, which this tab does not train."""
-    return [name for side in discover() for name in built_in(side.name)]
+def trainable(form: Form) -> list[str]:
+    """The algorithms that have something to learn from tasks with such labels."""
+    return [name for name in algorithm_names() if REGISTRY[name].learns and can(name, form)]
 
 
 class TrainingHandlers:
@@ -153,14 +144,15 @@ class TrainingHandlers:
                 mine = replace(mine, text_file=path.name, sentences=read_unlabelled(path))
                 chosen = [*(c for c in values[tab.sources] or [] if c != UNLABELLED), UNLABELLED]
             else:
-                mine, chosen = replace(mine, source=_source(path)), [UPLOADED]
+                mine, chosen = replace(mine, source=own_source(path)), [UPLOADED]
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
         choices = [(named("pack", name, lang), name) for name in offered()]
         if mine.source:
             about = {"file": mine.source.name, "classes": len(mine.source.classes), "texts": mine.source.size}
-            choices.append((text("page.train.uploaded", lang, **about), UPLOADED))
+            key = "page.train.uploaded.values" if mine.source.objective.pooled else "page.train.uploaded"
+            choices.append((text(key, lang, **about), UPLOADED))
         if mine.sentences:
             about = {"file": mine.text_file, "texts": len(mine.sentences)}
             choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
@@ -175,7 +167,34 @@ class TrainingHandlers:
         if not before or shown in before or shown in self.page.sheets:
             return {}
         left = {**values[tab.left], before[0]: chosen}
-        return {tab.left: left, tab.sources: left.get(shown, built_in(shown))}
+        first = [name for name in built_in(shown) if kind_of(name) == kind_of(built_in(shown)[0])]
+        return {tab.left: left, tab.sources: left.get(shown, first)}
+
+    def fit(self, values: Values, request: gr.Request) -> Updates:
+        """Other sources: tasks have labels of one kind, those that were chosen last, and only algorithms that can learn them are shown."""
+        tab, lang, chosen, before = (
+            self.tab,
+            request_language(request),
+            values[self.tab.sources] or [],
+            values[self.tab.kind],
+        )
+        kinds = {name: kind_among(name, values[tab.uploaded]) for name in chosen}
+        kind = next((k for k in kinds.values() if k != before), before)
+        if not chosen or set(kinds.values()) == {before}:
+            return {}
+        form, algorithm, shots = form_for(kind), str(values[tab.algorithm]), values[tab.knobs["k_shot"]]
+        able = trainable(form)
+        usual = next((name for name in (*FIRST_ALGORITHMS, *form.objective.algorithms) if name in able), able[0])
+        few = form.objective.pooled and (shots or 0) < form.objective.least
+        return {
+            tab.kind: kind,
+            tab.sources: [name for name in chosen if kinds[name] == kind],
+            tab.algorithm: gr.Radio(
+                [(title(n, lang), n) for n in able], value=algorithm if algorithm in able else usual
+            ),
+            tab.knobs["n_way"]: gr.update(visible=not form.objective.pooled),
+            tab.knobs["k_shot"]: SHOTS if few else gr.skip(),
+        }
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Runs the outer loop and shows every step. Where it cannot begin, what was trained before stays."""
@@ -231,7 +250,9 @@ class TrainingHandlers:
         switch = replace(values[page.switch], plain=values[page.switch].plain - {name})
         changed = {page.own: own, adapt.algorithms: chosen, adapt.model: training.model}
         fitted = self.playground.refit({**values, **changed, page.switch: switch}, request)
-        said = blocks.notice(text("page.train.in_use", lang, algorithm=title(name, lang)))
+        objective = training.recipe.objective
+        key = "page.train.in_use" if objective is self.playground.form(values).objective else "page.train.in_use.other"
+        said = blocks.notice(text(key, lang, algorithm=title(name, lang), objective=objective.title))
         return {adapt.notice: said} | fitted | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
 
     def _recipe(self, values: Values, lang: str) -> Recipe:
@@ -249,16 +270,6 @@ class TrainingHandlers:
         task, plan = training_knobs.spelt({name: values[control] for name, control in tab.knobs.items()}, lang)
         train_on, held_out = split(sources, (), plan.seed)
         return Recipe(train_on, held_out, plan, str(values[tab.algorithm]), task=task, unlabelled=unlabelled)
-
-
-def _source(path: Path) -> Source:
-    """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
-    source = make_source(path.name, *read_source(path, Limits(rows=ROWS)))
-    if source.objective.pooled:
-        raise UserError("train_values", file=path.name)
-    if len(source.classes) < FEWEST_CLASSES:
-        raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
-    return source
 
 
 def _frames(run: Iterator[Progress], history: list[Progress]) -> Iterator[None]:

@@ -185,8 +185,8 @@ class GradientAlgorithm(BodyAlgorithm):
             return traces(self, tasks, steps, intervals=intervals)
         return super().traces(tasks, steps, intervals=intervals)
 
-    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
-        return left_out(self, supports)
+    def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:
+        return left_out(self, supports, steps)
 
     # --- the loop ---
 

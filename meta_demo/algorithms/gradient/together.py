@@ -46,7 +46,9 @@ class Learner(Protocol):
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor: ...
     def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]: ...
     def predict(self, state: State, x: Features) -> Tensor: ...
-    def spreads(self, supports: Sequence[Examples], starts: Sequence[State]) -> list[list[Tensor | None]]: ...
+    def spreads(
+        self, supports: Sequence[Examples], starts: Sequence[State], steps: Sequence[int]
+    ) -> list[list[Tensor | None]]: ...
     def embed(self, tensors: Fast, x: Features) -> Tensor: ...
     def answer(self, state: State, z: Tensor) -> Tensor: ...
 
@@ -82,11 +84,11 @@ def traces(algorithm: Learner, tasks: Sequence[Task], steps: Sequence[int], *, i
 
     with many_weights(), torch.no_grad():
         outputs, starts = vmap(one)(*_stacked(tasks))
-    spreads: list[list[Tensor | None]] = [[None] * (algorithm.steps + 1) for _ in tasks]
+    spreads: list[list[Tensor | None]] = [[None] * len(wanted) for _ in tasks]
     if intervals:
-        spreads = algorithm.spreads([task.support for task in tasks], [State({}, start) for start in starts])
+        spreads = algorithm.spreads([task.support for task in tasks], [State({}, start) for start in starts], wanted)
     return [
-        Trace(dict(zip(wanted, out, strict=True)), {step: known[step] for step in wanted})
+        Trace(dict(zip(wanted, out, strict=True)), dict(zip(wanted, known, strict=True)))
         for out, known in zip(outputs, spreads, strict=True)
     ]
 

@@ -112,11 +112,11 @@ class AveragingAlgorithm(DistanceAlgorithm):
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self._average(state, self.closeness(state, z))
 
-    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+    def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:
         """Each example by all others: nothing is closer to it than itself, so its own weight is taken away."""
         states = [next(self.adapt(support)) for support in supports]
         others = [self.closeness(s, s.tensors["examples"]).fill_diagonal_(float("-inf")) for s in states]
-        return [[self._average(s, closeness)] for s, closeness in zip(states, others, strict=True)]
+        return [[self._average(s, closeness)] * len(steps) for s, closeness in zip(states, others, strict=True)]
 
     def _average(self, state: State, closeness: Tensor) -> Tensor:
         assert state.objective, "adapt() says what its labels are"

@@ -66,9 +66,9 @@ class MatchingNetwork(AveragingAlgorithm):
         asked = self.context.question(z, examples) if self.config.context else z
         return self.log_scale.exp() * normalize(asked, dim=-1) @ normalize(examples, dim=-1).T
 
-    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]] | None:
+    def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:
         """None with full context, where an example's embedding owes something to all others."""
-        return None if self.config.context else super().left_out(supports)
+        return None if self.config.context else super().left_out(supports, steps)
 
 
 class FullContext(nn.Module):

@@ -69,7 +69,7 @@ class RidgeRegression(MetricAlgorithm):
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self.log_scale.exp() * (z @ state.tensors["head.weight"].T)
 
-    def left_out(self, supports: Sequence[Examples]) -> list[list[Tensor]]:
+    def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]]:
         """Each example by a head fitted to all others, in closed form: y_i - r_i / (1 - h_ii) with residuals r and the hat matrix h.
 
         Both r_i and 1 - h_ii are the penalty times something of the inverse, so that it cancels.
@@ -77,7 +77,8 @@ class RidgeRegression(MetricAlgorithm):
         found = []
         for support in supports:
             inverse = torch.linalg.inv(self._gram(self.embed({}, support.x)))
-            found.append([self.log_scale.exp() * (support.y - inverse @ support.y / inverse.diagonal()[:, None])])
+            out = self.log_scale.exp() * (support.y - inverse @ support.y / inverse.diagonal()[:, None])
+            found.append([out] * len(steps))
         return found
 
     def _gram(self, z: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from meta_demo.data.reading.tables import TABLES, Reading, open_tables, read_tab
 from meta_demo.data.reading.tasks import beside, parse_episode
 from meta_demo.data.reading.trees import read_tree
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, is_blank
+from meta_demo.objectives.numbers import Numbers
 
 JSON = ".json"
 LINES = ".txt"
@@ -94,7 +95,7 @@ def read_episode(path: Path, files: Beside | None = None, columns: Columns | Non
         if how.columns:
             raise UserError("columns_no_table", file=path.name)
         return parse_episode(read_json(text, path.name), files)
-    return _episode(path, found, how.notes)
+    return _episode(path, found, how)
 
 
 def seen_columns(path: Path, columns: Columns | None = None) -> Seen | None:
@@ -120,11 +121,14 @@ def _how(limits: Limits, files: Beside | None, columns: Columns | None) -> Readi
     return Reading(limits, columns or Columns(), files)
 
 
-def _episode(path: Path, found: Gathered, notes: Notes) -> Episode:
+def _episode(path: Path, found: Gathered, how: Reading) -> Episode:
     """What has labels to learn from, and the rest to be asked about, without what is blank."""
+    notes = how.notes
     support = [row for row in found.support if row.label is not None]
     bare = [row for row in found.support if row.label is None]
     asked = [row for row in (*bare, *found.query) if not is_blank(row.content)]
+    if not support and how.keys == {Numbers.key}:
+        raise UserError("no_values")
     if bare and support:
         notes.say("rows_asked", file=path.name, count=len(bare))
     found.say_asked(path.name, notes)

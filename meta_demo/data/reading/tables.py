@@ -34,7 +34,8 @@ NO_LABEL = ("nan", "NaN")  # what programs write for a label that is missing; NA
 class Reading:
     """How a file is read: how much of it, what its columns are called, what reads the files it names, and where notes go.
 
-    `asking`: whether rows without a label are to be asked about, however many others there are.
+    `asking`: whether rows without a label are to be asked about, however many others there are. `keys` are those of the labels that
+    its tables turn out to have a column for.
     """
 
     limits: Limits = UPLOAD
@@ -42,6 +43,7 @@ class Reading:
     files: Beside | None = None
     asking: bool = False
     notes: Notes = field(default_factory=Notes, compare=False)
+    keys: set[str] = field(default_factory=set, compare=False)
 
 
 def open_tables(data: bytes, file: str, limits: Limits) -> list[tuple[Table, Notes]]:
@@ -79,6 +81,7 @@ class _Rows:
         if not table.rows:
             raise UserError("no_rows", file=table.file)
         self.columns = choose(table, how.columns, how.notes, self._is_file, labelled)
+        how.keys.update(self.columns.labels)
 
     def examples(self) -> list[Example]:
         found: list[tuple[int, dict[str, str]]] = []  # row number, and what it says by the key of a modality

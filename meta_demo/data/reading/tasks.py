@@ -164,7 +164,8 @@ def _missing(problem: Any, raw: Any, where: str) -> UserError:
     if problem["type"] == "no_label":
         keys = [objective.key for objective in OBJECTIVES.values()]
         others = (key for key in keys for row in raw["support"] if isinstance(row, dict) and key in row)
-        where = f"{where}.{next(others, keys[0])}"
+        key = next(others, keys[0])
+        return UserError("task_missing" if key == keys[0] else "task_missing_value", where=f"{where}.{key}")
     return UserError("task_missing", where=where)
 
 

@@ -113,18 +113,31 @@ async function ask() {
       }
       const drag = { steps: state.step, only: true };
       const seen = band.checked ? seer.value.split(" ") : null;
-      const found = await server.fit({ points: state.points, algorithms: [...state.shown], steps: MOST, ...(held ? drag : {}), band: seen, lang });
+      const dragged = Boolean(held);
+      const asked = { points: state.points, algorithms: [...state.shown], steps: MOST, ...(dragged ? drag : {}), lang };
+      const found = await server.fit({ ...asked, band: dragged ? null : seen });
       note.textContent = found.problem || (found.notes || []).join(" ");
       note.hidden = !note.textContent;
       if (!found.problem) state.fitted = found;
       drawCurves();
-      look();
+      if (!dragged) look();
+      else if (seen && !found.problem && !state.stale) await widen(asked, seen);
     } while (state.stale);
   } catch {
     complain(words.lost);
   } finally {
     state.asking = false;
   }
+}
+
+// The interval of one curve, which takes as long as many curves: while a point is dragged it follows them as soon as the hand rests.
+async function widen(asked, [algorithm, start]) {
+  const found = await server.fit({ ...asked, algorithms: [algorithm], band: [algorithm, start] });
+  if (found.problem) return;
+  const same = (curve) => curve.algorithm === algorithm && curve.start === start;
+  const [known, fuller] = [state.fitted?.curves.find(same), found.curves.find(same)];
+  if (known && fuller) Object.assign(known, { low: fuller.low, high: fuller.high });
+  drawCurves();
 }
 
 function nothing() {

@@ -126,7 +126,7 @@ class CurvesSheet(Sheet):
         band = tuple(asked.get("band") or ())
         found = []
         for start in BOTH:
-            begun = names if start == "plain" else [name for name in names if _trained(name)]
+            begun = names if start == "plain" else [name for name in names if trained(name)]
             twins = {name: _twin(name, begun) if start == "plain" else name for name in begun}
             seen = twins.get(band[0]) if band[1:] == (start,) else None
             known = self._outputs(start, episode, grid, set(twins.values()), seen, steps, only=bool(asked.get("only")))
@@ -295,10 +295,10 @@ def _words(lang: str) -> dict[str, Any]:
 def _described(name: str) -> Answer:
     style = mark(name)
     said = {lang: REGISTRY[name].said(lang) for lang in LANGUAGES}
-    return {"name": name, "title": said, "colour": style.colour, "glyph": style.glyph, "trained": _trained(name)}
+    return {"name": name, "title": said, "colour": style.colour, "glyph": style.glyph, "trained": trained(name)}
 
 
-def _trained(name: str) -> bool:
+def trained(name: str) -> bool:
     """Whether there is a meta-trained start of an algorithm for curves."""
     return shipped(CURVES.name, name, "numbers") is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from meta_demo.modalities.base import Content, is_blank
 from meta_demo.objectives.classes import MAX_CLASSES
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Snapshot
-from meta_demo.ui.form import Answer, Form, Spelled, register
+from meta_demo.ui.form import Answer, Form, Loose, Spelled, register
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.palette import class_colour
 from meta_demo.ui.side import Side
@@ -65,9 +66,34 @@ class ClassesForm(Form):
             for card, items in zip(value, every, strict=True)
         ]
 
+    def loosened(self, value: Any, side: Side[Any]) -> list[Loose]:
+        found = []
+        for card in _cards(value):
+            name, others = str(card.get("name") or ""), card.get("others")
+            parts = [(side.items(card.get(part)), part == "held_out") for part in ("examples", "held_out")]
+            for items, held_out in parts:
+                found += [Loose(i, {**_remembered(others, i), self.name: name}, held_out) for i in items]
+            if name and not any(items for items, _ in parts):
+                found.append(Loose("", {self.name: name}))
+        return found
+
+    def gathered(self, rows: Sequence[Loose], side: Side[Any]) -> Cards:
+        """A card for each label, in the order in which they come; numbers go along unseen, by example. Two blank cards of nothing."""
+        said = [row for row in rows if row.item.strip() or row.label(self.name)]
+        names = list(dict.fromkeys(row.label(self.name) for row in said)) or ["", ""]
+
+        def card(name: str, colour: int) -> dict[str, Any]:
+            own = [row for row in said if row.label(self.name) == name and row.item.strip()]
+            learned, held = ([row.item for row in own if row.held_out is out] for out in (False, True))
+            others = {_short(row.item): row.others(self.name) for row in own if row.others(self.name)}
+            held_all = {"examples": side.held(learned), "held_out": side.held(held)}
+            return {"name": name, **held_all, "colour": colour, "others": others}
+
+        return [card(name, colour) for colour, name in enumerate(names)]
+
     def spelled(self, value: Any, side: Side[Any]) -> Spelled:
         """Of every class its name, its examples, and its held-out ones."""
-        rows = [card for card in value if isinstance(card, dict)] if isinstance(value, list) else []
+        rows = _cards(value)
         return tuple(
             (
                 clean(str(row.get("name") or "")),
@@ -123,8 +149,32 @@ class ClassesForm(Form):
     def label(self, example: Example, colours: dict[str, int]) -> tuple[str, str]:
         return example.label or "", class_colour(colours[example.label or ""])
 
+    def training_axis(self, values: Sequence[tuple[float, float]]) -> dict[str, Any]:
+        lowest = min((value - half for value, half in values), default=0.0)
+        least = max(0.0, np.floor(lowest * 10 - 0.5) / 10)
+        return {"range": [least, 1.02], "tickformat": ".0%", "nticks": 6}
+
+    def bounded(self, value: float) -> float:
+        return min(1.0, max(0.0, value))
+
     def axis(self) -> dict[str, Any]:
         return {"range": [-0.04, 1.05], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
+
+
+def _cards(value: Any) -> Cards:
+    """The cards of a component's value."""
+    return [card for card in value if isinstance(card, dict)] if isinstance(value, list) else []
+
+
+def _short(item: str) -> str:
+    """What an example is remembered by: a picture is long."""
+    return hashlib.blake2b(item.encode(), digest_size=8).hexdigest()
+
+
+def _remembered(others: Any, item: str) -> dict[str, str]:
+    """What an example of a card was labelled in other forms."""
+    known = others.get(_short(item)) if isinstance(others, dict) else None
+    return {str(name): str(said) for name, said in known.items()} if isinstance(known, dict) else {}
 
 
 def _right(score: Score) -> int:

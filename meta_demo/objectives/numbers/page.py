@@ -14,7 +14,7 @@ from meta_demo.data.episode import MAX_SUPPORT, Episode, Example, check_counts, 
 from meta_demo.objectives.numbers.cells import read_cells
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Snapshot
-from meta_demo.ui.form import Answer, Form, Spelled, register
+from meta_demo.ui.form import Answer, Form, Loose, Spelled, register
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.side import Side
 from meta_demo.words import text
@@ -22,6 +22,7 @@ from meta_demo.words import text
 COLOUR = "#0072b2"  # of all values
 BEYOND = 0.25  # of the range of the examples: how far an axis goes on at either end
 ROOM = 0.06  # of it, beyond an answer that lies farther out
+_NUMBER = re.compile(r"[+\-\N{MINUS SIGN}]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # as values.js has it
 MARKS = 60  # examples that are marked on an axis, at the most
 
 
@@ -42,7 +43,7 @@ class NumbersForm(Form):
         "value_text",
         "one_file",
     )
-    bars = True
+    bars, trained = True, ".squared"
 
     def scripts(self, side: Side[Any]) -> tuple[str, ...]:
         return ("drop", *side.rows) if side.rows else ()
@@ -64,11 +65,34 @@ class NumbersForm(Form):
     def owns(self, value: Any) -> bool:
         return isinstance(value, dict) and "rows" in value
 
+    def loosened(self, value: Any, side: Side[Any]) -> list[Loose]:  # noqa: ARG002
+        found = []
+        for row in [*_rows(value, "rows"), *_rows(value, "bare")]:
+            own = {self.name: str(row["value"] or "")} if "value" in row else {}
+            found.append(Loose(str(row.get("item") or ""), {**_said(row), **own}, bool(row.get("held_out"))))
+        return found
+
+    def gathered(self, rows: Sequence[Loose], side: Side[Any]) -> dict[str, Any]:  # noqa: ARG002
+        """A row each. A label that is no number goes along unseen, as do those without any example."""
+        shown: list[dict[str, Any]] = []
+        bare = []
+        for row in rows:
+            typed, label = self.name in row.labels, row.label(self.name)
+            own = label if typed or _NUMBER.fullmatch(label.strip()) else ""
+            if row.item.strip() or (typed and own):
+                others = {
+                    name: said for name, said in row.labels.items() if name != self.name and said not in ("", own)
+                }
+                shown.append({"item": row.item, "value": own, "held_out": row.held_out, "others": others})
+            elif any(row.labels.values()):
+                bare.append({"others": dict(row.labels)})
+        return {"rows": shown, "bare": bare}
+
     def spelled(self, value: Any, side: Side[Any]) -> Spelled:  # noqa: ARG002
         """Of every row that is not blank the input, its number as it was typed, and whether it is held out."""
-        rows = [row for row in value.get("rows") or [] if isinstance(row, dict)]
         said = [
-            (str(row.get("item") or ""), clean(str(row.get("value") or "")), bool(row.get("held_out"))) for row in rows
+            (str(row.get("item") or ""), clean(str(row.get("value") or "")), bool(row.get("held_out")))
+            for row in _rows(value, "rows")
         ]
         return tuple(row for row in said if clean(row[0][:100]) or row[1])
 
@@ -109,8 +133,25 @@ class NumbersForm(Form):
     def loss_title(self, which: str) -> str:
         return f"page.chart.{which}_loss.squared"
 
+    def training_axis(self, values: Sequence[tuple[float, float]]) -> dict[str, Any]:  # noqa: ARG002
+        return {"rangemode": "tozero", "nticks": 5}
+
+    def bounded(self, value: float) -> float:
+        return max(0.0, value)
+
     def axis(self) -> dict[str, Any]:
         return {"rangemode": "tozero", "nticks": 4}
+
+
+def _rows(value: Any, key: str) -> list[dict[str, Any]]:
+    """The rows of a component's value."""
+    return [row for row in value.get(key) or [] if isinstance(row, dict)]
+
+
+def _said(row: dict[str, Any]) -> dict[str, str]:
+    """What a row was labelled in other forms."""
+    others = row.get("others")
+    return {str(name): str(said) for name, said in others.items()} if isinstance(others, dict) else {}
 
 
 def _numbers(said: Sequence[str], contents: Sequence[Any]) -> list[float]:

@@ -1,5 +1,5 @@
 // A plotly figure that is redrawn in place, so that a streaming chart does not flicker: gr.Plot builds a new one for each update.
-// Given by gr.HTML: element, props, watch.
+// Given by gr.HTML: element, props, watch; LIBRARY stands before: no property, as Gradio forgets those of what was never seen.
 
 const place = element.querySelector(".chart");
 let waiting = false;
@@ -7,7 +7,7 @@ let waiting = false;
 function library() {
   window.plotlyLoading ||= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = props.library;
+    script.src = LIBRARY;
     script.addEventListener("load", () => resolve(window.Plotly));
     script.addEventListener("error", reject);
     document.head.append(script);

@@ -9,7 +9,7 @@ const tellValues = whenPaused(() => trigger("edit"));
 
 function publish() {
   total();
-  props.value = { rows: rows.map((row) => ({ ...row })) };
+  props.value = { ...(holds(props.value) ? props.value : {}), rows: rows.map((row) => ({ ...row })) };
   tellValues();
 }
 
@@ -83,6 +83,7 @@ function show(value) {
   root.replaceChildren(...(root.hidden ? [] : [bar, list]));
   list.replaceChildren();
   rows.forEach(draw);
+  if (!root.hidden && !rows.length) for (let count = 0; count < FIRST_ROWS; count++) blank();
   list.scrollTop = 0;
   total();
 }
@@ -96,8 +97,8 @@ const add = () => {
   publish();
 };
 const clear = () => {
-  show({ rows: [] });
-  for (let count = 0; count < FIRST_ROWS; count++) blank();
+  props.value = { rows: [] };
+  show(props.value);
   publish();
   trigger("clear");
 };

@@ -1,0 +1,32 @@
+"""The families of algorithms, in the order in which textbooks come to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.words import Words, words
+
+FAMILIES: dict[str, Words] = {
+    "gradient": words("Gradient-based: a start from which a few steps go far", "基于梯度：从好的起点出发，几步即可"),
+    "metric": words("Metric-based: a space in which neighbours share a label", "基于度量：同类样本彼此相近的空间"),
+    "baseline": words("Baselines: nothing is meta-learned", "基线：不做元学习"),
+}
+
+
+def grouped(names: Sequence[str]) -> dict[str, list[str]]:
+    """Names of algorithms by family, our families first and in their order, those that nobody here knows after them."""
+    known = sorted(names, key=lambda name: (_place(REGISTRY[name].family), REGISTRY[name].family, name))
+    found: dict[str, list[str]] = {}
+    for name in known:
+        found.setdefault(REGISTRY[name].family, []).append(name)
+    return found
+
+
+def family_title(family: str, lang: str) -> str:
+    """What a family is called, or its bare name where nobody has said."""
+    return FAMILIES.get(family, {}).get(lang, family)
+
+
+def _place(family: str) -> int:
+    return [*FAMILIES, family].index(family)

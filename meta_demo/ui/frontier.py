@@ -1,0 +1,113 @@
+"""What the Benchmark tab opens with: accuracy against seconds, for every algorithm, and one sentence of what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from pydantic import BaseModel
+
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.ui.palette import mark_of
+from meta_demo.ui.plots import base_layout, panel_title, plain_axis
+from meta_demo.ui.words import title
+from meta_demo.words import text
+
+LINE = "rgba(128, 140, 160, 0.8)"
+TICKS = [d * 10.0**power for power in range(-3, 4) for d in (1, 2, 5)]  # seconds
+
+
+class Point(BaseModel):
+    """An algorithm on tasks of so many shots: fractions with half of their 95 % interval, and the seconds of a task."""
+
+    algorithm: str
+    start: str
+    shots: int
+    tasks: int
+    accuracy: tuple[float, float]
+    gain: tuple[float, float]  # over prototypes of the frozen plain model, task by task
+    seconds: float
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """The points than which no other is both as fast and more often right, by seconds: the Pareto front."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.seconds, -p.accuracy[0])):
+        if not found or point.accuracy[0] > found[-1].accuracy[0]:
+            found.append(point)
+    return found
+
+
+def figure(points: Sequence[Point], lang: str) -> go.Figure:
+    """A panel for each number of shots; the front is a line, and those on it have their names beside them."""
+    shots = sorted({p.shots for p in points})
+    suffixes = ["" if i == 0 else str(i + 1) for i in range(len(shots))]
+    traces: list[dict[str, Any]] = []
+    ticks = {"tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
+    drawn = base_layout(430, 62, text("page.benchmark.chart", lang))
+    for count, suffix in zip(shots, suffixes, strict=True):
+        mine = [p for p in points if p.shots == count]
+        best = front(mine)
+        where = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "showlegend": False}
+        traces += [_line(best) | where, *(_marker(p, lang, best) | where for p in mine)]
+        drawn["annotations"].append(panel_title(text("page.benchmark.panel", lang, shots=count), suffix))
+        seconds = {"text": text("page.benchmark.seconds", lang), "standoff": 4, "font": {"size": 11}}
+        drawn[f"xaxis{suffix}"] = {**plain_axis(), "type": "log", "title": seconds, **ticks}
+        drawn[f"yaxis{suffix}"] = {**plain_axis(), "tickformat": ".0%", "nticks": 6}
+    drawn |= {
+        "grid": {"rows": 1, "columns": max(len(shots), 1), "pattern": "independent", "xgap": 0.1},
+        "margin": {"l": 44, "r": 16, "t": 62, "b": 48},
+        "hovermode": "closest",
+    }
+    return go.Figure(traces, drawn)
+
+
+def sentence(points: Sequence[Point], lang: str) -> str:
+    """Who is right most often with the fewest examples, at what cost, and how many are beyond their interval better or worse than
+    prototypes of the frozen model; nothing where nothing was measured."""
+    if not points:
+        return ""
+    fewest = [p for p in points if p.shots == min(each.shots for each in points)]
+    best = max(fewest, key=lambda p: p.accuracy[0])
+    beyond = [p.gain[0] for p in fewest if abs(p.gain[0]) > p.gain[1]]
+    better = sum(gain > 0 for gain in beyond)
+    said = {"best": _name(best, lang), "accuracy": best.accuracy[0], "ci95": best.accuracy[1], "seconds": best.seconds}
+    counts = {"better": better, "worse": len(beyond) - better, "all": len(fewest), "shots": best.shots}
+    return text("page.benchmark.follows", lang, **said, **counts)
+
+
+def _line(best: Sequence[Point]) -> dict[str, Any]:
+    return {
+        "x": [p.seconds for p in best],
+        "y": [p.accuracy[0] for p in best],
+        "mode": "lines",
+        "line": {"color": LINE, "width": 1.2, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
+
+
+def _marker(point: Point, lang: str, best: Sequence[Point]) -> dict[str, Any]:
+    """A point with its interval; its name stands on the side where there is room, if it is on the front."""
+    family = REGISTRY[point.algorithm].family if point.algorithm in REGISTRY else "other"
+    style, name = mark_of(point.algorithm, family), _name(point, lang)
+    facts = {"accuracy": point.accuracy[0], "ci95": point.accuracy[1], "seconds": point.seconds, "tasks": point.tasks}
+    gain = {"gain": 100 * point.gain[0], "gain_ci95": 100 * point.gain[1]}
+    started = text(f"page.benchmark.start.{point.start}", lang)
+    hover = text("page.benchmark.hover", lang, name=name, start=started, **facts, **gain)
+    return {
+        "x": [point.seconds],
+        "y": [point.accuracy[0]],
+        "error_y": {"type": "data", "array": [point.accuracy[1]], "thickness": 1, "width": 0, "color": style.colour},
+        "mode": "markers+text" if point in best else "markers",
+        "text": [f" {name} "],
+        "textposition": "middle left" if point is best[-1] and len(best) > 1 else "middle right",
+        "textfont": {"color": style.colour, "size": 11},
+        "marker": {"color": style.colour, "symbol": style.symbol, "size": 10},
+        "hovertemplate": f"{hover}<extra></extra>",
+        "cliponaxis": False,
+    }
+
+
+def _name(point: Point, lang: str) -> str:
+    return title(point.algorithm, lang) if point.algorithm in REGISTRY else point.algorithm

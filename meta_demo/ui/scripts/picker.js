@@ -1,0 +1,45 @@
+// Puts the algorithms under their families, greys out those that cannot learn what is on the cards, and says why. Gradio's list of boxes
+// has neither, and draws its boxes anew without asking: whenever it does, all of it is done again. Given by gr.HTML: element, props, watch.
+
+const line = element.querySelector(".unable-why");
+let watched = null;
+
+const boxes = () => [...document.querySelectorAll("#algorithms .wrap > label")];
+
+function grey() {
+  const { names = [], why = "", said = "" } = props.value || {};
+  for (const label of boxes()) {
+    const box = label.querySelector("input");
+    const off = names.includes(box.name);
+    if (label.classList.contains("unable") !== off) label.classList.toggle("unable", off);
+    if (label.title !== (off ? why : "")) label.title = off ? why : "";
+    if (box.disabled !== off) box.disabled = off;
+  }
+  line.textContent = said;
+}
+
+// A heading before the first box of each family, left alone where it stands there already.
+function head() {
+  const labels = boxes();
+  for (const { title, first } of (props.value || {}).families || []) {
+    const label = labels.find((each) => each.querySelector("input").name === first);
+    if (!label) continue;
+    const before = label.previousElementSibling;
+    const heading = before && before.classList.contains("family") ? before : make("span", "family");
+    if (heading.textContent !== title) heading.textContent = title;
+    if (heading !== before) label.before(heading);
+  }
+}
+
+function draw() {
+  const list = document.querySelector("#algorithms");
+  if (list && list !== watched) {
+    watched = list;
+    new MutationObserver(draw).observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "class"] });
+  }
+  head();
+  grey();
+}
+
+draw();
+watch("value", draw);

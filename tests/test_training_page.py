@@ -1,0 +1,105 @@
+"""The Meta-train tab with tasks of numbers: what may be chosen with them, what is said of them, and where their start is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+from test_sides import ENGLISH
+
+from meta_demo.algorithms.registry import REGISTRY, able_to
+from meta_demo.core.errors import UserError
+from meta_demo.data.scales import NUMBERS
+from meta_demo.data.sources import load_source, pack_names
+from meta_demo.learning.outer import Progress
+from meta_demo.learning.plan import TaskPlan
+from meta_demo.learning.recipe import Recipe, prepare, split
+from meta_demo.serving.service import Service
+from meta_demo.ui import plots, training_blocks, training_tab
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.training_knobs import PagePlan
+from meta_demo.ui.training_sources import UNLABELLED, Uploaded
+from meta_demo.ui.training_tab import TrainingHandlers
+
+
+@pytest.fixture(scope="module")
+def handlers() -> TrainingHandlers:
+    service = Service(torch.device("cpu"))
+    with gr.Blocks():
+        page = lay_out()
+        tab = training_tab.lay_out()
+    assert tab
+    return TrainingHandlers(service, page, tab, Handlers(service, page))
+
+
+def chosen(
+    handlers: TrainingHandlers, sources: list[str], kind: str, algorithm: str = "protonet", shots: int = 1
+) -> Any:
+    """What the tab holds, and what it makes of it."""
+    tab = handlers.tab
+    values: dict[Any, Any] = {tab.sources: sources, tab.kind: kind, tab.algorithm: algorithm, tab.uploaded: Uploaded()}
+    return tab, handlers.fit({**values, tab.knobs["k_shot"]: shots}, ENGLISH)
+
+
+def recipe(algorithm: str = "kernel", **more: Any) -> Recipe:
+    kept, held_out = split([load_source(NUMBERS)], (), 0)
+    return Recipe(kept, held_out, PagePlan(valid_episodes=40), algorithm, task=TaskPlan(k_shot=5), **more)
+
+
+def test_numbers_are_offered_and_are_not_chosen_at_first(handlers: TrainingHandlers) -> None:
+    tab = handlers.tab
+    assert NUMBERS in [name for _, name in tab.sources.choices] and tab.sources.value == pack_names()
+    assert tab.kind.value == "classes"
+
+
+def test_the_kind_that_was_chosen_last_is_kept_and_only_who_can_learn_it(handlers: TrainingHandlers) -> None:
+    tab, updates = chosen(handlers, [*pack_names(), NUMBERS], "classes")
+    assert updates[tab.sources] == [NUMBERS] and updates[tab.kind] == "numbers"
+    offered = [name for _, name in updates[tab.algorithm].choices]
+    assert set(offered) == {name for name in able_to("numbers") if REGISTRY[name].learns} and "protonet" not in offered
+    assert updates[tab.algorithm].value == "kernel", "protonet cannot"
+    assert updates[tab.knobs["k_shot"]] == 5 and not updates[tab.knobs["n_way"]]["visible"]
+    tab, updates = chosen(handlers, [NUMBERS], "numbers", "maml", 3)
+    assert updates == {}
+    tab, updates = chosen(handlers, ["school", NUMBERS], "numbers", "maml", 3)
+    assert updates[tab.sources] == ["school"] and updates[tab.algorithm].value == "maml"
+    assert "protonet" in [name for _, name in updates[tab.algorithm].choices]
+    assert updates[tab.knobs["n_way"]]["visible"] and updates[tab.knobs["k_shot"]] == gr.skip()
+
+
+def test_what_is_said_of_a_training_on_numbers_is_a_squared_error() -> None:
+    said = recipe()
+    history = [
+        Progress(0, 100, None, 0.0, 9.125, 0, (9.125, 1.5)),
+        Progress(1, 100, 0.75, 2.0, 8.25, 1, (8.25, 1.25)),
+    ]
+    for lang in ("en", "zh"):
+        shown = str(training_blocks.progress(history, said, lang)) + str(training_blocks.outcome(history, said, lang))
+        shown += str(training_blocks.waiting(said, lang)) + str(plots.training(history, said, lang))
+        assert "8.25" in shown and "9.12" in shown and "%</b>" not in shown
+        assert {"en": "mean squared error", "zh": "均方误差"}[lang] in shown.lower()
+        assert not any(word in shown for word in ("ccuracy", "准确率", "classes", "类的", "nats", "奈特"))
+    assert "interval 7 to 9.5" in str(training_blocks.progress(history, said, "en"))
+    assert plots.training(history, said, "en").layout.yaxis2.range is None
+
+
+def test_the_axis_of_accuracies_is_as_it_was() -> None:
+    kept, held_out = split([load_source("builtin:school")], (), 0)
+    said = Recipe(kept, held_out, PagePlan(valid_episodes=40), "protonet")
+    history = [Progress(0, 100, None, 0.0, 0.83, 0, (0.83, 0.02))]
+    assert plots.training(history, said, "en").layout.yaxis2.range == (0.7, 1.02)
+    assert "83.0%" in str(training_blocks.progress(history, said, "en"))
+
+
+def test_numbers_and_examples_without_labels_do_not_mix(handlers: TrainingHandlers, tmp_path: Path) -> None:
+    _, updates = chosen(handlers, [NUMBERS, UNLABELLED], "numbers")
+    assert updates[handlers.tab.sources] == [UNLABELLED]
+    backbone = handlers.service.backbone("minilm")
+    with pytest.raises(UserError) as refused:
+        prepare(replace(recipe(), unlabelled=["a", "b"]), lambda: backbone, tmp_path)
+    assert refused.value.name == "clusters_are_classes" and "numbers" in str(refused.value)
