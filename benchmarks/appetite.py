@@ -32,10 +32,12 @@ from tyro.conf import arg
 
 from benchmarks import report
 from benchmarks.resident import peak
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.samples import load_sample, sample_names
 from meta_demo.learning.cost import cost, together, work_of_episode
+from meta_demo.learning.tensors import to_task
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
@@ -108,6 +110,19 @@ def adapted(count: int, words: int, algorithms: tuple[str, ...], scope: str, ste
     works = [work_of_episode(job.algorithm, request.episode, kept=service.cache.limit) for job in jobs]
     foreseen = together([cost(work, backbone) for work in works]).memory / 2**20
     return Measured(rest, above, foreseen, took, "adapted")
+
+
+def learned(count: int, words: int, name: str, scope: str) -> Measured:
+    """A meta-gradient by a task of so many examples, and a tenth as many queries."""
+    backbone = Service().backbone("minilm")
+    cls = get_algorithm(name)
+    algorithm = cls(backbone, cls.Config.from_dict({"scope": scope, "inner_steps": STEPS})).train()
+    episode = task(count, words, count // 10)
+    rest, started = peak(), time.monotonic()
+    algorithm.backward([to_task(algorithm, episode)])
+    took, above = time.monotonic() - started, peak() - rest
+    work = work_of_episode(algorithm, episode, learns=True, twice=algorithm.differentiates_twice)
+    return Measured(rest, above, cost(work, backbone).memory / 2**20, took, "learned")
 
 
 def read_text() -> Measured:
@@ -184,12 +199,14 @@ def asked_component() -> Measured:
 
 
 SCOPES = ("lora", "last_n", "all", "model")
+LEARNED = ("maml", "fomaml")
 THREE = ("maml", "protonet", "finetune")
 CASES: dict[str, Callable[[], Measured]] = {
     **{f"150 x 180 words, maml, {s}": partial(adapted, 150, 180, ("maml",), s) for s in SCOPES},
     "150 x 180 words, finetune, model": lambda: adapted(150, 180, ("finetune",), "model"),
     "150 x 180 words, maml + protonet + finetune, lora": lambda: adapted(150, 180, THREE, "lora", None),
     "150 x 180 words, protonet": lambda: adapted(150, 180, ("protonet",), "lora"),
+    **{f"150 x 180 words, {name}, lora, meta-gradient": partial(learned, 150, 180, name, "lora") for name in LEARNED},
     "25 x 180 words, protonet": lambda: adapted(25, 180, ("protonet",), "lora"),
     "25 x 180 words, maml, lora": lambda: adapted(25, 180, ("maml",), "lora"),
     "15 x 20 words, maml, lora": lambda: adapted(15, 20, ("maml",), "lora"),

@@ -125,7 +125,7 @@ def _measured(backbone: Backbone, data: Path, name: str, fold: int) -> dict[str,
 
     train_on, validate_on = split(sources("train"), sources("valid"), 0)
     recipe = Recipe(train_on, validate_on, PLAN, "protonet", KNOBS, TaskPlan(n_way=len(train_on[0].classes), **TASKS))
-    sentences = load_unlabelled([str(data / DATASETS[name] / "all.jsonl")])
+    sentences, _ = load_unlabelled([str(data / DATASETS[name] / "all.jsonl")])
     with tempfile.TemporaryDirectory() as output:
         labelled, minutes = _trained(backbone, recipe, Path(output) / "labelled")
         recipe = replace(recipe, plan=AFTERWARDS, start=str(Path(output) / "labelled"), unlabelled=sentences)

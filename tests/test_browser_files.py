@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import browsing
-from browsing import SLOW, Open, cards, choose, upload
+from browsing import SLOW, Open, cards, choose, open_tab, upload
 from playwright.sync_api import expect
 from test_browser_pictures import CARDS, count, drop, picture_file
 from test_columns_page import ODD, TICKETS
@@ -44,6 +44,30 @@ def test_columns_are_chosen_and_the_same_file_is_read_again(visit: Open, tmp_pat
     expect(page.locator(ALERT)).to_have_count(0)
     choose(page, "#sample", "News headlines")
     expect(picker).not_to_be_visible()
+
+
+def test_columns_of_training_examples_are_chosen(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    open_tab(page, 1)
+    expect(page.locator("#train-start")).to_be_visible()
+    picker = page.locator("#train-columns .columns")
+    expect(picker).not_to_be_visible()
+    words = ("apple", "pear", "plum", "fig")
+    rows = [f"{i},a text on {word} {i},{word},{i % 5}" for word in words for i in range(8)]
+    (tmp_path / "mine.csv").write_text("\n".join(["nr,aa,bb,cc", *rows]))
+    upload(page, tmp_path / "mine.csv", "#train-upload")
+    expect(page.locator(ALERT)).to_contain_text("only nr, aa, bb, cc")
+    expect(picker).to_be_visible()
+    page.locator("#train-column-text").select_option("aa")
+    page.locator("#train-column-label").select_option("bb")
+    boxes = page.locator("#train-sources")
+    expect(boxes).to_contain_text("mine.csv · 4 classes, 32 examples")
+    expect(page.locator(ALERT)).to_have_count(0)
+    page.locator("#train-column-label").select_option("cc")
+    expect(boxes).to_contain_text("mine.csv · 5 classes, 32 examples")
+    expect(page.locator("#train-column-text")).to_have_value("aa")
+    page.locator("#tabs").get_by_role("tab").nth(0).click()
+    expect(page.locator("#columns .columns")).not_to_be_visible()
 
 
 def test_points_are_shown_on_their_own_side(visit: Open, tmp_path: Path) -> None:

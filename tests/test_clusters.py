@@ -93,11 +93,11 @@ def write(path: Path, texts: list[str]) -> Path:
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "A.TXT"])
 def test_tables_need_no_labels_here_and_a_text_file_no_header(name: str, tmp_path: Path) -> None:
     texts = [f"sentence {i}" for i in range(5)]
-    assert load_unlabelled([str(write(tmp_path / name, texts))]) == texts
+    assert load_unlabelled([str(write(tmp_path / name, texts))])[0] == texts
 
 
 def test_labels_of_other_sources_are_not_looked_at() -> None:
-    assert load_unlabelled(["builtin:school", "builtin:sport"]) == [
+    assert load_unlabelled(["builtin:school", "builtin:sport"])[0] == [
         *everything(load_source("builtin:school")),
         *everything(load_source("builtin:sport")),
     ]

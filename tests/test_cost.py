@@ -60,7 +60,8 @@ def test_memory_grows_with_what_is_kept_and_not_with_what_goes_in_pieces(minilm)
         < memory(scope="last_n")
         < memory(scope="model")
     )
-    assert memory(learns=True, twice=True) > 4 * 150 * minilm.appetite.kept(256, 3) / MB
+    assert memory(learns=True, twice=True) > memory(learns=True)
+    assert memory(learns=True, twice=True) < memory() + 1500  # a second gradient goes in pieces too
     assert memory(learns=True) < memory() + 1000
     few = replace(WORK, support=(8,) * 6, query=())
     assert cost(few, minilm).memory < 300 * MB
@@ -163,14 +164,14 @@ def test_commands_refuse_with_a_sentence_and_exit_code_2(tmp_path, monkeypatch, 
     assert main(["adapt", str(tmp_path / "task.json"), "--algorithms", "protonet"]) == 0
 
 
-def test_a_training_that_differentiates_twice_is_judged_by_all_it_keeps():
+def test_a_training_that_differentiates_twice_is_judged_by_what_that_keeps():
     backbone = tiny_backbone()
     texts = ["a word and another one and more of them " * 4] * 10
     episode = make_episode([Example(f"{t} {i}", str(i % 2)) for i, t in enumerate(texts)])
     works = {}
-    for name in ("maml", "fomaml"):
+    for name in ("maml", "imaml", "fomaml", "anil", "protonet"):
         cls = get_algorithm(name)
         algorithm = cls(backbone, cls.Config.from_dict({"scope": "all"}))
-        twice = algorithm.second_order and algorithm.adapts_body
-        works[name] = work_of_episode(algorithm, episode, learns=True, twice=twice)
+        assert algorithm.differentiates_twice == (name in ("maml", "imaml"))
+        works[name] = work_of_episode(algorithm, episode, learns=True, twice=algorithm.differentiates_twice)
     assert cost(works["maml"], backbone).memory > cost(works["fomaml"], backbone).memory

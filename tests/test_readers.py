@@ -92,7 +92,7 @@ def test_columns_may_be_many_in_any_order_and_any_case(suffix: str) -> None:
     assert read(read_rows, data, suffix) == [Example("x y", "a"), Example("z", "b")]
 
 
-def test_of_two_columns_that_differ_in_capitals_the_first_counts() -> None:
+def test_of_two_columns_that_differ_in_capitals_the_one_that_is_spelt_as_here_counts() -> None:
     assert read(read_rows, b"text,label,Text\nx,a,other\n", ".csv") == [Example("x", "a")]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 import torch
 from conftest import saved_model
+from test_sides import ENGLISH, page
+from test_sides import said as said_by
 
 from meta_demo.backbones.loading import SUGGESTED, load_backbone
 from meta_demo.backbones.notes import reading_notes
@@ -15,9 +18,13 @@ from meta_demo.cli import main
 from meta_demo.core.cache import Cache
 from meta_demo.modalities.text import multilingual
 from meta_demo.modalities.text.modality import E5_SMALL, OFFERED, Text
+from meta_demo.ui.asking import Asking
+from meta_demo.ui.handlers import Handlers
 
 KHMER = ["កាតរបស់ខ្ញុំត្រូវបានគិតប្រាក់ពីរដង", "កញ្ចប់មិនបានមកដល់ទេ", "តើវាមកដល់ពេលណា"]
 PLAIN = ["my card was charged twice", "the parcel never came"]
+
+__all__ = ["page"]  # the fixture
 
 
 def said(backbone, contents, lang="en"):
@@ -107,6 +114,72 @@ def test_every_command_says_so(tmp_path, capsys):
         notes = json.loads(out.read_text())["notes"]
         assert any("has no tokens for" in note for note in notes), command
         assert "has no tokens for" in capsys.readouterr().err
+
+
+def notes_of(command, out):
+    assert main([*command, "--json", str(out)]) == 0
+    return json.loads(out.read_text())["notes"]
+
+
+@pytest.mark.slow
+def test_what_a_file_has_is_said_whether_or_not_a_task_drew_it(tmp_path):
+    lines = [f"a text on {word} number {i},{word}" for word in ("pears", "plums", "figs", "dates") for i in range(30)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines, f"{KHMER[0]},figs"]))
+    out, few = tmp_path / "out.json", ["--n-way", "2", "--k-shot", "1", "--n-query", "1"]
+    asked = ["evaluate", str(tmp_path / "rows.csv"), *few, "--episodes", "2", "--algorithms", "protonet"]
+    (note,) = notes_of(asked, out)
+    assert "has no tokens for" in note
+    curves = [{"support": [{"x": 40 + i, "value": i / 9} for i in range(5)], "query": [{"x": 41.5, "value": 0.1}]}] * 2
+    (tmp_path / "curves.jsonl").write_text("\n".join(map(json.dumps, curves)))
+    found = notes_of(["evaluate", str(tmp_path / "curves.jsonl"), "--algorithms", "maml"], out)
+    assert any("40" in note for note in found), "points where the model has never been"
+
+
+@pytest.mark.slow
+def test_notes_on_unlabelled_tables_are_said_in_training(tmp_path):
+    lines = [f"a text on {word} number {i},{word}" for word in ("pears", "plums", "figs", "dates") for i in range(6)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines]))
+    book = openpyxl.Workbook()
+    for row in [["my sentences"], ["text", "when"], *([f"{text} again", i] for i, text in enumerate(lines))]:
+        book.active.append(row)
+    book.save(tmp_path / "more.xlsx")
+    few = [
+        "--n-way",
+        "2",
+        "--k-shot",
+        "1",
+        "--n-query",
+        "2",
+        "--steps",
+        "1",
+        "--meta-batch",
+        "1",
+        "--valid-episodes",
+        "2",
+    ]
+    command = ["train", "--source", str(tmp_path / "rows.csv"), "--unlabelled", str(tmp_path / "more.xlsx"), *few]
+    found = notes_of([*command, "--algorithm", "protonet", "--output", str(tmp_path / "start")], tmp_path / "out.json")
+    assert any("more.xlsx" in note and "my sentences" in note for note in found), found
+
+
+def test_all_notes_are_on_the_page_and_one_on_what_is_tried(page, service):
+    """As many as there are: a fourth is no less worth knowing."""
+    handlers = Handlers(service, page)
+    values = said_by(page, "text")
+    twins = [KHMER[0], "ប៊ិច", KHMER[1] if len(KHMER) > 1 else KHMER[0] + "!"]
+    cards = [
+        {"name": "a", "examples": "\n".join([*twins, "plain words " * 400])},
+        {"name": "b", "examples": "my card was charged twice"},
+    ]
+    values[page.sides["text"].cards] = cards
+    wanted = [note.message() for note in service.notes(handlers._request(handlers._spelling(values)))]
+    *_, last = handlers.adapt(values, ENGLISH)
+    assert len(wanted) > 2 and last[page.adapt.notice].count("<p>") == len(wanted)
+    values |= {page.run: last[page.run], page.trial.step: 0, page.sides["text"].tried: KHMER[0]}
+    shown = Asking(service, page).predict(values, ENGLISH)[page.trial.predictions]
+    assert "has no tokens for" in shown and "data-algorithm" in shown
+    values[page.sides["text"].tried] = "where is my card"
+    assert "has no tokens for" not in Asking(service, page).predict(values, ENGLISH)[page.trial.predictions]
 
 
 @pytest.mark.skipif(not multilingual.installed(), reason="the extra is not installed")

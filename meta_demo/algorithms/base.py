@@ -108,6 +108,11 @@ class Algorithm(nn.Module, ABC):
         return found.count if found else 0
 
     @property
+    def differentiates_twice(self) -> bool:
+        """Whether its meta-gradient differentiates a gradient that went through the Transformer."""
+        return False
+
+    @property
     def body(self) -> dict[str, Tensor]:
         """The meta-learned start of the Transformer's weights in scope, under the model's own names."""
         return {}

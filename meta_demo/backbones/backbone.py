@@ -281,14 +281,14 @@ class Backbone:
     def forward(self, features: Features, weights: dict[str, Tensor]) -> Tensor:
         """Unit-length embeddings [B, D] of `features`, with `weights` in the place of the parameters they are named after."""
 
-        def embedded(g: Group) -> Tensor:
+        def embedded(g: Group, weights: dict[str, Tensor]) -> Tensor:
             hidden = g.hidden
             if hidden is None or features.boundary < self.n_layers:
                 hidden = self._run(g.first, g.mask, g.hidden, features.boundary, self.n_layers, weights)
             return self._finished(hidden, g.mask, weights)
 
         pieces = self.appetite.pieces(features, self.n_layers - features.boundary)
-        rows = through(pieces, embedded, whole=pieces is features.groups)
+        rows = through(pieces, embedded, weights, whole=pieces is features.groups)
         return normalize(replace(features, groups=pieces).scatter(rows), dim=-1)
 
     def _finished(self, hidden: Tensor, mask: Tensor, weights: dict[str, Tensor]) -> Tensor:

@@ -19,7 +19,8 @@ SHOWN = 40  # characters of a text in a note
 def reading_notes(backbone: Backbone, contents: Iterable[Content]) -> list[Note]:
     """One note for each kind of thing that went wrong among `contents`, however many inputs it befell."""
     read = {content: backbone.encode(content) for content in dict.fromkeys(contents)}
-    return [*_cut(read), *_unknown(backbone, read), *_same(read)]
+    unlike = MODALITIES[backbone.inputs.modality].notes([*read])
+    return [*unlike, *_cut(read), *_unknown(backbone, read), *_same(read)]
 
 
 def _cut(read: dict[Content, Encoded]) -> list[Note]:

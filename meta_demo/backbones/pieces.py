@@ -1,18 +1,21 @@
 """What goes through the layers at once: as many inputs as keep the memory of a run within a bound, whatever is asked for.
 
 A gradient needs what layers compute on the way. Where that would be more than `KEPT` bytes, the inputs go through in pieces; only the
-last piece's is kept, and that of each other one is computed again when it is to be differentiated. So memory does not grow
-with inputs times their length, and the numbers are the same to rounding. Pieces follow from the sizes of what is asked for alone.
+last piece's is kept, and that of each other one is computed again when its turn comes to be differentiated, or its gradient is. So
+memory does not grow with inputs times their length, and the numbers are the same to rounding. Pieces follow from the sizes of what is
+asked for alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch.autograd import Function, grad
 
 from meta_demo.backbones.many import MANY
 from meta_demo.core.features import Features, Group
@@ -55,20 +58,103 @@ class Appetite:
         return tuple(part for group, size in each for part in _parts(group, max(1, kept // max(1, size))))
 
 
-def through(pieces: Sequence[Group], run: Callable[[Group], Tensor], *, whole: bool) -> list[Tensor]:
-    """What `run` makes of each of `pieces`. Where they are not the `whole` that was asked for but parts of it, and a gradient is wanted,
-    only the last one's way is remembered."""
+def through(
+    pieces: Sequence[Group],
+    run: Callable[[Group, dict[str, Tensor]], Tensor],
+    weights: dict[str, Tensor],
+    *,
+    whole: bool,
+) -> list[Tensor]:
+    """What `run` makes of each of `pieces` under `weights`. Where they are not the `whole` that was asked for but parts of it, and a
+    gradient is wanted, only the last one's way is remembered, and that for one gradient."""
     if whole or MANY.get():
-        return [run(piece) for piece in pieces]
+        return [run(piece, weights) for piece in pieces]
+    ways = [_Way(run, piece, tuple(weights), remembers=piece is pieces[-1]) for piece in pieces]
+    inputs = tuple(weights.values())
+    return [_Piece.apply(way, way.piece.hidden, *inputs) for way in ways]  # type: ignore[no-untyped-call]
 
-    def after_another(piece: Group) -> Tensor:
+
+class _Way:
+    """One piece's way through the layers, under whatever hidden states and weights it is to go again."""
+
+    def __init__(
+        self,
+        run: Callable[[Group, dict[str, Tensor]], Tensor],
+        piece: Group,
+        names: tuple[str, ...],
+        *,
+        remembers: bool,
+    ) -> None:
+        self.run, self.piece, self.names, self.remembers = run, piece, names, remembers
+        kind = piece.mask.device.type
+        narrow, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
+        self.precision = partial(torch.autocast, kind, narrow, enabled=enabled)
+
+    def go(self, inputs: Sequence[Tensor | None]) -> Tensor:
+        """Embeddings, from hidden states, if any, and weights."""
         give_back()  # what the one before it left lies between blocks in use, where the next one may not fit
-        return run(piece)
+        hidden, *weights = inputs
+        named = {name: w for name, w in zip(self.names, weights, strict=True) if w is not None}
+        with self.precision():
+            return self.run(replace(self.piece, hidden=hidden), named)
 
-    if not torch.is_grad_enabled():
-        return [after_another(piece) for piece in pieces]
-    first = [checkpoint(after_another, piece, use_reentrant=False, preserve_rng_state=False) for piece in pieces[:-1]]
-    return [*first, after_another(pieces[-1])]
+    def remembered(self, inputs: Sequence[Tensor | None]) -> tuple[list[Tensor], Tensor]:
+        """Variables in the place of those of `inputs` that want a gradient, and the embeddings made from them."""
+        own = [None if t is None else t.detach().requires_grad_(t.requires_grad) for t in inputs]
+        with torch.enable_grad():
+            return [t for t in own if _wants(t)], self.go(own)
+
+
+def _wants(t: Tensor | None) -> TypeGuard[Tensor]:
+    return t is not None and t.requires_grad
+
+
+class _Piece(Function):
+    """Embeddings of a piece, whose way is gone again for each gradient; but for the first one, where the way `remembers`."""
+
+    @staticmethod
+    def forward(ctx: Any, way: _Way, *inputs: Tensor | None) -> Tensor:
+        ctx.way, ctx.known = way, None
+        ctx.save_for_backward(*inputs)
+        if not (way.remembers and any(ctx.needs_input_grad)):
+            return way.go(inputs)
+        ctx.known = way.remembered(inputs)
+        z: Tensor = ctx.known[1].detach()
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, by: Tensor) -> Any:
+        known, ctx.known = ctx.known, None
+        return None, *_Gradient.apply(ctx.way, known, by, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+
+
+class _Gradient(Function):
+    """The gradient of a piece by its inputs, from that by its embeddings; it can be differentiated once more."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, way: _Way, known: tuple[list[Tensor], Tensor] | None, by: Tensor, *inputs: Tensor | None
+    ) -> Any:
+        ctx.way = way
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(by, *inputs)
+        variables, z = known or way.remembered(inputs)
+        found = iter(grad(z, variables, by, allow_unused=True))
+        return tuple(next(found) if _wants(t) else None for t in inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *seen: Tensor | None) -> Any:
+        if torch.is_grad_enabled():  # torch's own `once_differentiable` lets some through, without a word
+            raise RuntimeError("the gradient of a piece can be differentiated once")
+        by, *inputs = ctx.saved_tensors
+        variables, z = ctx.way.remembered(inputs)
+        by = by.detach().requires_grad_()
+        with torch.enable_grad():
+            made = grad(z, variables, by, create_graph=True, allow_unused=True)
+        heard = [u for u, t in zip(seen, inputs, strict=True) if _wants(t)]
+        pairs = [(g, u) for g, u in zip(made, heard, strict=True) if _wants(g) and u is not None]
+        found = iter(grad([g for g, _ in pairs], [by, *variables], [u for _, u in pairs], allow_unused=True))
+        return None, None, next(found), *(next(found) if _wants(t) else None for t in inputs)
 
 
 def _parts(group: Group, most: int) -> list[Group]:

@@ -100,7 +100,7 @@ class Evaluate:
                 fresh = self._backbone(processes, scratch=self.seed)
                 names = ", ".join(dict.fromkeys(name for name, spec, _ in contestants if spec == RANDOM))
                 notes.append(random_note(names, str(self.model), self.seed))
-            notes += [note for note in [*read, *_notes(backbone, episodes)] if note not in notes]
+            notes += [note for note in [*read, *self._reading(backbone, episodes, contents)] if note not in notes]
             measured = [
                 self._measure(
                     name, folder, episodes, steps, fresh if spec == RANDOM else backbone, processes, spec == RANDOM
@@ -186,6 +186,13 @@ class Evaluate:
         path = Path(self.source)
         return read_runs(path, LIMITS) if self.format == "omniglot-runs" else read_episodes(path)
 
+    def _reading(self, backbone: Any, episodes: Sequence[Any], contents: Iterable[Any]) -> list[Note]:
+        """What a person should know of the inputs in the tasks, and of all others in a file that they are drawn from."""
+        from meta_demo.backbones.notes import reading_notes
+
+        rows = (row.content for episode in episodes for row in (*episode.support, *episode.query))
+        return reading_notes(backbone, [*rows, *(contents if Path(self.source).exists() else ())])
+
     def _start(self, name: str, spec: str, contents: Iterable[Any], objective: type[Objective]) -> Path | None:
         """The checkpoint of a contestant; raises UserError when it was trained on a class whose `contents` are to be measured."""
         from meta_demo.data.fingerprints import recognised
@@ -251,14 +258,6 @@ def _objective(episodes: Sequence[Any]) -> type[Objective]:
     if len(found) > 1:
         raise UserError("labels_differ", first=found[0].title, other=found[1].title)
     return found[0]
-
-
-def _notes(backbone: Any, episodes: Sequence[Any]) -> list[Note]:
-    """What a person should know of the inputs in the tasks."""
-    from meta_demo.backbones.notes import reading_notes
-
-    rows = (row for episode in episodes for row in (*episode.support, *episode.query))
-    return reading_notes(backbone, (row.content for row in rows))
 
 
 def _size(episodes: Sequence[Any]) -> dict[str, int | None]:

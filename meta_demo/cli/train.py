@@ -115,7 +115,7 @@ class Train:
 
     def _notes(self, run: Any) -> list[Note]:
         """How the data were read, and what of them the model does not read."""
-        return [*(note for source in self._read for note in source.notes), *run.notes()]
+        return [*self._read, *run.notes()]
 
     def _prepare(self, task: TaskPlan, plan: Plan, processes: Any) -> Any:
         """The run that the flags spell."""
@@ -126,7 +126,8 @@ class Train:
         from meta_demo.learning.recipe import Recipe, prepare, split
 
         train_on, valid_on = self._sources()
-        self._read = [*train_on, *valid_on]
+        unlabelled, said = load_unlabelled(self.unlabelled, columns_of(self))
+        self._read = [*(note for source in (*train_on, *valid_on) for note in source.notes), *said]
         model = self.model or DEFAULT[(train_on or valid_on)[0].modality]
 
         def backbone() -> Any:
@@ -144,7 +145,7 @@ class Train:
             task=task,
             start=self.start,
             from_scratch=self.from_scratch,
-            unlabelled=load_unlabelled(self.unlabelled, columns_of(self)),
+            unlabelled=unlabelled,
         )
         return prepare(recipe, backbone, self.output, about=_about(), group=processes)
 

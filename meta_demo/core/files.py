@@ -78,10 +78,25 @@ def _is_wide(data: bytes) -> bool:
     return sum(lane.count(0) > 0.4 * len(lane) for lane in lanes) >= 2 and any(lane and 0 not in lane for lane in lanes)
 
 
+class _Twice(ValueError):
+    """A key stands twice in an object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object, of which nothing is lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _Twice(next(key for key in keys if keys.count(key) > 1))
+    return found
+
+
 def read_json(text: str, file: str, line: int = 1) -> Any:
     """What a JSON text says; `line` is the number of its first line within the file."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
+    except _Twice as error:
+        raise UserError("json_twice", file=file, key=str(error)) from None
     except json.JSONDecodeError as error:
         raise UserError("broken_json", file=file, line=line + error.lineno - 1, column=error.colno) from None
     except (ValueError, RecursionError):  # a number of many thousand digits; brackets nested too deeply

@@ -18,6 +18,10 @@ UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u31
 UNSEEN += "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2060, 0x2070))))
 
 
+# Marks that one program writes for another: dashes, apostrophes and quotation marks.
+ALIKE = {ord(c): "-" for c in "‐‑‒–—―−﹘"} | {ord(c): "'" for c in "’‘‛ʼ´`′＇"} | {ord(c): '"' for c in "“”„‟«»″"}
+
+
 def clean(text: str) -> str:
     """NFC, without control characters, each run of whitespace one space; "" when nothing visible is left.
 
@@ -68,3 +72,8 @@ def shorten(said: object, width: int = 60) -> str:
     """`said` as a string, cleaned and cut to `width` characters, for use in a message."""
     text = clean(str(said)[: QUOTED * width])
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def looks(name: str) -> str:
+    """What is left of a name where capitals, widths, and the kinds of dashes and quotation marks do not count."""
+    return unicodedata.normalize("NFKC", name.translate(ALIKE)).casefold()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
 from meta_demo.core.strings import clean, clean_name, shorten
 from meta_demo.data.episode import Episode, Example
@@ -88,19 +88,24 @@ def _is_named(spec: str) -> bool:
     return spec in pack_names() or spec.startswith((BUILTIN, HUB, FONTS))
 
 
-def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> list[Content]:
-    """The examples of tables and text files, with or without labels, and of whatever else `load_source` knows; no label is looked at.
+def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> tuple[list[Content], list[Note]]:
+    """The examples of tables and text files, with or without labels, and of whatever else `load_source` knows, and what a person should
+    know of how they were read; no label is looked at.
 
     Raises UserError when one of `specs` cannot be had or read.
     """
     found: list[Content] = []
+    notes: list[Note] = []
     for spec in specs:
         path = Path(spec)
         if path.suffix.lower() in UNLABELLED:
-            found += read_unlabelled(path, LIMITS, beside(path.parent), columns)
+            read, said = read_unlabelled(path, LIMITS, beside(path.parent), columns)
         else:
-            found += [content for contents in load_source(spec).classes.values() for content in contents]
-    return found
+            source = load_source(spec)
+            read, said = [content for contents in source.classes.values() for content in contents], source.notes
+        found += read
+        notes += said
+    return found, notes
 
 
 def _glyphs(seed: str, spec: str) -> Source:

@@ -31,7 +31,7 @@ from meta_demo.words import LANGUAGES, Words, text
 
 BASE = 150 * MB  # what any computation takes beside its numbers: threads, kernels, what the allocator keeps
 BACK = 1.8  # times what layers keep for a gradient, with what goes back through them
-TWICE = 4.5  # times that, where the gradient is differentiated again
+TWICE = 5  # times that, where the gradient is differentiated again
 COPIES = 3  # of hidden states: as computed, as asked for, as packed
 SPEED = {"cpu": 2e10}  # operations per second, by kind of device
 FAST = 2e12  # on any other kind
@@ -151,12 +151,12 @@ def cost(work: Work, backbone: Backbone) -> Cost:
     many = _together(work, backbone, own) if work.times > 1 else 1
     if many > 1:
         through = (TWICE if work.twice else BACK) * many * kept * (max(1, work.steps) if work.learns else 1)
-    elif work.learns and work.twice:
-        through = TWICE * kept
     else:
         one = max(pieces.KEPT, size.kept(longest, above))
         whole = kept + (sum(size.kept(length, above) for length in work.query) if work.learns else 0)
         through = BACK * min(whole, one * (2 if work.learns else 1))
+        if work.learns and work.twice:
+            through = max(through, TWICE * min(kept, one))
     passing = BASE + int(answers + max(batch_bytes, through))
     memory = hidden + first + states + passing
 

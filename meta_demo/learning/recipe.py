@@ -142,8 +142,8 @@ def _afford(recipe: Recipe, algorithm: Algorithm, tasks: Sampler, budget: Budget
     if plan.minutes is not None:
         budget = replace(budget, seconds=max(budget.seconds, 60 * plan.minutes))
     rounds = 1 if plan.minutes is not None else max(1, plan.steps * plan.meta_batch // FORETOLD)
-    how = {"learns": True, "twice": bool(getattr(algorithm, "second_order", False)) and algorithm.adapts_body}
-    afford_episodes(algorithm, [tasks.draw(i) for i in range(FORETOLD)], budget, times=rounds, **how)
+    foretold = [tasks.draw(i) for i in range(FORETOLD)]
+    afford_episodes(algorithm, foretold, budget, times=rounds, learns=True, twice=algorithm.differentiates_twice)
 
 
 def one_objective(sources: Sequence[Source]) -> type[Objective]:

@@ -29,7 +29,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
 from meta_demo.learning.cost import Budget, afford, work_of_episode
-from meta_demo.modalities.base import MODALITIES, Content, identity
+from meta_demo.modalities.base import Content, identity
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.jobs import Job, learned_from
 from meta_demo.serving.lending import Errand, Lender, Refused
@@ -78,7 +78,7 @@ class Service:
         if request.algorithms:
             self._jobs(request)  # which refuses what is wrong or too dear, before anything is read
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
-        read = [*MODALITIES[episode.modality].notes(contents), *reading_notes(backbone, contents)]
+        read = reading_notes(backbone, contents)
         return [
             *episode.notes,
             *read,

@@ -6,12 +6,14 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.backbones.notes import reading_notes
 from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.serving.service import Service
 from meta_demo.ui import atlas, blocks, look
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
+from meta_demo.ui.markup import together
 from meta_demo.ui.session import Run
 from meta_demo.ui.side import Side
 from meta_demo.ui.words import request_language
@@ -36,7 +38,8 @@ class Asking:
             return {page.trial.predictions: blocks.empty(f"page.try.blank.{values[page.modality]}", lang)}
         found = self.service.predict(run.request, [tried], _step(values, page))
         shown = blocks.predictions(found, run.request.episode, page.side(values), run.colours, run.steps, lang)
-        return {page.trial.predictions: shown}
+        notes = blocks.notes(reading_notes(self.service.backbone(run.request.model), [tried]), lang)
+        return {page.trial.predictions: together(notes, shown)}
 
     def try_another(self, values: Values, request: gr.Request) -> Updates:
         """Predictions of a new thing; what was said of the last one is over."""

@@ -32,7 +32,6 @@ from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
 FRAME = 0.04  # seconds: a browser draws no faster, so steps that come closer together share a frame
-NOTES_SHOWN = 3
 
 
 class Handlers:
@@ -139,15 +138,15 @@ class Handlers:
         run = Run(self._request(spelling), spelling.digest(), colours_of(values[page.side(values).cards]))
         yield {page.run: run, page.message: "", page.adapt.notice: ""} | self._running(True)
         try:
-            notes = [note.message(lang) for note in self.service.notes(run.request)[:NOTES_SHOWN]]
+            notes = self.service.notes(run.request)
             for frame in self._frames(run):
                 run = frame
                 yield self._progress(run, lang)
         except Exception:
             yield {page.run: values[page.run]} | self._running(False)
             raise
-        notes += [note.message(lang) for note in where_computed(run.history)]
-        yield self._finished(run, lang) | {page.adapt.notice: blocks.notice(*notes)}
+        said = blocks.notes([*notes, *where_computed(run.history)], lang)
+        yield self._finished(run, lang) | {page.adapt.notice: said}
 
     def _running(self, going: bool) -> Updates:
         """While an adaptation goes on it can be stopped, and the side of the page stays."""

@@ -15,6 +15,7 @@ import gradio as gr
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import MOMENTS
+from meta_demo.ui import columns
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
@@ -27,7 +28,7 @@ from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.words import label
-from meta_demo.words import LANGUAGES, catalogue, text
+from meta_demo.words import LANGUAGES, text
 
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
@@ -178,7 +179,7 @@ def _teach(first: Side[Any]) -> Teach:
             upload = gr.UploadButton(label("page.upload"), file_count="single", size="md", elem_id="upload")
     too_big = {lang: {"too_big": text("page.upload.too_big", lang)} for lang in LANGUAGES}
     gr.HTML(label("html.upload.about"), js_on_load=script("parts", "upload", "paste"), words=too_big, limit=MAX_FILE)
-    columns = _columns()
+    chosen = columns.picker("column", "#upload")
     kinds = [(label(f"page.kind.{form.name}"), form.name) for form in forms()]
     kind = gr.Radio(
         kinds, value=forms()[0].name, label=label("page.kind"), info=label("page.kind.about"), elem_id="kind"
@@ -186,20 +187,7 @@ def _teach(first: Side[Any]) -> Teach:
     shots = gr.Radio(
         list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
-    return Teach(heading, sample, upload, columns, kind, shots)
-
-
-def _columns() -> gr.HTML:
-    """Which columns of an uploaded table are read, where that had to be guessed."""
-    keys = ("title", "text", "label", "numbers", "none", "about")
-    return gr.HTML(
-        None,
-        html_template=tag("div", cls="columns", hidden=True),
-        js_on_load=script("parts", "columns"),
-        words={lang: {key: catalogue()[f"page.columns.{key}"][lang] for key in keys} for lang in LANGUAGES},
-        apply_default_css=False,
-        elem_id="columns",
-    )
+    return Teach(heading, sample, upload, chosen, kind, shots)
 
 
 def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:

@@ -227,8 +227,8 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     on(
         tab.upload.upload,
         handlers.open_file,
-        {tab.upload, tab.uploaded, tab.sources},
-        {tab.uploaded, tab.sources, tab.told},
+        {tab.upload, tab.uploaded, tab.sources, tab.columns},
+        {tab.uploaded, tab.sources, tab.told, tab.columns},
     )
     kinds = {tab.sources, tab.uploaded, tab.algorithm, tab.kind, tab.knobs["k_shot"]}
     on(

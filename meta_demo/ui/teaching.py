@@ -10,11 +10,11 @@ import gradio as gr
 
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode
-from meta_demo.data.reading.columns import Columns
-from meta_demo.data.reading.readers import read_episode, seen_columns
+from meta_demo.data.reading.columns import Seen
+from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.base import MODALITIES
-from meta_demo.ui import blocks
+from meta_demo.ui import blocks, columns
 from meta_demo.ui.cards import cards_from, dealt, first_query, relabelled
 from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
@@ -22,11 +22,6 @@ from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
-
-COLUMNS_UNKNOWN = (
-    "no_column",
-    "no_column_near",
-)  # errors of a table that a visitor can mend by saying which columns are meant
 
 
 class Teaching:
@@ -75,22 +70,21 @@ class Teaching:
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted; where its columns had to be guessed they can be chosen."""
         teach, lang = self.page.teach, request_language(request)
-        path, said = Path(values[teach.upload]), _said(values[teach.columns])
+        path, said = Path(values[teach.upload]), columns.said(values[teach.columns])
+        seen: list[Seen] = []
         try:
-            try:
-                episode = read_episode(path, columns=said)
-            except UserError as error:
-                if error.name not in COLUMNS_UNKNOWN:
-                    raise
-                return {self.page.message: blocks.alert(error.message(lang)), teach.columns: _picker(path, said)}
-            picker = _picker(path, said)
+            episode = read_episode(path, columns=said, seen=seen)
+        except UserError as error:
+            if not seen:
+                raise
+            return {self.page.message: blocks.alert(error.message(lang)), teach.columns: columns.offered(seen, said)}
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
         shots = gr.update(value=None, visible=form_for(episode.objective.name).dealt_by_shots)
         filled = self._filled(episode, None, values, request)
         told = {self.page.adapt.notice: notes} if (notes := blocks.notes(episode.notes, lang)) else {}
-        return filled | {teach.sample: None, teach.shots: shots, teach.columns: picker} | told
+        return filled | {teach.sample: None, teach.shots: shots, teach.columns: columns.offered(seen, said)} | told
 
     def _filled(self, episode: Episode, shots: int | None, values: Values, request: gr.Request) -> Updates:
         """The cards of `episode`, dealt if `shots` says so, and something to try, on the side of the page that is its modality's."""
@@ -174,17 +168,3 @@ class Teaching:
         for other in page.sides.values():
             updates |= other.placed(other is side)
         return updates | self.playground.outcome(now.run, lang)
-
-
-def _said(value: Any) -> Columns:
-    """The columns that a visitor chose for the file that is uploaded."""
-    if not (isinstance(value, dict) and value.get("chosen")):
-        return Columns()
-    key = form_for("numbers").objective.key if value.get("numbers") else ""
-    return Columns(str(value.get("text") or ""), str(value.get("label") or ""), key)
-
-
-def _picker(path: Path, said: Columns) -> dict[str, Any] | None:
-    """The columns to choose from and those that are read; None where nobody need choose."""
-    found = seen_columns(path, said)
-    return vars(found) | {"names": list(found.names), "numbers": bool(said.key)} if found else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import Limits
+from meta_demo.data.reading.columns import Columns, Seen
 from meta_demo.data.reading.readers import read_source
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import built_in, kind_of
@@ -35,9 +36,9 @@ def offered() -> list[str]:
     return [name for side in discover() for name in built_in(side.name)]
 
 
-def own_source(path: Path) -> Source:
+def own_source(path: Path, said: Columns, seen: list[Seen]) -> Source:
     """A visitor's labelled examples; raises UserError where they are too few to train and to validate on."""
-    source = make_source(path.name, *read_source(path, Limits(rows=ROWS)))
+    source = make_source(path.name, *read_source(path, Limits(rows=ROWS), columns=said, seen=seen))
     if not source.objective.pooled and len(source.classes) < FEWEST_CLASSES:
         raise UserError("train_classes", file=path.name, count=len(source.classes), least=FEWEST_CLASSES)
     return source

@@ -14,6 +14,7 @@ import gradio as gr
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import settings
+from meta_demo.data.reading.columns import Seen
 from meta_demo.data.reading.readers import LINES, read_unlabelled
 from meta_demo.data.source import Source
 from meta_demo.data.sources import built_in, kind_of, load_source, pack_names
@@ -21,7 +22,7 @@ from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe, Training, load_packs, split
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
-from meta_demo.ui import blocks, plots, training_blocks, training_knobs
+from meta_demo.ui import blocks, columns, plots, training_blocks, training_knobs
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.form import Form, form_for, forms
 from meta_demo.ui.guard import Updates, Values
@@ -45,6 +46,7 @@ class TrainingTab:
 
     sources: gr.CheckboxGroup
     upload: gr.UploadButton
+    columns: gr.HTML
     told: gr.HTML
     algorithm: gr.Radio
     knobs: training_knobs.Controls
@@ -71,7 +73,7 @@ def lay_out() -> TrainingTab | None:
     with gr.Row(elem_id="training", equal_height=False):
         with gr.Column(elem_classes="sheet", scale=2, min_width=300):
             gr.HTML(label("html.train"), elem_classes="heading")
-            sources, upload, told, algorithm = _choices()
+            sources, upload, chosen, told, algorithm = _choices()
             knobs = training_knobs.lay_out()
             with gr.Row(elem_classes="buttons"):
                 words = {"size": "lg", "min_width": 120}
@@ -93,6 +95,7 @@ def lay_out() -> TrainingTab | None:
     return TrainingTab(
         sources,
         upload,
+        chosen,
         told,
         algorithm,
         knobs,
@@ -109,18 +112,19 @@ def lay_out() -> TrainingTab | None:
     )
 
 
-def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.Radio]:
+def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.HTML, gr.Radio]:
     """What to draw tasks from, and what to train."""
     packs = [(label(f"pack.{name}"), name) for name in offered()]
     sources = gr.CheckboxGroup(packs, value=pack_names(), label=label("page.train.sources"), elem_id="train-sources")
     upload = gr.UploadButton(label("page.train.upload"), file_count="single", size="md", elem_id="train-upload")
     gr.HTML(label("html.train.upload.about"))
+    chosen = columns.picker("train-column", "#train-upload")
     told = gr.HTML("", elem_id="train-told")
     choices = [(label(f"algorithm.{name}"), name) for name in trainable(forms()[0])]
     algorithm = gr.Radio(
         choices, value=FIRST_ALGORITHMS[0], label=label("page.train.algorithm"), elem_id="train-algorithm"
     )
-    return sources, upload, told, algorithm
+    return sources, upload, chosen, told, algorithm
 
 
 def trainable(form: Form) -> list[str]:
@@ -133,18 +137,25 @@ class TrainingHandlers:
         self.service, self.page, self.tab, self.playground = service, page, tab, playground
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
-        """The visitor's examples as one more choice; the file is read once and deleted.
+        """The visitor's examples as one more choice; the file is read once and deleted; where its columns had to be guessed they can be
+        chosen.
 
         Labelled ones are from then on all that is chosen, sentences without labels come on top of what is.
         """
         tab, lang, path = self.tab, request_language(request), Path(values[self.tab.upload])
         mine: Uploaded = values[tab.uploaded]
+        said, seen = columns.said(values[tab.columns]), list[Seen]()
         try:
             if path.suffix.lower() == LINES:
-                mine = replace(mine, text_file=path.name, sentences=read_unlabelled(path))
+                sentences, _ = read_unlabelled(path)  # of lines there is nothing to say
+                mine = replace(mine, text_file=path.name, sentences=sentences)
                 chosen = [*(c for c in values[tab.sources] or [] if c != UNLABELLED), UNLABELLED]
             else:
-                mine, chosen = replace(mine, source=own_source(path)), [UPLOADED]
+                mine, chosen = replace(mine, source=own_source(path, said, seen)), [UPLOADED]
+        except UserError as error:
+            if not seen:
+                raise
+            return {self.page.message: blocks.alert(error.message(lang)), tab.columns: columns.offered(seen, said)}
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -158,7 +169,8 @@ class TrainingHandlers:
             choices.append((text("page.train.unlabelled", lang, **about), UNLABELLED))
         told = blocks.notes(mine.source.notes, lang) if mine.source and UPLOADED in chosen else ""
         boxes = gr.CheckboxGroup(choices, value=chosen)
-        return {tab.uploaded: mine, tab.sources: boxes, tab.told: told, self.page.message: ""}
+        picked = {tab.columns: columns.offered(seen, said)}
+        return {tab.uploaded: mine, tab.sources: boxes, tab.told: told, self.page.message: ""} | picked
 
     def follow(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
         """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""

@@ -113,6 +113,10 @@ class GradientAlgorithm(BodyAlgorithm):
         self.log_scale = log_scale(backbone, config.scale)
         self.shared = nn.Parameter(backbone.head.clone())
 
+    @property
+    def differentiates_twice(self) -> bool:
+        return self.second_order and self.adapts_body
+
     # --- what a method may do otherwise ---
 
     @property
@@ -167,7 +171,7 @@ class GradientAlgorithm(BodyAlgorithm):
 
     def meta_loss(self, task: Task) -> Tensor:
         """The outer loss after adaptation. Second order through the body walks back, so that memory stays flat -> []."""
-        if self.second_order and self.adapts_body:
+        if self.differentiates_twice:
             return walk_back(self, task)
         states = self.adapt(self.seen(task), graph=True)
         asked = zip(states, self.step_weights(self.steps), strict=True)

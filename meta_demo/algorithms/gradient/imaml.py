@@ -51,6 +51,11 @@ class ImplicitMAML(GradientAlgorithm):
     Config = ImplicitConfig
     config: ImplicitConfig
 
+    @property
+    def differentiates_twice(self) -> bool:
+        """By its steps not, but to solve for its meta-gradient."""
+        return True
+
     def inner_loss(self, step: Step, fast: Fast, out: Tensor, support: Examples) -> Tensor:
         """The support's loss + lambda / 2 times the squared distance to where the task began (eq. 3)."""
         away = torch.stack([(w - step.start[name].detach()).square().sum() for name, w in fast.items()]).sum()

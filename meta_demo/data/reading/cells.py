@@ -16,7 +16,23 @@ from meta_demo.core.strings import clean
 
 Grid = Iterator[tuple[int, Sequence[Any]]]  # row number as the visitor counts it, and its cells
 
-ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA")
+# As Excel, Google Sheets and LibreOffice write them, in the languages of those who save.
+ERRORS = frozenset(
+    (
+        *("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"),
+        *("#ERROR!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#PYTHON!", "#EXTERNAL!"),
+        *("#NV", "#BEZUG!", "#WERT!", "#ZAHL!", "#ÜBERLAUF!", "#KALK!"),
+        *("#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#N/D", "#N/D!"),
+        *("#¡REF!", "#¡VALOR!", "#¡DIV/0!", "#¿NOMBRE?", "#¡NULO!", "#¡NUM!", "#VALOR!", "#NOME?", "#NÚM!", "#NULO!"),
+        *("#RIF!", "#VALORE!", "#NULLO!", "#N/B", "#VERW!", "#WAARDE!", "#DEEL/0!", "#NAAM?", "#GETAL!", "#LEEG!"),
+        *("#ADR!", "#ARG!", "#NAZWA?", "#LICZBA!", "#YOK", "#BAŞV!", "#DEĞER!", "#SAYI/0!", "#AD?", "#SAYI!", "#BOŞ!"),
+        *("#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ДЕЛ/0!", "#ИМЯ?", "#ЧИСЛО!", "#ПУСТО!"),
+    )
+)
+LONGEST = 50  # characters of a cell that may hold the name of an error
+NUMBERED = re.compile(r"Err:5\d\d")  # LibreOffice's other errors
+FORMULA = re.compile(r"=[-+(]*(?:[A-ZÄÖÜ][A-ZÄÖÜ0-9.]*\(|\$?[A-Z]{1,3}\$?[1-9]\d{0,6}\b)")
+KEPT = re.compile(r'="([^"]*)"')  # how a sheet is told, in a text file, to leave a cell's noughts as they are
 UNCALCULATED = "="  # what a `Fault` says of a formula whose value was never saved
 ESCAPE = re.compile(
     r"_x(005F_x)?00([01][0-9A-Fa-f])_"
@@ -46,7 +62,21 @@ class Fault(str):
 
 def faulty(cell: str) -> str:
     """`cell`, marked where it is the name of a spreadsheet's error."""
-    return Fault(cell.strip()) if cell.startswith("#") and cell.strip() in ERRORS else cell
+    said = cell.strip() if len(cell) < LONGEST else cell
+    return Fault(said) if said[:1] in ("#", "E") and _is_error(said) else cell
+
+
+def _is_error(said: str) -> bool:
+    return said in ERRORS or NUMBERED.fullmatch(said) is not None
+
+
+def written(cell: str) -> str:
+    """`cell` of a text file, where a formula stands as it was typed: marked if nobody has worked it out."""
+    if not cell.startswith("="):
+        return faulty(cell)
+    if kept := KEPT.fullmatch(cell):
+        return kept[1]
+    return Fault(UNCALCULATED) if FORMULA.match(cell) else cell
 
 
 def unescaped(cell: str) -> str:

@@ -59,6 +59,9 @@ class Columns:
         return bool(self.text or self.label)
 
 
+NOTHING_SAID = Columns()
+
+
 @dataclass(frozen=True)
 class Table:
     """Names of columns as they are spelt, and under them numbered rows of as many cells; `MISSING` where a record has no such key."""
@@ -101,9 +104,12 @@ class Chosen:
     labels: dict[str, int]
 
 
-def recognised(names: Sequence[Any]) -> int:
-    """How well a row names columns: 2 for inputs and as many for labels where they are called as here, 1 as people call them."""
+def recognised(names: Sequence[Any], said: Columns = NOTHING_SAID) -> int:
+    """How well a row names columns: 2 for inputs and as many for labels where they are called as here, 1 as people call them; more
+    than all of those where it has every column that a person `said`."""
     spelt = [_plain(name) for name in names]
+    if said and {_plain(name) for name in (said.text, said.label) if name} <= {*spelt}:
+        return 5
     keys = {kind.key for kind in MODALITIES.values()}
     known = {_plain(name) for kind in MODALITIES.values() for name in kind.columns}
     inputs = 2 if keys & {*spelt} else int(bool(known & {*spelt}))
@@ -145,18 +151,13 @@ def choose(
     return Chosen(found, labels or ({} if place is None else {LABEL: place}))
 
 
-def seen(table: Table, said: Columns, is_file: Callable[[Modality[Any], str], bool]) -> Seen | None:
-    """The columns of `table`, where a person named some, or their names alone do not say which are read; None where they do."""
-    names = tuple(dict.fromkeys(name for cell in table.header if (name := clean(str(cell)))))
-    notes = Notes()
-    try:
-        chosen = choose(table, said, notes, is_file, True)
-    except UserError:
-        return Seen(table.file, names)
-    if not said and not notes:
-        return None
-    taken = (next(iter(places.values()), None) for places in (chosen.inputs, chosen.labels))
-    return Seen(table.file, names, *("" if place is None else clean(str(table.header[place])) for place in taken))
+def seen(tables: Sequence[Table], chosen: Chosen | None = None) -> Seen:
+    """The columns of `tables`, and those that were chosen of the first."""
+    header = tables[0].header
+    names = tuple(dict.fromkeys(name for table in tables for cell in table.header if (name := clean(str(cell)))))
+    places = (chosen.inputs, chosen.labels) if chosen else ({}, {})
+    taken = (next(iter(found.values()), None) for found in places)
+    return Seen(tables[0].file, names, *("" if place is None else clean(str(header[place])) for place in taken))
 
 
 def _say(table: Table, notes: Notes, inputs: dict[str, int], label: int | None, taken: set[int | None]) -> None:
@@ -206,10 +207,12 @@ def _exact(table: Table, names: Sequence[str], kinds: Iterable[Any]) -> dict[str
 
 
 def _place(table: Table, names: Sequence[str], name: str, needed: bool) -> int | None:
-    """Where the column called `name` is; refuses two that are spelt the same, and none where it is `needed`."""
+    """Where the column called `name` is; refuses two of which not exactly one is spelt so, and none where it is `needed`."""
     places = [i for i, known in enumerate(names) if known == _plain(name)]
-    if len({clean(table.header[i]) for i in places}) < len(places):
-        raise UserError("column_twice", file=table.file, column=name)
+    if len(places) > 1:
+        places = [i for i in places if clean(table.header[i]) == clean(name)]
+        if len(places) != 1:
+            raise UserError("column_twice", file=table.file, column=name)
     if not places and needed:
         raise _no_column(name, table)
     return places[0] if places else None
@@ -298,10 +301,10 @@ def _no_column(column: str, table: Table) -> UserError:
     return UserError("no_column", **names, **values)
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """The one of `known` that `name` was probably meant as; "" where none is near."""
+def nearest(name: str, known: Sequence[str], near: float = 0.6) -> str:
+    """The one of `known` that `name` was probably meant as; "" where none is as `near`."""
     spelt = {_plain(str(other)): clean(str(other)) for other in known}
-    found = difflib.get_close_matches(_plain(name), [other for other in spelt if other], 1, 0.6)
+    found = difflib.get_close_matches(_plain(name), [other for other in spelt if other], 1, near)
     return spelt[found[0]] if found else ""
 
 

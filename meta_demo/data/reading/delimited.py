@@ -15,7 +15,7 @@ from functools import partial
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MAX_FILE, read_text
 from meta_demo.core.strings import clean, shorten
-from meta_demo.data.reading.cells import Grid, faulty, unescaped
+from meta_demo.data.reading.cells import Grid, unescaped, written
 from meta_demo.data.reading.columns import recognised
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -36,7 +36,7 @@ def read_delimited(data: bytes, file: str, usual: str) -> Grid:
     rows = _unquoted(text) if delimiter == "\t" else None
     if rows is None:
         rows = _quoted(text, file, delimiter)
-    return ((number, [faulty(unescaped(cell)) for cell in cells]) for number, cells in enumerate(rows, 1))
+    return ((number, [written(unescaped(cell)) for cell in cells]) for number, cells in enumerate(rows, 1))
 
 
 def _declared(text: str) -> str:

@@ -23,7 +23,7 @@ from meta_demo.core.strings import clean, clean_name, shorten
 from meta_demo.data.episode import Example
 from meta_demo.data.reading.beside import Beside, spellings
 from meta_demo.data.reading.encodings import guess
-from meta_demo.data.reading.splits import ROOT, Gathered, class_base, gathered
+from meta_demo.data.reading.splits import ROOT, Gathered, class_base, gathered, is_part
 from meta_demo.data.reading.tasks import bounded
 from meta_demo.modalities.base import MODALITIES, Content, Modality
 
@@ -65,8 +65,16 @@ def read_class_folders(tree: Tree, limits: Limits, notes: Notes) -> Gathered:
     for file, content in read.items():
         where = file.parent.relative_to(base)
         part = where.parts[0] if parts else ""
-        rows.setdefault(part, []).append(Example(content, clean_name(str(where.relative_to(part) if parts else where))))
+        rows.setdefault(part, []).append(Example(content, clean_name(str(_within_part(where) if parts else where))))
     return gathered(rows) if parts else Gathered(rows[""])
+
+
+def _within_part(where: PurePosixPath) -> PurePosixPath:
+    """The class below the folder of a part, which some archives hold twice: `training_set/training_set/cats`."""
+    inner = list(where.parts[1:])
+    while len(inner) > 1 and is_part(inner[0]):
+        inner.pop(0)
+    return PurePosixPath(*inner)
 
 
 def _decoded(
@@ -118,11 +126,12 @@ class Within(Beside):
     def __init__(self, tree: Tree, table: PurePosixPath) -> None:
         self.tree, self.used = tree, set[PurePosixPath]()
         self._places = (table.parent, table.parent / table.stem, ROOT)
-        self._paths: dict[str, PurePosixPath] = {}
+        self._paths: dict[str, list[PurePosixPath]] = {}
         self._names: dict[str, list[PurePosixPath]] = {}
         for file in tree.files:
-            self._paths.setdefault(clean(str(file)), file)
-            self._names.setdefault(clean(file.name), []).append(file)
+            for fold in (clean, _folded):
+                self._paths.setdefault(fold(str(file)), []).append(file)
+                self._names.setdefault(fold(file.name), []).append(file)
 
     def __call__(self, modality: Modality[Any], said: str) -> Content:
         path = self._find(said, modality.suffixes)
@@ -137,14 +146,19 @@ class Within(Beside):
         return found is not None and found.suffix.lower() in suffixes
 
     def _find(self, said: str, suffixes: Sequence[str]) -> PurePosixPath | None:
-        for name in spellings(said, suffixes):
-            for place in self._places:
-                path = self._paths.get(os.path.normpath(place / clean(name).replace("\\", "/")))
-                if path is not None:
-                    return path
-            if len(alone := self._names.get(clean(name), [])) == 1:
-                return alone[0]
+        for fold in (clean, _folded):  # Windows takes capitals and small letters for the same
+            for name in spellings(said, suffixes):
+                for place in self._places:
+                    found = self._paths.get(fold(os.path.normpath(place / clean(name).replace("\\", "/"))), [])
+                    if len({*found}) == 1:
+                        return found[0]
+                if len({*self._names.get(fold(name), [])}) == 1:
+                    return self._names[fold(name)][0]
         return None
+
+
+def _folded(name: str) -> str:
+    return clean(name).casefold()
 
 
 def open_tree(path: Path, limits: Limits) -> Tree:

@@ -10,24 +10,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from meta_demo.core.errors import Note, Notes, UserError
 from meta_demo.core.files import UPLOAD, Limits, read_bytes, read_json, read_text
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.reading.beside import Beside
-from meta_demo.data.reading.columns import Columns, Seen, seen
+from meta_demo.data.reading.columns import Columns, Seen
 from meta_demo.data.reading.folders import ZIP, modality_in
 from meta_demo.data.reading.leftovers import blank_rows, left_out
 from meta_demo.data.reading.splits import Gathered
-from meta_demo.data.reading.tables import TABLES, Reading, open_tables, read_table, record_table
+from meta_demo.data.reading.tables import JSON, TABLES, Reading, open_tables, read_table, record_table
 from meta_demo.data.reading.tasks import beside, parse_episode
 from meta_demo.data.reading.trees import read_tree
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, is_blank
 from meta_demo.objectives.numbers import Numbers
 
-JSON = ".json"
 LINES = ".txt"
 UNLABELLED = (LINES, *TABLES)  # what `read_unlabelled` reads
 EPISODE_FILES = (JSON, *TABLES, ZIP)  # what `read_episode` reads, folders aside
@@ -44,10 +44,14 @@ def read_rows(
 
 
 def read_source(
-    path: Path, limits: Limits = UPLOAD, files: Beside | None = None, columns: Columns | None = None
+    path: Path,
+    limits: Limits = UPLOAD,
+    files: Beside | None = None,
+    columns: Columns | None = None,
+    seen: list[Seen] | None = None,
 ) -> tuple[list[Example], Sequence[Note]]:
-    """What `read_rows` reads, and what a person should know of how it was read."""
-    how = _how(limits, files, columns)
+    """What `read_rows` reads, and what a person should know of how it was read. `seen` is told of columns; see `Reading`."""
+    how = _how(limits, files, columns, seen)
     if path.suffix.lower() == JSON and not _is_tree(path):
         found = _records(path, read_text(read_bytes(path, (JSON,), limits.bytes), path.name), how)
         if found is None:
@@ -64,8 +68,9 @@ def read_source(
 
 def read_unlabelled(
     path: Path, limits: Limits = UPLOAD, files: Beside | None = None, columns: Columns | None = None
-) -> list[Content]:
-    """What stands in a table's column text, or image and the like, or in the lines of a text file; nobody looks at labels."""
+) -> tuple[list[Content], Sequence[Note]]:
+    """What stands in a table's column text, or image and the like, or in the lines of a text file, and what a person should know of how
+    it was read; nobody looks at labels."""
     data, how = read_bytes(path, UNLABELLED, limits.bytes), _how(limits, files, columns)
     if path.suffix.lower() == LINES:
         lines = enumerate(read_text(data, path.name).split("\n"), 1)
@@ -73,19 +78,21 @@ def read_unlabelled(
         text = "\n".join(json.dumps({key: line}) for _, line in lines)
         tables = [(record_table(text, path.name, limits), Notes())]
     else:
-        tables = open_tables(data, path.name, limits)
-    return [row.content for row in read_table(tables, how, labelled=False)]
+        tables = open_tables(data, path.name, limits, how.columns)
+    return [row.content for row in read_table(tables, how, labelled=False)], how.notes
 
 
-def read_episode(path: Path, files: Beside | None = None, columns: Columns | None = None) -> Episode:
+def read_episode(
+    path: Path, files: Beside | None = None, columns: Columns | None = None, seen: list[Seen] | None = None
+) -> Episode:
     """The episode in a task file (.json); or one that learns from what a table, folder or zip has labels for, and asks about the rest:
     rows without a label, and the pictures in folders called `val` and `test`.
 
-    `files` reads what a task file or table names; see `parse_episode`.
+    `files` reads what a task file or table names; see `parse_episode`. `seen` is told of columns; see `Reading`.
     """
     if lone := modality_in(path):
         raise UserError("lone_picture", file=path.name, noun=lone.noun, nouns=lone.nouns)
-    how = Reading(UPLOAD, columns or Columns(), files, asking=True)
+    how = replace(_how(UPLOAD, files, columns, seen), asking=True)
     if path.suffix.lower() in TABLES or _is_tree(path):
         found: Gathered | None = _gathered(path, how)
     else:
@@ -96,14 +103,6 @@ def read_episode(path: Path, files: Beside | None = None, columns: Columns | Non
             raise UserError("columns_no_table", file=path.name)
         return parse_episode(read_json(text, path.name), files)
     return _episode(path, found, how)
-
-
-def seen_columns(path: Path, columns: Columns | None = None) -> Seen | None:
-    """The columns of a table, and which are read, where that had to be guessed or a person said it; None for whatever else `path` is."""
-    if path.suffix.lower() not in TABLES:
-        return None
-    table, _ = open_tables(read_bytes(path, TABLES), path.name, UPLOAD)[0]
-    return seen(table, columns or Columns(), lambda kind, cell: PurePath(cell).suffix.lower() in kind.suffixes)
 
 
 def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
@@ -117,8 +116,8 @@ def parse_lines(path: Path, limits: Limits) -> Iterator[tuple[int, Episode]]:
                 raise UserError("episode_line", file=path.name, line=number, problem=error) from error
 
 
-def _how(limits: Limits, files: Beside | None, columns: Columns | None) -> Reading:
-    return Reading(limits, columns or Columns(), files)
+def _how(limits: Limits, files: Beside | None, columns: Columns | None, seen: list[Seen] | None = None) -> Reading:
+    return Reading(limits, columns or Columns(), files, seen=[] if seen is None else seen)
 
 
 def _episode(path: Path, found: Gathered, how: Reading) -> Episode:
@@ -141,7 +140,7 @@ def _gathered(path: Path, how: Reading) -> Gathered:
     if _is_tree(path):
         return read_tree(path, how)
     data = read_bytes(path, (*TABLES, JSON, ZIP), how.limits.bytes)
-    return Gathered(read_table(open_tables(data, path.name, how.limits), how))
+    return Gathered(read_table(open_tables(data, path.name, how.limits, how.columns), how))
 
 
 def _records(path: Path, text: str, how: Reading) -> Gathered | None:

@@ -6,15 +6,23 @@ Not here: what lies in them (`folders.py`, `tables.py`).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import PurePath, PurePosixPath
 
 from meta_demo.core.errors import Notes, UserError
 from meta_demo.data.episode import Example
 
-LEARN = ("train", "training", "trainset", "train_set")
-ASK = ("val", "valid", "validation", "dev", "test", "testing", "testset", "test_set", "eval", "evaluation", "holdout")
+# What people call a part to learn from, and one to be asked about: by itself, with what it is of, or with a year.
+AROUND = r"(?:seg[ _-])?{}(?:[ _-]?(?:set|data|dataset|images|imgs|split|folder|part|\d{{4}}))?"
+LEARN = re.compile(AROUND.format("(?:train|training|trainings)") + "|训练|训练集|訓練|訓練集", re.IGNORECASE)
+ASK = re.compile(
+    AROUND.format("(?:val|valid|validation|validierung|dev|test|testing|tests|eval|evaluation|hold[ _-]?out)")
+    + "|测试|测试集|验证|验证集|測試集|驗證集",
+    re.IGNORECASE,
+)
 ROOT = PurePosixPath()
 
 
@@ -37,7 +45,7 @@ class Gathered:
 
     def say_asked(self, file: str, notes: Notes) -> None:
         """Which parts were learned from, and which asked about."""
-        learn = {name: count for name, count in self.parts.items() if name.lower() in LEARN}
+        learn = {name: count for name, count in self.parts.items() if LEARN.fullmatch(name)}
         if self.query and learn and len(self.parts) > len(learn):
             ask = {name: count for name, count in self.parts.items() if name not in learn}
             notes.say("splits_asked", file=file, learn=_listed(learn), ask=_listed(ask))
@@ -47,7 +55,7 @@ class Gathered:
 
 def gathered(rows: Mapping[str, Sequence[Example]]) -> Gathered:
     """The examples of each part: those of `train` are learned from; where there are none, all are."""
-    learn = [name for name in rows if name.lower() in LEARN] or list(rows)
+    learn = [name for name in rows if LEARN.fullmatch(name)] or list(rows)
     support = [row for name in learn for row in rows[name]]
     query = [row for name in rows if name not in learn for row in rows[name]]
     return Gathered(support, query, {name: len(found) for name, found in rows.items()})
@@ -56,7 +64,12 @@ def gathered(rows: Mapping[str, Sequence[Example]]) -> Gathered:
 def part_of(file: PurePath) -> str:
     """The part that a table is of, by its own name or that of a folder around it; "" where none is told."""
     names = (file.stem, *reversed(file.parent.parts))
-    return next((name for name in names if name.lower() in (*LEARN, *ASK)), "")
+    return next(filter(is_part, names), "")
+
+
+def is_part(name: str) -> bool:
+    """Whether a folder or table is called as a part of a data set."""
+    return bool(LEARN.fullmatch(name) or ASK.fullmatch(name))
 
 
 def class_base(files: Sequence[PurePosixPath], zipped: bool, name: str) -> tuple[PurePosixPath, bool]:
@@ -65,13 +78,25 @@ def class_base(files: Sequence[PurePosixPath], zipped: bool, name: str) -> tuple
     Raises UserError for parts with pictures and no classes in them.
     """
     around = PurePosixPath(os.path.commonpath([file.parent.parent for file in files]))
-    first = {file.relative_to(around).parts[0].lower() for file in files}
-    if first <= {*LEARN, *ASK}:
+    first = {file.relative_to(around).parts[0] for file in files}
+    if all(map(is_part, first)):
         if any(len(file.relative_to(around).parts) == 2 for file in files):
             raise UserError("splits_only", file=name, folders=" / ".join(sorted(first)))
         return around, True
-    one_part = around.parts and around.parts[-1].lower() in (*LEARN, *ASK)
+    _check_parts(files, around, name)
+    one_part = around.parts and is_part(around.parts[-1])
     return (around if zipped or one_part else ROOT), False
+
+
+def _check_parts(files: Sequence[PurePosixPath], around: PurePosixPath, name: str) -> None:
+    """Refuse a folder beside `train` and the like that has the same class folders and is called otherwise."""
+    classes: dict[str, set[str]] = {}
+    for file in files:
+        first, *inner, _ = file.relative_to(around).parts
+        classes.setdefault(first, set()).add("/".join(inner))
+    for (part, known), (other, found) in permutations(classes.items(), 2):
+        if is_part(part) and not is_part(other) and known & found - {""}:
+            raise UserError("splits_other", file=name, part=part, other=other)
 
 
 def _listed(parts: Mapping[str, int]) -> str:

@@ -19,14 +19,28 @@ from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.data.reading.beside import Beside
 from meta_demo.data.reading.cells import Grid, cell_text
-from meta_demo.data.reading.columns import LABEL, MISSING, Columns, Table, choose, recognised
+from meta_demo.data.reading.columns import (
+    LABEL,
+    MISSING,
+    NOTHING_SAID,
+    Chosen,
+    Columns,
+    Seen,
+    Table,
+    choose,
+    nearest,
+    recognised,
+    seen,
+)
 from meta_demo.data.reading.delimited import commas, tabs
 from meta_demo.data.reading.tasks import bounded, read_content
 from meta_demo.data.reading.workbooks import read_sheets
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, Modality, with_article
 from meta_demo.words import words
 
+MOST_KNOWN = 4  # of what `recognised` says, where nobody said what columns are called
 LOOK = 10  # rows that are not blank among which the header is looked for
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0+|,00?)?")  # 1,000 may be a thousand, and 1.10 a version after 1.9
 NO_LABEL = ("nan", "NaN")  # what programs write for a label that is missing; NA and None are words
 
 
@@ -34,8 +48,9 @@ NO_LABEL = ("nan", "NaN")  # what programs write for a label that is missing; NA
 class Reading:
     """How a file is read: how much of it, what its columns are called, what reads the files it names, and where notes go.
 
-    `asking`: whether rows without a label are to be asked about, however many others there are. `keys` are those of the labels that
-    its tables turn out to have a column for.
+    `seen` are the columns of each table that was read, where a person named some, or names alone did not say which are meant; `keys` those
+    of the labels that its tables turn out to have a column for. `asking`: whether rows without a label are to be asked about, however many
+    others there are.
     """
 
     limits: Limits = UPLOAD
@@ -44,17 +59,18 @@ class Reading:
     asking: bool = False
     notes: Notes = field(default_factory=Notes, compare=False)
     keys: set[str] = field(default_factory=set, compare=False)
+    seen: list[Seen] = field(default_factory=list, compare=False)
 
 
-def open_tables(data: bytes, file: str, limits: Limits) -> list[tuple[Table, Notes]]:
+def open_tables(data: bytes, file: str, limits: Limits, said: Columns = NOTHING_SAID) -> list[tuple[Table, Notes]]:
     """The tables in a file, the one that is meant first: a workbook may hold several. Raises UserError."""
     suffix = PurePath(file).suffix.lower()
     if suffix == ".xlsx":
-        return _sheets(data, file, limits)
+        return _sheets(data, file, limits, said)
     notes = Notes()
     if suffix in (".csv", ".tsv"):
         grid = (commas if suffix == ".csv" else tabs)(data, file)
-        return [(_headed(grid, file, limits, notes, even=True), notes)]
+        return [(_headed(grid, file, limits, notes, said, even=True), notes)]
     text = read_text(data, file)
     return [(record_table(text, file, limits), notes)]
 
@@ -70,18 +86,31 @@ def read_table(tables: Sequence[tuple[Table, Notes]], how: Reading, labelled: bo
     if len(tables) > 1:
         others = shorten(", ".join(f"“{other.sheet}”" for other, _ in tables[1:]), 100)
         how.notes.say("sheet_of_several", file=table.file, sheet=table.sheet, others=others)
-    return _Rows(table, how, labelled).examples()
+    return _Rows([table for table, _ in tables], how, labelled).examples()
 
 
 class _Rows:
-    """The rows of one table on their way to examples."""
+    """The rows of one table on their way to examples, the first of those that might have been meant."""
 
-    def __init__(self, table: Table, how: Reading, labelled: bool | None) -> None:
-        self.table, self.file, self.how, self.labelled = table, table.file, how, labelled
-        if not table.rows:
-            raise UserError("no_rows", file=table.file)
-        self.columns = choose(table, how.columns, how.notes, self._is_file, labelled)
+    def __init__(self, tables: Sequence[Table], how: Reading, labelled: bool | None) -> None:
+        self.table, self.file, self.how, self.labelled = tables[0], tables[0].file, how, labelled
+        if not self.table.rows:
+            raise UserError("no_rows", file=self.file)
+        self.columns = self._chosen(tables)
         how.keys.update(self.columns.labels)
+
+    def _chosen(self, tables: Sequence[Table]) -> Chosen:
+        """The columns that are read; `seen` then tells of them, also where they are none, if names alone do not."""
+        notes = Notes()
+        try:
+            found = choose(self.table, self.how.columns, notes, self._is_file, self.labelled)
+        except UserError:
+            self.how.seen.append(seen(tables))
+            raise
+        if self.how.columns or notes:
+            self.how.seen.append(seen(tables[:1], found))
+        self.how.notes.extend(notes)
+        return found
 
     def examples(self) -> list[Example]:
         found: list[tuple[int, dict[str, str]]] = []  # row number, and what it says by the key of a modality
@@ -141,8 +170,10 @@ class _Rows:
         return said
 
     def _label(self, number: int, cells: Sequence[Any]) -> tuple[str, Any] | None:
-        """The key of an objective and the label of a row; None where it has none."""
+        """The key of an objective and the label of a row; None where it has none, and no key that was meant as one."""
         here = {key: cells[place] for key, place in self.columns.labels.items() if cells[place] is not MISSING}
+        if not here and self.columns.labels:
+            self._check_keys(number, cells)
         said = {key: text for key, cell in here.items() if (text := cell_text(cell, self.file, number))}
         given = {key: here[key] for key in here if key in said or (key != LABEL and isinstance(here[key], float))}
         given |= {LABEL: said[LABEL]} if LABEL in said else {}
@@ -150,6 +181,15 @@ class _Rows:
             first, other = (with_article(words(key)) for key in list(given)[:2])
             raise UserError("row_both", file=self.file, row=number, first=first, other=other)
         return next(((key, label) for key, label in given.items() if key != LABEL or label not in NO_LABEL), None)
+
+    def _check_keys(self, number: int, cells: Sequence[Any]) -> None:
+        """Refuse a record whose label stands under a misspelt key."""
+        chosen = {*self.columns.labels.values(), *self.columns.inputs.values()}
+        others = [self.table.header[i] for i, cell in enumerate(cells) if cell is not MISSING and i not in chosen]
+        for place in self.columns.labels.values():
+            name = self.table.header[place]
+            if said := nearest(name, others):
+                raise UserError("row_key_near", file=self.file, row=number, key=said, near=name)
 
     def _refuse(self, number: int, text: str, missing: bool) -> None:
         """Say that a row has no label, where too few others have one for it to be a question."""
@@ -182,12 +222,14 @@ class _Rows:
 
 
 def _one_number(labels: Iterable[str], file: str, notes: Notes) -> dict[str, str]:
-    """Labels that are whole numbers with a point and noughts, and how others write the same number without."""
-    known = {*labels}
-    whole = {label: re.sub(r"^(-?\d+)\.0+$", r"\1", label) for label in known}
-    same = {label: number for label, number in whole.items() if number != label and number in known}
-    for label, number in same.items():
-        notes.say("label_number", file=file, label=number, other=label)
+    """Labels that are whole numbers with a point and noughts, and how others write the same number with fewer."""
+    ways: dict[str, list[str]] = {}
+    for label in sorted({*labels}, key=lambda label: (len(label), label)):
+        if NUMBER.fullmatch(label):
+            ways.setdefault(re.sub(r"[.,]0+$", "", label), []).append(label)
+    same = {other: first for first, *others in ways.values() for other in others}
+    for other, first in same.items():
+        notes.say("label_number", file=file, label=first, other=other)
     return same
 
 
@@ -218,28 +260,29 @@ def record_table(text: str, file: str, limits: Limits) -> Table:
     return Table(file, header, rows)
 
 
-def _sheets(data: bytes, file: str, limits: Limits) -> list[tuple[Table, Notes]]:
-    """The sheets of a workbook, those whose columns are recognised first; blank ones are left out unless all are."""
+def _sheets(data: bytes, file: str, limits: Limits, said: Columns) -> list[tuple[Table, Notes]]:
+    """The sheets of a workbook, those whose columns are recognised best first; blank ones are left out unless all are."""
     sheets = read_sheets(data, file)
     found = []
     for sheet in sheets:
-        table = _headed(sheet.rows, file, limits, sheet.notes, even=False)
+        table = _headed(sheet.rows, file, limits, sheet.notes, said, even=False)
         found.append((replace(table, sheet=sheet.name), sheet.notes))
     there = [pair for pair in found if pair[0].rows] or found[:1]
-    fit = [pair for pair in there if recognised(pair[0].header)] or there
+    named = [pair for pair in there if recognised(pair[0].header, said) > MOST_KNOWN]
+    fit = named or [pair for pair in there if recognised(pair[0].header)] or there
     if len(sheets) > 1 and len(fit) == 1 and fit[0] is not found[0]:
         fit[0][1].say("sheet_read", file=file, sheet=fit[0][0].sheet)
     return fit
 
 
-def _headed(grid: Grid, file: str, limits: Limits, notes: Notes, even: bool) -> Table:
+def _headed(grid: Grid, file: str, limits: Limits, notes: Notes, said: Columns, *, even: bool) -> Table:
     """The rows that are not blank, under the one that names the columns. `even`: all must be as long as that one.
 
     What stands above the names, a title for instance, is left out with a note.
     """
     shown = ((n, cells) for n, cells in grid if any(cell is not None and str(cell).strip() for cell in cells))
     top = list(islice(shown, LOOK))
-    place = next((i for i, (_, cells) in enumerate(top) if recognised(cells)), 0)
+    place = _names_at([cells for _, cells in top], said, even)
     if not top:
         return Table(file, [], [])
     first, header = top[place]
@@ -263,4 +306,17 @@ def _headed(grid: Grid, file: str, limits: Limits, notes: Notes, even: bool) -> 
     return Table(file, ["" if name is None else str(name) for name in header], rows, first)
 
 
+def _names_at(rows: Sequence[Sequence[Any]], said: Columns, even: bool) -> int:
+    """Which of the first `rows` names the columns: the first that is recognised, and where none is, the first that is no title."""
+    for least in (MOST_KNOWN + 1, 1):
+        for place, cells in enumerate(rows):
+            if recognised(cells, said) >= least:
+                return place
+    filled = [sum(cell not in (None, "") for cell in cells) for cells in rows]
+    first = next((i for i, count in enumerate(filled) if count > 1), 0)
+    wide = not even or len({len(cells) for cells in rows}) == 1
+    return first if wide and min(filled[first:], default=0) > 1 else 0
+
+
+JSON = ".json"
 TABLES = (".csv", ".tsv", ".jsonl", ".xlsx")

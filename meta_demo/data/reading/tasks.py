@@ -21,7 +21,7 @@ from meta_demo.core.objective import OBJECTIVES
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example, check_counts, make_episode
 from meta_demo.data.reading.beside import Beside, OnDisk
-from meta_demo.data.reading.columns import nearest
+from meta_demo.data.reading.columns import LABEL, LABELS, nearest
 from meta_demo.data.reading.leftovers import left_out
 from meta_demo.modalities.base import MODALITIES, Content, Modality, modality_of
 
@@ -157,7 +157,7 @@ def _first_problem(error: ValidationError, raw: Any) -> UserError:
 
 def _missing(problem: Any, raw: Any, where: str) -> UserError:
     """What is missing of a task or a row; of a row whose key is misspelt, that key."""
-    if problem["type"] == "no_label" and (key := _misspelt(problem["input"])):
+    if problem["type"] in ("no_label", "no_input") and (key := _misspelt(problem["input"])):
         return _unknown_key(key, f"{where}.{key}")
     if problem["type"] == "no_input":
         where = f"{where}.{next(iter(MODALITIES.values())).key}"
@@ -182,9 +182,15 @@ def _unknown_key(key: str, where: str) -> UserError:
         if key == where
         else [*(kind.key for kind in MODALITIES.values()), *(objective.key for objective in OBJECTIVES.values())]
     )
-    if meant := nearest(key, known):
+    if meant := nearest(key, known, 0.5) or _synonym(key, known):
         return UserError("task_key_near", where=shorten(where), meant=meant)
     return UserError("task_key", where=shorten(where), known=", ".join(known))
+
+
+def _synonym(key: str, known: Sequence[str]) -> str:
+    """The one of the keys `known` that others call `key`; "" where there is none."""
+    called = {kind.key: kind.columns for kind in MODALITIES.values() if kind.in_lines} | {LABEL: LABELS}
+    return next((name for name in known if key.lower() in called.get(name, ())), "")
 
 
 def _not_a(kind: str, **values: str) -> UserError:

@@ -5,20 +5,23 @@ Not here: class folders (`folders.py`), where no table says more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from meta_demo.core.errors import Notes, UserError
+from meta_demo.core.files import read_text
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.data.reading.columns import Columns, Table, choose
 from meta_demo.data.reading.folders import Tree, Within, modality_in, open_tree, read_class_folders
 from meta_demo.data.reading.splits import Gathered, gathered, part_of
-from meta_demo.data.reading.tables import TABLES, Reading, open_tables, read_table
+from meta_demo.data.reading.tables import JSON, TABLES, Reading, open_tables, read_table
 from meta_demo.modalities.base import MODALITIES, Modality
 
+TASK, RECORDS = re.compile(r'\s*\{\s*"(?:support|query|unlabelled)"\s*:'), re.compile(r"\s*\[\s*\{")
 PLACEHOLDER = "submission"  # in the name of a table whose labels are none: Kaggle's form for answers
 UNFIT = (
     "no_column",
@@ -35,9 +38,9 @@ def read_tree(path: Path, how: Reading) -> Gathered:
     """What a folder or zip holds: the examples of its tables, or of its class folders where none of them names pictures."""
     tree = open_tree(path, how.limits)
     how.notes.extend(tree.notes)
-    files = [f for f in tree.files if f.suffix.lower() in TABLES and PLACEHOLDER not in f.stem.lower()]
+    files = [f for f in tree.files if _is_table(tree, f) and PLACEHOLDER not in f.stem.lower()]
     pictures = [file for file in tree.files if modality_in(file)]
-    tables = {file: open_tables(tree.read(file), file.name, how.limits) for file in files}
+    tables = {file: open_tables(tree.read(file), file.name, how.limits, how.columns) for file in files}
     if pictures or not tree.zipped:  # a folder with a table and no pictures is named by mistake
         tables = {file: opened for file, opened in tables.items() if _names_files(tree, file, opened, how.columns)}
     if not tables:
@@ -48,6 +51,21 @@ def read_tree(path: Path, how: Reading) -> Gathered:
             how.notes.say("tables_other", file=tree.name, tables=_listed(files))
         return found
     return _read_tables(tree, tables, pictures, how)
+
+
+def _is_table(tree: Tree, file: PurePosixPath) -> bool:
+    """Whether a file holds examples in rows: a list of records in JSON too; refuses a task that is packed."""
+    if file.suffix.lower() in TABLES:
+        return True
+    if file.suffix.lower() != JSON or not tree.zipped:
+        return False
+    try:
+        text = read_text(tree.read(file), file.name)
+    except UserError:
+        return False
+    if TASK.match(text):
+        raise UserError("zip_task", file=tree.name, entry=shorten(str(file)))
+    return RECORDS.match(text) is not None
 
 
 def _read_tables(

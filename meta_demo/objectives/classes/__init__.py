@@ -14,7 +14,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.heads import prototype_head, shared_head
 from meta_demo.core.intervals import mean_interval, wilson
 from meta_demo.core.objective import Cell, Grades, Objective, Row, Score, register
-from meta_demo.core.strings import clean_name, shorten
+from meta_demo.core.strings import clean_name, looks, shorten
 from meta_demo.words import words
 
 MAX_CLASSES = 50
@@ -156,12 +156,14 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def check_spelling(names: Sequence[str]) -> None:
-    """Refuse class names that differ only in capitals."""
+    """Refuse class names that differ only in capitals, or in characters that look alike."""
     spelled: dict[str, str] = {}
     for name in names:
-        other = spelled.setdefault(name.casefold(), name)
-        if other != name:
+        other = spelled.setdefault(looks(name), name)
+        if other != name and other.casefold() == name.casefold():
             raise UserError("label_spelling", label=shorten(other), other=shorten(name))
+        if other != name:
+            raise UserError("label_alike", label=shorten(other), other=shorten(name))
 
 
 def _check_classes(named: Sequence[str], shown: Sequence[str]) -> None:

@@ -1,15 +1,16 @@
 // Which columns of an uploaded table are read, where that had to be guessed. The server keeps no file: the browser still has it, and
-// uploads it once more when others are chosen, with their names in the value. Given by gr.HTML: element, props, watch.
+// uploads it once more when others are chosen, with their names in the value. Given by gr.HTML: element, props, watch; `props.upload` is
+// the button of the files, `props.prefix` what the names of our own parts begin with.
 
 const words = props.words[lang];
 const root = element.querySelector(".columns");
-const inputOf = () => document.querySelector("#upload")?.parentElement?.querySelector("input[type=file]");
+const inputOf = () => document.querySelector(props.upload)?.parentElement?.querySelector("input[type=file]");
 let file = null;
 let ours = false; // whether the upload that begins is of the same file
 
-const select = (id) => make("select", "", { id });
-const [text, label] = [select("column-text"), select("column-label")];
-const numbers = make("input", "", { type: "checkbox", id: "column-numbers" });
+const select = (id) => make("select", "", { id: `${props.prefix}-${id}` });
+const [text, label] = [select("text"), select("label")];
+const numbers = make("input", "", { type: "checkbox", id: `${props.prefix}-numbers` });
 const title = make("span", "columns-title", {});
 const field = (control, caption) => make("label", "", { htmlFor: control.id }, make("span", "", { textContent: caption }), control);
 root.setAttribute("role", "group");
