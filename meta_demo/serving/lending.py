@@ -30,7 +30,7 @@ from meta_demo.modalities.inputs import Inputs
 from meta_demo.serving.crossing import Piece, Refused, Work, cpu_seconds, packed, read, unpacked, written
 from meta_demo.serving.jobs import Job, array
 from meta_demo.serving.lent_training import trained
-from meta_demo.serving.requests import NOT_TRAINED
+from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED
 
 WORTH = 3.0  # seconds on the CPU: for less nobody waits for a GPU
 KEPT = MB << 9
@@ -192,7 +192,8 @@ class Lender:
 
     def lend(self, jobs: Sequence[Job]) -> tuple[list[Job], Errand | None]:
         """`jobs`, those with much to compute on a GPU that is borrowed when they begin, and the loan where there is one."""
-        heavy = [job for job in jobs if job.algorithm.steps and not job.is_known]
+        at_hand = [job for job in jobs if job.checkpoint != AT_RANDOM]  # random weights are nowhere but here
+        heavy = [job for job in at_hand if job.algorithm.steps and not job.is_known]
         if not heavy:
             return list(jobs), None
         backbone = heavy[0].algorithm.backbone
