@@ -105,7 +105,10 @@ BAD_ARGUMENTS = {
     "a knob out of range": ("--maml.inner-steps 51", "“inner_steps” is 51"),
     "a knob that is no number": ("--maml.inner-lr fast", "--maml.inner-lr cannot be “fast”"),
     "a NaN for a knob": ("--maml.inner-lr nan", "“inner_lr” is nan"),
-    "a choice that there is not": ("--maml.scope everything", "one of all, attention, bias, head, last_n, lora, model"),
+    "a choice that there is not": (
+        "--maml.scope everything",
+        "one of all, attention, bias, head, ia3, last_n, lora, model, norm, prefix, prompt",
+    ),
     "a misspelt flag": ("--modle minilm", "did you mean --model"),
     "an unknown flag": ("--zzz", "--zzz"),
     "a flag without its value": ("--seed", "Missing value for argument '--seed'"),

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.backbones.scopes import SCOPES
 from meta_demo.learning import checkpoint
 
 OF_CLASSES = pytest.mark.parametrize(
@@ -24,7 +23,7 @@ ALGORITHMS = pytest.mark.parametrize(("name", "kind"), KINDS)
 SCOPED = [
     (name, kind, scope)
     for name, kind in KINDS
-    for scope in (SCOPES if any(k.name == "scope" for k in REGISTRY[name].Config.knobs()) else [None])
+    for scope in next((k.choices for k in REGISTRY[name].Config.knobs() if k.name == "scope"), [None])
 ]
 IN_EVERY_SCOPE_OF_CLASSES = pytest.mark.parametrize(
     ("name", "scope"), usual([(n, s) for n, k, s in SCOPED if k == "classes"], lambda case: case[1] in (None, "lora"))

@@ -38,12 +38,21 @@ INPUTS: dict[str, list[Any]] = {
     "curves": [Point(x) for x in (-4.5, -3.0, -1.0, 0.5, 2.0, 4.0, 1.0, -2.0)],
 }
 LABELS = {"classes": ["a", "a", "b", "b", "c", "c"], "numbers": [1.5, -2.0, 0.25, 4.0, 3.0, -1.0]}
+
+
+def scopes(model: str, name: str) -> list[str | None]:
+    """Every scope where the model is small, and with MAML on the others; the usual one for the other methods there."""
+    if not any(k.name == "scope" for k in REGISTRY[name].Config.knobs()):
+        return [None]
+    return [*SCOPES] if model == "curves" or name == "maml" else ["lora"]
+
+
 CASES = [
     (model, name, kind, scope)
     for model in INPUTS
     for name, cls in sorted(REGISTRY.items())
     for kind in sorted(cls.objectives)
-    for scope in (SCOPES if any(k.name == "scope" for k in cls.Config.knobs()) else [None])
+    for scope in scopes(model, name)
 ]
 _KNOWN: dict[str, Any] = {}
 

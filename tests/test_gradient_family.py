@@ -179,3 +179,49 @@ def test_baseline_plus_plus_is_adam_on_a_cosine_classifier():
         torch.nn.functional.cross_entropy(7.0 * cosine, y.argmax(1)).backward()
         adam.step()
     torch.testing.assert_close(ends(algorithm, task)["head.weight"], rows.detach(), rtol=1e-6, atol=1e-8)
+
+
+def test_cavia_moves_the_context_and_the_head_alone():
+    cavia = build("cavia", tokens=3)
+    task = make_task(BACKBONE, cavia.boundary)
+    first, *_, last = (state.tensors for state in cavia.adapt(task.support))
+    assert first.keys() == {cavia.token_name, "head.weight", "head.bias"}
+    assert torch.equal(first[cavia.token_name], cavia.placement)  # the context is zero at first
+    assert all(not torch.equal(first[name], last[name]) for name in first)
+    again = next(cavia.adapt(task.support)).tensors
+    assert torch.equal(again[cavia.token_name], cavia.placement)  # and is again for the next task
+
+
+def test_cavias_context_starts_at_zero_where_the_tokens_are_placed():
+    """One step by hand: zero minus the rate times the support's gradient by the context, added to the placement."""
+    cavia = build("cavia", tokens=3, inner_steps=1, inner_lr=0.7)
+    task = make_task(BACKBONE, cavia.boundary)
+    start, end = (state.tensors for state in cavia.adapt(task.support))
+    context = torch.zeros_like(cavia.placement).requires_grad_()
+    body = {name: w.detach() for name, w in cavia.body.items()}
+    z = BACKBONE.forward(task.support.x, body | {cavia.token_name: cavia.placement.detach() + context})
+    loss = torch.nn.functional.cross_entropy(z @ start["head.weight"].T + start["head.bias"], task.support.y.argmax(1))
+    (g,) = torch.autograd.grad(loss, context)
+    wanted = cavia.placement.detach() - 0.7 * g
+    torch.testing.assert_close(end[cavia.token_name], wanted, rtol=1e-9, atol=1e-11)
+
+
+def test_the_outer_loop_of_cavia_learns_body_and_placement():
+    cavia = build("cavia", tokens=3)
+    cavia.meta_loss(make_task(BACKBONE, cavia.boundary)).backward()
+    assert all(p.grad is not None and bool(p.grad.any()) for n, p in cavia.named_parameters() if n != "shared")
+
+
+def test_with_a_context_of_length_zero_cavia_is_anil():
+    """Nothing but the head moves, and the outer loop learns the same."""
+    cavia, anil = build("cavia", tokens=0), build("anil")
+    task = make_task(BACKBONE, anil.boundary)
+    moved = ends(cavia, task)
+    assert not moved.pop(cavia.token_name).numel()
+    same(moved, ends(anil, task))
+    same(body_gradient(cavia, task), body_gradient(anil, task))
+
+
+def test_more_context_tokens_than_positions_are_refused():
+    with pytest.raises(UserError, match="more context tokens than the model has positions"):
+        build("cavia", tokens=100)

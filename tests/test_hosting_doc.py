@@ -11,7 +11,7 @@ import yaml
 
 from meta_demo.cli import main
 from meta_demo.core.settings import told
-from meta_demo.serving import lending
+from meta_demo.serving import crossing, lending
 from meta_demo.words import text
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def test_sentences_that_it_quotes_are_said(key: str) -> None:
 
 
 def test_numbers_that_it_gives_are_ours() -> None:
-    assert f"at most {lending.LONGEST} s" in GUIDE and lending.WORTH == 3.0 and "more than three seconds" in GUIDE
+    assert f"at most {crossing.LONGEST} s" in GUIDE and lending.WORTH == 3.0 and "more than three seconds" in GUIDE
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     assert compose["services"]["proxy"]["ports"] == ["8080:8080"] and "http://127.0.0.1:8080/demo/" in GUIDE
     assert "client_max_body_size 100m" in (ROOT / "deploy" / "nginx.conf").read_text()

@@ -18,19 +18,9 @@ from meta_demo.data.episode import Example, make_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.picture.content import Picture
-from meta_demo.serving import lending
-from meta_demo.serving.lending import (
-    LONGEST,
-    Desk,
-    Lender,
-    Piece,
-    Refused,
-    Work,
-    cpu_seconds,
-    packed,
-    seconds,
-    unpacked,
-)
+from meta_demo.serving import crossing
+from meta_demo.serving.crossing import LONGEST, Piece, Refused, Work, cpu_seconds, packed, seconds, unpacked
+from meta_demo.serving.lending import Desk, Lender
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import LENT, Service, where_computed
 from meta_demo.words import text
@@ -198,11 +188,11 @@ def test_work_that_is_little_is_not_sent_away(neighbour: Neighbour) -> None:
 
 def test_the_time_asked_for_grows_with_examples_tokens_and_steps() -> None:
     def work(tokens: int, steps: int, parameters: int = 10_000_000) -> Work:
-        return {"products": 2 * parameters * tokens, "steps": steps, "jobs": [{}]}
+        return {"operations": 2 * parameters * tokens * (3 * steps + 1), "steps": steps + 1}
 
     assert seconds(work(100, 1)) < seconds(work(100, 50)) < seconds(work(100_000, 50)) <= LONGEST
-    assert seconds(work(10**7, 50)) == LONGEST and seconds(work(0, 0)) >= lending.START
-    assert cpu_seconds(work(371, 5)) == pytest.approx(2 * 10e6 * 371 * 16 / lending.CPU_RATE)
+    assert seconds(work(10**7, 50)) == LONGEST and seconds(work(0, 0)) >= crossing.START
+    assert cpu_seconds(work(371, 5)) == pytest.approx(2 * 10e6 * 371 * 16 / crossing.CPU_RATE)
     json.dumps(work(1, 1))
 
 

@@ -56,6 +56,17 @@ PICTURES |= {"dpt": ((0, 1, 2, 3, 4), False, 4), "swin": ((0, 1, 2), False, 0), 
 USUAL = ("bert", "gpt2", "vit")
 UNBIASED = ("t5", "umt5", "llama", "qwen3", "gemma", "modernbert")
 CAUSAL = ("gpt2", "llama", "qwen3", "gemma")
+NO_WEIGHT, NO_KEYS, NO_TOKENS = "holds no weight", "no separate maps", "cannot be given tokens"
+REFUSED = {
+    **{("bias", name): NO_WEIGHT for name in UNBIASED},
+    ("attention", "fnet"): NO_WEIGHT,
+    **{("prefix", name): NO_KEYS for name in ("gpt2", "modernbert", "fnet", "xlnet", "hiera", "swin")},
+    **{("prompt", name): NO_TOKENS for name in ("xlnet", "hiera", "swin", "yolos")},
+    **{
+        ("prefix", name): NO_TOKENS for name in ("convbert", "yolos")
+    },  # tokens beside it have a part in a key; no place for more
+}
+ADDING = [name for name, scope in SCOPES.items() if scope.adds]
 SENTENCES = ["hello", "a somewhat longer sentence about late parcels", "and one of a middling length"]
 SHOWN = [Picture(40, 40, "RGB", bytes((i * 7 + n * n) % 256 for i in range(4800)), f"{n}") for n in (1, 2, 3)]
 ALL = {**TEXTS, **PICTURES}
@@ -91,13 +102,35 @@ def test_every_cut_and_every_scope_begin_as_the_model_that_it_is(architecture, l
         z = backbone.forward(backbone.features(shown, boundary), {})
         torch.testing.assert_close(z, expected, rtol=1e-5, atol=1e-6)
     for scope in SCOPES:
-        if (scope, architecture) in {*(("bias", name) for name in UNBIASED), ("attention", "fnet")}:
-            with pytest.raises(UserError, match="holds no weight"):
+        if (scope, architecture) in REFUSED:
+            with pytest.raises(UserError, match=REFUSED[scope, architecture]):
                 PrototypicalNetwork(backbone, DistanceConfig(scope=scope, last_n=2))
             continue
-        algorithm = PrototypicalNetwork(backbone, DistanceConfig(scope=scope, last_n=2, lora_rank=2))
+        config = DistanceConfig(scope=scope, last_n=2, lora_rank=2, tokens=0 if scope in ADDING else 8)
+        algorithm = PrototypicalNetwork(backbone, config)
         z = algorithm.embed({}, algorithm.features(shown))
         torch.testing.assert_close(z.detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scope", ADDING)
+@pytest.mark.parametrize("architecture", EACH)
+def test_added_tokens_are_seen_by_every_token_and_take_no_place_in_what_is_pooled(architecture, scope, loaded):
+    """Beside longer inputs, alone, adapted on and not: the same embeddings, in which each of them has a part."""
+    backbone, shown = loaded(architecture), contents(architecture)
+    if (scope, architecture) in REFUSED:
+        return
+    algorithm = PrototypicalNetwork(backbone, DistanceConfig(scope=scope, last_n=2, tokens=3)).eval()
+    together = algorithm.embed({}, backbone.features(shown, algorithm.boundary))
+    alone = torch.cat([algorithm.embed({}, backbone.features([c], algorithm.boundary)) for c in shown])
+    with torch.no_grad():
+        torch.testing.assert_close(alone, together, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(algorithm.embed({}, algorithm.features(shown)), together, rtol=1e-5, atol=1e-6)
+    told = torch.autograd.grad((together * torch.arange(together.shape[1])).sum(), list(algorithm.body.values()))
+    assert all(bool(g.any(-1).all()) for g in told)
+    if backbone.n_maps:
+        maps = backbone.attentions(shown[1], {name: w.detach() for name, w in algorithm.body.items()})
+        assert maps.shape == backbone.attentions(shown[1], {}).shape
+        torch.testing.assert_close(maps.sum(-1), torch.ones_like(maps.sum(-1)))
 
 
 @pytest.mark.parametrize("architecture", usual(TEXTS, USUAL.__contains__))

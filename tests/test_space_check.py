@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ import torch
 
 from meta_demo.backbones.loading import SUGGESTED
 from meta_demo.cli import main
-from meta_demo.cli.space_check import apart, card_of, fits, front_matter, pins, preloaded, requirements, sizes
+from meta_demo.cli.space_check import OLDEST, apart, card_of, fits, front_matter, pins, preloaded, requirements, sizes
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import Note
-from meta_demo.serving.lending import Refused
+from meta_demo.serving.crossing import Refused
 from meta_demo.ui import zerogpu
 from meta_demo.ui.space_emulation import Loans, plain
 
@@ -74,6 +75,7 @@ def test_what_a_card_has_wrong_is_named(repository: Path, before: str, after: st
     ("file", "before", "after", "name"),
     [
         ("README.md", 'python_version: "3.12.12"', 'python_version: "3.14"', "python_version"),
+        ("README.md", 'python_version: "3.12.12"', 'python_version: "3.10.13"', "python_version"),
         ("README.md", "sdk_version: 6.31.0", "sdk_version: 6.30.0", "gradio is sdk_version"),
         ("requirements.txt", "torch>=2.8,<=2.13.0", "torch==2.7.1", "torch"),
         ("requirements.txt", "spaces==0.51.3\n", "", "spaces is required"),
@@ -132,7 +134,10 @@ def test_it_runs_as_a_space_runs_it(tmp_path: Path) -> None:
     assert {name: check["detail"] for name, check in checks.items() if check["ok"] is not True} == {}, done.stdout
     assert done.returncode == 0
     expected = {"port", "adapt over HTTP, on the GPU that is lent", "adapt across the fork", "predict from the arrays"}
-    assert expected | {"attention from the arrays", "train", "no weight was changed in place"} <= checks.keys()
+    assert (
+        expected | {"attention from the arrays", "train across the fork", "no weight was changed in place"}
+        <= checks.keys()
+    )
 
 
 # --- who lends a GPU
@@ -172,6 +177,26 @@ def test_what_zerogpu_refuses_is_refused_with_its_reason(
     with pytest.raises(Refused) as refused:
         list(zerogpu.borrow({}))
     assert refused.value.note == Note(expected)
+
+
+def test_what_fails_on_the_gpu_is_printed_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`spaces` prints the traceback of what fails in its process, words and all."""
+
+    written = "zanzi" + "bar"
+
+    def worked(_: Any) -> Iterator[Any]:
+        raise ValueError(f"no {written}")
+        yield
+
+    monkeypatch.setattr(zerogpu.DESK, "worked", worked)
+    with pytest.raises(RuntimeError) as failed:
+        list(zerogpu.on_gpu({}))
+    printed = "".join(traceback.format_exception(failed.value))
+    assert written not in printed and "ValueError" in printed and "test_space_check.py" in printed
+
+
+def test_the_oldest_python_is_the_packages_own() -> None:
+    assert f'requires-python = ">={OLDEST}"' in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
 def test_only_plain_values_and_arrays_cross() -> None:

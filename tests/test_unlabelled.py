@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from conftest import SUPPORT, make_task, tiny_backbone
+from scipy.stats import kurtosis, skew
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
@@ -96,3 +100,72 @@ def test_a_question_among_the_unlabelled_is_said_to_be_transductive(service: Ser
     episode = parse_episode(TASK | {"unlabelled": [{"text": "Where is my card"}]})
     (note,) = service.report(Request(episode, algorithms=("soft_kmeans",), checkpoint="none"))[0]["notes"]
     assert note.startswith("1 of the unlabelled examples are also asked about")
+
+
+@pytest.mark.parametrize("strangers", ["class", "masks"])
+def test_strangers_change_nothing_where_there_are_no_unlabelled_examples(strangers):
+    soft, plain = build("soft_kmeans", strangers=strangers), build("protonet")
+    task = make_task(BACKBONE, plain.boundary)
+    with torch.no_grad():
+        (a,), (b,) = soft.adapt(task.support), plain.adapt(task.support)
+    assert torch.equal(a.tensors["prototypes"], b.tensors["prototypes"])
+
+
+def one_round(soft) -> tuple[np.ndarray, ...]:
+    """Embeddings of the support set and of some without a label, classes, and the prototypes that the algorithm found."""
+    task = make_task(BACKBONE, soft.boundary)
+    texts = ["my card", "the parcel is late", "password please", "a stranger", "and one more of them"]
+    with torch.no_grad():
+        unlabelled = soft.features(texts)
+        (state,) = soft.adapt(task.support, unlabelled=unlabelled)
+        z, u = soft.embed({}, task.support.x), soft.embed({}, unlabelled)
+    return z.numpy(), u.numpy(), np.array([n for _, n in SUPPORT]), state.tensors["prototypes"].numpy()
+
+
+def moved(z: np.ndarray, u: np.ndarray, label: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    rows = [(z[label == n].sum(0) + shares[:, n] @ u) / ((label == n).sum() + shares[:, n].sum()) for n in range(3)]
+    return np.stack(rows)
+
+
+def test_a_class_of_strangers_by_hand():
+    """Ren et al. 2018, equations 5 to 7, with the sharpness in the place of a half."""
+    soft = build("soft_kmeans", softness=3.0, strangers="class")
+    with torch.no_grad():
+        soft.log_radius.fill_(0.2)
+    z, u, label, found = one_round(soft)
+    means = [z[label == n].mean(0) for n in range(3)]
+    near = np.array([[-3 * ((x - m) ** 2).sum() for m in means] + [-3 * (x**2).sum() / np.exp(0.4) - 0.2] for x in u])
+    shares = np.exp(near) / np.exp(near).sum(1, keepdims=True)
+    np.testing.assert_allclose(found, moved(z, u, label, shares[:, :3]), rtol=1e-9, atol=1e-11)
+
+
+def test_masks_of_strangers_by_hand():
+    """Ren et al. 2018, equations 8 to 10."""
+    soft = build("soft_kmeans", softness=3.0, strangers="masks")
+    rng = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for p in (soft.out, soft.hidden_bias):
+            p.copy_(torch.randn(p.shape, generator=rng, dtype=p.dtype) / 3)
+    z, u, label, found = one_round(soft)
+    means = [z[label == n].mean(0) for n in range(3)]
+    away = np.array([[((x - m) ** 2).sum() for m in means] for x in u])
+    near = np.exp(-3 * away)
+    shares = near / near.sum(1, keepdims=True)
+    away /= away.mean(0)
+    w, b, out, out_b = (p.detach().numpy() for p in (soft.hidden, soft.hidden_bias, soft.out, soft.out_bias))
+    for n in range(3):
+        d = away[:, n]
+        said = np.array([d.min(), d.max(), d.var(), skew(d), kurtosis(d, fisher=False)])
+        threshold, slope = out @ np.tanh(w @ said + b) + out_b
+        shares[:, n] /= 1 + np.exp(-np.log1p(np.exp(slope)) * (threshold - d))
+    np.testing.assert_allclose(found, moved(z, u, label, shares), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("strangers", ["class", "masks"])
+def test_the_outer_loop_learns_what_strangers_are(strangers):
+    soft = build("soft_kmeans", strangers=strangers)
+    task = make_task(BACKBONE, soft.boundary)
+    soft.train()
+    soft.meta_loss(replace(task, unlabelled=soft.features(["my card", "the parcel", "a stranger"]))).backward()
+    told = [soft.log_radius] if strangers == "class" else [soft.out, soft.out_bias]
+    assert all(p.grad is not None and bool(p.grad.any()) for p in told)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from meta_demo.backbones.added import added_of
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
@@ -99,6 +100,12 @@ class Algorithm(nn.Module, ABC):
     def steps(self) -> int:
         """The number of inner steps; 0 where it learns at once."""
         return int(getattr(self.config, self.steps_knob)) if self.steps_knob else 0
+
+    @property
+    def added(self) -> int:
+        """How many tokens it puts before those of an input."""
+        found = added_of(self.body, self.backbone.layers_path)[0]
+        return found.count if found else 0
 
     @property
     def differentiates_twice(self) -> bool:

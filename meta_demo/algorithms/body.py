@@ -29,8 +29,8 @@ class BodyConfig(Config):
         3,
         words("Layers from the top", "自顶部起的层数"),
         words(
-            "how many of the last layers the scopes bias, last_n and lora reach",
-            "bias、last_n 与 lora 范围所涉及的最后几层",
+            "how many of the last layers all scopes but head, all and model reach",
+            "除 head、all 与 model 之外的范围所涉及的最后几层",
         ),
         lo=1,
         hi=48,
@@ -41,6 +41,16 @@ class BodyConfig(Config):
         words("rank of the factors in the scope lora", "lora 范围中因子的秩"),
         lo=1,
         hi=64,
+    )
+    tokens: int = knob(
+        8,
+        words("Added tokens", "添加的词元数"),
+        words(
+            "how many tokens the scopes prompt and prefix put before those of an input; attention maps leave them out",
+            "prompt 与 prefix 范围置于输入之前的词元数；注意力图不显示它们",
+        ),
+        lo=0,
+        hi=128,
     )
 
 
@@ -68,7 +78,7 @@ class BodyAlgorithm(Algorithm):
 
     def __init__(self, backbone: Backbone, config: BodyConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
-        scope, reach = SCOPES[config.scope], Reach(config.last_n, config.lora_rank)
+        scope, reach = SCOPES[config.scope], Reach(config.last_n, config.lora_rank, config.tokens)
         self.boundary = scope.boundary(backbone.n_layers, reach)
         own = scope.weights(backbone, reach, torch.Generator().manual_seed(seed))
         if not own and self.boundary < backbone.n_layers:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from meta_demo.backbones.added import added_of
 from meta_demo.backbones.pieces import Appetite, through
 from meta_demo.backbones.replay import Replay
 from meta_demo.backbones.trial import check_sight, try_out
@@ -28,7 +29,7 @@ from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.core.features import Features, Group, partition
 from meta_demo.modalities.base import Content
-from meta_demo.modalities.inputs import Encoded, Inputs
+from meta_demo.modalities.inputs import Encoded, Inputs, positions_of
 from meta_demo.modalities.sentence import FINISH
 
 LEAST = 1 / 64  # of the usual bounds of what goes through the layers at once
@@ -121,6 +122,26 @@ class Backbone:
             digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def reachable(self, boundary: int) -> int:
+        """The highest number of layers, at most `boundary`, after which the model can be cut in two."""
+        return max(b for b in self.boundaries if b <= boundary)
+
+    @property
+    def layers_path(self) -> str:
+        """What the names of all weights in layers begin with."""
+        return self._replay.path
+
+    @property
+    def words_path(self) -> str | None:
+        """What the names of the weights of the embedding of words begin with; None for a model that reads none."""
+        return self._replay.words
+
+    @torch.no_grad()
+    def passing(self, paths: Sequence[str]) -> dict[str, list[Tensor]]:
+        """What the modules at `paths` give out while the model reads an example, each time that they are called: [1, L, ...]."""
+        encoded = self.encode(self.inputs.examples[-1])
+        return self._replay.passing(self.inputs.arguments(*self._batch([encoded], encoded.length)), paths)
+
     def named_layers(self) -> Iterator[tuple[str, nn.Module]]:
         """Path and module of each layer, lowest first."""
         for i, layer in enumerate(self._replay.layers):
@@ -140,7 +161,7 @@ class Backbone:
         Batches are those of the corpus `among`; inputs that are no part of it, by default all, share batches with each other. Where the
         model cannot be cut at `boundary`, they are those of the next lower one where it can.
         """
-        boundary = self._reachable(boundary)
+        boundary = self.reachable(boundary)
         return self._gathered(contents, boundary, among, partial(self._prefix, boundary))
 
     @torch.no_grad()
@@ -153,7 +174,7 @@ class Backbone:
         among: Corpus[Content] | None = None,
     ) -> Features:
         """Hidden states after all layers, those above `boundary` under `weights`; each batch computed once per `run`."""
-        boundary = self._reachable(boundary)
+        boundary = self.reachable(boundary)
 
         def whole(batch: _Batch, read: _Read) -> Tensor:
             known: Tensor | None = self._shelf.get((run, batch.key))
@@ -293,18 +314,27 @@ class Backbone:
         passes = max(1, self.n_maps // self.n_layers)
         return Appetite(width, weights, heads, passes, self.dtype.itemsize)
 
-    def _reachable(self, boundary: int) -> int:
-        return max(b for b in self.boundaries if b <= boundary)
-
     @torch.no_grad()
     def attentions(self, content: Content, weights: dict[str, Tensor]) -> Tensor:
         """Attention of one input: [layers, heads, L, L], each row a distribution over the L tokens it looks at. Raises UserError where
-        the model tells no such maps."""
+        the model tells no such maps. Tokens that were added are left out, and what was looked at of them is shared out among the others.
+        """
         if not self.n_maps:
             raise UserError("no_attentions", model=self.name)
         encoded = self.encode(content)
-        batch = self._batch([encoded], encoded.length)
-        return torch.stack([layer[0] for layer in self._replay.attentions(self.inputs.arguments(*batch), weights)])
+        first, mask = self._batch([encoded], encoded.length)
+        added, weights = added_of(weights, self.layers_path)
+        layer = added.layer if added else 0
+        whole = self._replay.attentions(self.inputs.arguments(first, mask), weights) if layer or not added else ()
+        maps = [found[0] for found in whole[: layer if added else None]]
+        if added:
+            hidden = self._run(first, mask, None, 0, layer, weights) if layer else None
+            first, mask = self._lengthened(first, mask, added.count)
+            arguments = self.inputs.arguments(first, mask, layer)
+            for found in self._replay.attentions(arguments, weights, hidden, layer, added):
+                own = found[0, :, added.count :, added.count :]
+                maps.append(own / own.sum(-1, keepdim=True))
+        return torch.stack(maps)
 
     def save(self, folder: Path, weights: dict[str, Tensor]) -> None:
         """Write the model as a folder of Hugging Face's, `weights` in the place of its own, with what reads its inputs and how to pool."""
@@ -323,7 +353,22 @@ class Backbone:
     def _run(
         self, first: Tensor, mask: Tensor, hidden: Tensor | None, lower: int, upper: int, weights: dict[str, Tensor]
     ) -> Tensor:
-        return self._replay.run(self.inputs.arguments(first, mask, lower), hidden, lower, upper, weights)
+        added, weights = added_of(weights, self.layers_path)
+        if added is None:
+            return self._replay.run(self.inputs.arguments(first, mask, lower), hidden, lower, upper, weights)
+        if lower < added.layer:
+            arguments = self.inputs.arguments(first, mask, lower)
+            hidden, lower = self._replay.run(arguments, hidden, lower, added.layer, weights), added.layer
+        first, mask = self._lengthened(first, mask, added.count)
+        return self._replay.run(self.inputs.arguments(first, mask, lower), hidden, lower, upper, weights, added)
+
+    def _lengthened(self, first: Tensor, mask: Tensor, more: int) -> tuple[Tensor, Tensor]:
+        """Inputs with room for `more` tokens before their own; raises UserError where the model has no positions for them."""
+        positions, width = positions_of(self.model.config), mask.shape[1]
+        if self.words_path is not None and 0 < positions < width + more:
+            said = {"count": more, "tokens": width, "needed": width + more, "positions": positions}
+            raise UserError("added_positions", model=self.name, **said)
+        return self.inputs.lengthened(first, mask, more)
 
     def _highest_cached(self, key: bytes, boundary: int) -> tuple[int, Tensor | None]:
         for layer in range(boundary, 0, -1):

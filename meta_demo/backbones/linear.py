@@ -1,4 +1,7 @@
-"""Linear maps beside which low-rank factors add 2 B A (Hu et al. 2022, with alpha = 2 r), whatever class of the model's they are."""
+"""Linear maps beside which low-rank factors add 2 B A (Hu et al. 2022, with alpha = 2 r), whatever class of the model's they are.
+
+What goes in or comes out may be scaled, feature by feature (IA3), and the first rows of what comes out may be others' (prefixes).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from meta_demo.backbones.added import ROWS
 from meta_demo.backbones.many import MANY
 
 LORA_A, LORA_B = "lora_a", "lora_b"
+SCALED_IN, SCALED_OUT = "scaled_in", "scaled_out"
 
 
 def linear_shape(module: nn.Module) -> tuple[int, int] | None:
@@ -34,7 +39,7 @@ def is_transposed(module: nn.Module) -> bool:
 
 
 def take_factors(module: nn.Module) -> None:
-    """Let a linear map add the factors that a run sets on it; any other module stays as it is."""
+    """Let a linear map use the factors, scales and rows that a run sets on it; any other module stays as it is."""
     if linear_shape(module) is not None:
         cls: Any = type(module)
         module.__class__ = _with_factors(cls)
@@ -45,6 +50,12 @@ def _with_factors(cls: type[Any]) -> type[Any]:
     plain = not issubclass(cls, nn.Linear) or cls.forward is nn.Linear.forward
 
     def forward(self: Any, input: Tensor) -> Tensor:
+        scaled_in, scaled_out, rows = (getattr(self, name, None) for name in (SCALED_IN, SCALED_OUT, ROWS))
+        output = mapped(self, input if scaled_in is None else input * scaled_in)
+        output = output if scaled_out is None else output * scaled_out
+        return output if rows is None else torch.cat([rows.expand(len(output), -1, -1), output[:, len(rows) :]], 1)
+
+    def mapped(self: Any, input: Tensor) -> Tensor:
         factors: list[Tensor] = [getattr(self, name) for name in (LORA_A, LORA_B) if hasattr(self, name)]
         if not factors:
             unchanged: Tensor = cls.forward(self, input)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from queue import Empty, LifoQueue
 from threading import Lock
@@ -20,6 +20,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from meta_demo.backbones.added import Added, Guest, before
 from meta_demo.backbones.linear import take_factors
 from meta_demo.backbones.many import spell_out
 from meta_demo.core.errors import UserError
@@ -42,10 +43,11 @@ class _StandIn(nn.Module):
         self.__dict__["layer"] = layer  # not registered: its parameters are not part of this stretch
         self.arity = arity
         self.hidden: Tensor | None = None
+        self.tells = 0  # 1 where a run asks for attention, of which this one has none
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         hidden = self.hidden if self.hidden is not None else _first_tensor(args, kwargs)
-        return (hidden, *[None] * (self.arity - 1)) if self.arity else hidden
+        return (hidden, *[None] * (max(self.arity, 1 + self.tells) - 1)) if self.arity else hidden
 
     def __getattr__(self, name: str) -> Any:
         """Some models ask a layer for its kind of attention before they call it."""
@@ -89,6 +91,7 @@ class Replay:
         self.path, self.layers = find_layers(model)
         names, tensors = ([*model.named_parameters(remove_duplicate=single)] for single in (False, True))
         self.tied = len(names) > len(tensors)  # whether a parameter has several names; looking for them takes time
+        self.words = _path_of_words(model)
         self.arity = 0  # of the tuple a layer returns; 0: it returns a tensor
         self._idle: dict[tuple[int, int], LifoQueue[nn.Module]] = {}
         self._lock = Lock()
@@ -109,27 +112,51 @@ class Replay:
         return last
 
     def run(
-        self, inputs: dict[str, Any], hidden: Tensor | None, lower: int, upper: int, weights: dict[str, Tensor]
+        self,
+        inputs: dict[str, Any],
+        hidden: Tensor | None,
+        lower: int,
+        upper: int,
+        weights: dict[str, Tensor],
+        added: Added | None = None,
     ) -> Tensor:
         """Hidden states [b, W, D] before layer `lower` (None for lower 0) -> after layer `upper - 1`; all layers: the model's output.
 
         `inputs` are the keyword arguments of the model's own `forward`. What the model does after its layers, such as a norm, is done
-        where `upper` is their number: such hidden states do not begin a further run.
+        where `upper` is their number: such hidden states do not begin a further run. What was `added` before the tokens of the inputs,
+        for which `inputs` have room, is gone again from what comes out.
         """
+        try:
+            last: Tensor = self._called(inputs, hidden, lower, upper, weights, added).last_hidden_state
+        except _Reached as reached:
+            last = reached.hidden
+        return last[:, added.count :] if added else last
+
+    def _called(
+        self,
+        inputs: dict[str, Any],
+        hidden: Tensor | None,
+        lower: int,
+        upper: int,
+        weights: dict[str, Tensor],
+        added: Added | None,
+    ) -> Any:
+        """What the model's forward returns when it begins with `hidden` before layer `lower`; raises _Reached where it ends early."""
         with self._shell(lower, upper) as shell:
-            if lower:
-                _layers(shell, self.path)[lower - 1].hidden = hidden
+            guest: Guest = shell.__dict__["guest"]
+            guest.added = added
+            if lower and hidden is not None:
+                _layers(shell, self.path)[lower - 1].hidden = before(added, hidden) if added else hidden
+            for layer in _layers(shell, self.path)[:lower]:
+                layer.tells = int("output_attentions" in inputs)
             try:
-                output = (
+                return (
                     functional_call(shell, weights, (), inputs, tie_weights=self.tied) if weights else shell(**inputs)
                 )
-            except _Reached as reached:
-                return reached.hidden
             finally:
+                guest.added = None
                 if lower:
                     _layers(shell, self.path)[lower - 1].hidden = None
-        last: Tensor = output.last_hidden_state
-        return last
 
     def finish(self, z: Tensor, heads: Sequence[str], weights: dict[str, Tensor]) -> Tensor:
         """What is pooled after the modules of the model at the paths `heads`, one after the other."""
@@ -143,11 +170,35 @@ class Replay:
                 z = functional_call(shell.get_submodule(path), own, (z,))
         return z
 
-    def attentions(self, inputs: dict[str, Any], weights: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """Attention weights of every pass through a layer, transformers' own: each [b, heads, W, W], if the model tells."""
+    def attentions(
+        self,
+        inputs: dict[str, Any],
+        weights: dict[str, Tensor],
+        hidden: Tensor | None = None,
+        lower: int = 0,
+        added: Added | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Attention weights of every pass through a layer from `lower` on, transformers' own: each [b, heads, W, W], if the model tells;
+        with those of the `added` tokens."""
+        told = self._called({**inputs, "output_attentions": True}, hidden, lower, len(self.layers), weights, added)
+        return tuple(found for found in told.attentions or () if found is not None)
+
+    def passing(self, inputs: dict[str, Any], paths: Sequence[str]) -> dict[str, list[Tensor]]:
+        """What the modules at `paths` give out while the model reads `inputs`: one tensor for each time that they are called."""
+        found: dict[str, list[Tensor]] = {path: [] for path in paths}
         with self._shell(0, len(self.layers)) as shell:
-            maps = functional_call(shell, weights, (), {**inputs, "output_attentions": True}).attentions
-        return tuple(maps or ())
+            hooks = [
+                shell.get_submodule(path).register_forward_hook(
+                    lambda _m, _a, output, path=path: found[path].append(_first_tensor((*_tupled(output),), {}))
+                )
+                for path in paths
+            ]
+            try:
+                shell(**inputs)
+            finally:
+                for hook in hooks:
+                    hook.remove()
+        return found
 
     def forget(self) -> None:
         """Let go of the shells that nobody has borrowed."""
@@ -176,9 +227,25 @@ class Replay:
         layers = _layers(shell, self.path)
         for i in range(lower):
             layers[i] = _StandIn(layers[i], self.arity)
+        guest = shell.__dict__["guest"] = Guest()  # not registered: it is no module
+        words = shell.get_submodule(self.words) if self.words is not None else None
+        guest.enter(shell, layers[0] if not lower else None, words)
         if upper < len(layers):
             layers[upper - 1].register_forward_hook(_stop)
         return shell
+
+
+def _tupled(output: Any) -> tuple[Any, ...]:
+    return output if isinstance(output, tuple) else (output,)
+
+
+def _path_of_words(model: Any) -> str | None:
+    """The path of the embedding of words; None for a model that reads none."""
+    with suppress(Exception):  # whatever transformers raises where a model has no such thing
+        words = model.get_input_embeddings()
+        if isinstance(words, nn.Embedding):
+            return next((path for path, module in model.named_modules() if module is words), None)
+    return None
 
 
 def _layers(model: nn.Module, path: str) -> Any:

@@ -79,13 +79,14 @@ class Evaluate:
 
     def run(self) -> int:
         from meta_demo.data.names import with_names
+        from meta_demo.learning.checkpoint import RANDOM, random_note
         from meta_demo.learning.processes import Processes
 
         given = self._check()
         processes = Processes()
         results: list[dict[str, Any]] = []
         notes: list[Note] = []
-        backbone = None
+        backbone = fresh = None
         objective: type[Objective] | None = None
         steps = whole_numbers("--steps", self.steps, 0) if self.steps else []
         for where, drawn, contents, read in self._tasks(given):
@@ -93,11 +94,18 @@ class Evaluate:
             objective = _objective(episodes)
             self.model = self.model or DEFAULT[episodes[0].modality]
             named = product(chosen(self.algorithms, objective), split_names(self.checkpoint))
-            contestants = [(name, self._start(name, spec, contents, objective)) for name, spec in named]
+            contestants = [(name, spec, self._start(name, spec, contents, objective)) for name, spec in named]
             backbone = backbone or self._backbone(processes)
+            if fresh is None and RANDOM in split_names(self.checkpoint):
+                fresh = self._backbone(processes, scratch=self.seed)
+                names = ", ".join(dict.fromkeys(name for name, spec, _ in contestants if spec == RANDOM))
+                notes.append(random_note(names, str(self.model), self.seed))
             notes += [note for note in [*read, *self._reading(backbone, episodes, contents)] if note not in notes]
             measured = [
-                self._measure(name, folder, episodes, steps, backbone, processes) for name, folder in contestants
+                self._measure(
+                    name, folder, episodes, steps, fresh if spec == RANDOM else backbone, processes, spec == RANDOM
+                )
+                for name, spec, folder in contestants
             ]
             rows = [{**row, **where} for contestant in measured for row in contestant]
             if self.format == "omniglot-runs":  # the literature speaks of its errors
@@ -200,7 +208,14 @@ class Evaluate:
         return folder
 
     def _measure(
-        self, name: str, folder: Path | None, episodes: Any, steps: Sequence[int], backbone: Any, processes: Any
+        self,
+        name: str,
+        folder: Path | None,
+        episodes: Any,
+        steps: Sequence[int],
+        backbone: Any,
+        processes: Any,
+        scratch: bool,
     ) -> list[dict[str, Any]]:
         """A contestant's figures, a row for each of the inner steps asked for; its step is None where it takes none."""
         from tqdm import tqdm
@@ -208,30 +223,33 @@ class Evaluate:
         from meta_demo.learning import checkpoint
         from meta_demo.learning.cost import Budget, afford_episodes
         from meta_demo.learning.evaluate import follow, summary
-        from meta_demo.serving.requests import NOT_TRAINED
+        from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED
 
         knobs = changed_knobs(self, name)
         loops = get_algorithm(name).steps_knob
         if steps and loops:
             knobs[loops] = steps[-1]
         kind = episodes[0].objective.name
-        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind).requires_grad_(False)
+        algorithm = checkpoint.start(backbone, name, folder, knobs, self.seed, kind, scratch=scratch).requires_grad_(
+            False
+        )
         afford_episodes(algorithm, episodes, Budget.of_command(algorithm.like.device))
         run = follow(algorithm, episodes, steps, processes=processes, intervals=not self.no_intervals)
         shown = processes.is_main and sys.stderr.isatty()
         mine = len(processes.mine(range(len(episodes))))
         scores = processes.gather(list(tqdm(run, name, total=mine, disable=not shown, unit="episode", leave=False)))
-        row = {"algorithm": name, "checkpoint": str(folder or NOT_TRAINED)}
+        row = {"algorithm": name, "checkpoint": AT_RANDOM if scratch else str(folder or NOT_TRAINED)}
         rows = [{**row, **summary(after)} for after in zip(*scores, strict=True)]
         return rows if loops else [{**rows[0], "step": None}]
 
-    def _backbone(self, processes: Any) -> Any:
+    def _backbone(self, processes: Any, scratch: int | None = None) -> Any:
         from meta_demo.backbones.loading import load_backbone
         from meta_demo.core.cache import LEARNING, Cache
         from meta_demo.core.device import choose_device
 
         with quiet(bars=self.model not in DEFAULT.values() and sys.stderr.isatty()):
-            return load_backbone(str(self.model), processes.device or choose_device(), Cache.as_set(LEARNING))
+            device = processes.device or choose_device()
+            return load_backbone(str(self.model), device, Cache.as_set(LEARNING), scratch=scratch)
 
 
 def _objective(episodes: Sequence[Any]) -> type[Objective]:

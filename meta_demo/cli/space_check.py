@@ -52,6 +52,7 @@ KEYS = {
     *("hf_oauth_authorized_org", "disable_embedding", "startup_duration_timeout", "custom_headers", "preload_from_hub"),
 }
 PYTHONS = ("3.10.13", "3.12.12")  # those that ZeroGPU has
+OLDEST = "3.11"  # that our requirements run on
 TORCHES = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")  # those that ZeroGPU names; later ones it takes as they come
 LONGEST_DESCRIPTION = 60  # characters
 LARGEST_FILE, LARGEST = 10_000_000, 1_000_000_000  # bytes of a file without LFS, and of a repository
@@ -131,7 +132,9 @@ def pins(folder: Path) -> Iterator[Check]:
     """What is required against the Python and the torch that a Space can have."""
     card, asked = card_of(folder), requirements(folder / "requirements.txt")
     python = str(card.get("python_version", ""))
-    yield Check("python_version", python in PYTHONS, f"{python or 'unset'}; ZeroGPU has {', '.join(PYTHONS)}")
+    there = [version for version in PYTHONS if fits(version, f">={OLDEST}")]
+    detail = f"{python or 'unset'}; ZeroGPU has {', '.join(PYTHONS)}, and ours is {OLDEST} or newer"
+    yield Check("python_version", python in there, detail)
     gradio = asked.get("gradio", "")
     same = gradio == f"=={card.get('sdk_version')}"
     yield Check("gradio is sdk_version", same, f"gradio{gradio}, sdk_version {card.get('sdk_version')}")

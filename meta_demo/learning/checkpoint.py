@@ -26,13 +26,14 @@ from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import suited
 from meta_demo.backbones.scopes import SCOPES
-from meta_demo.core.errors import UserError
+from meta_demo.core.errors import Note, UserError
 from meta_demo.core.places import place
 from meta_demo.modalities.inputs import save_head
 
 FORMAT = 1
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 SHIPPED = place("checkpoints")
+RANDOM = "random"  # where a start comes from: weights that nobody has trained
 CLASSES = "classes"  # the objective that is meant where nobody says which
 
 
@@ -124,9 +125,9 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     """
     card = read_card(folder)
     cls = get_algorithm(card.algorithm)
-    config = cls.Config.from_dict({**card.config, **(changes or {})})
-    for name in ("scope", "last_n", "lora_rank"):
-        made, value = card.config.get(name), (changes or {}).get(name)
+    own, config = (cls.Config.from_dict({**card.config, **more}) for more in ({}, changes or {}))
+    for name in ("scope", "last_n", "lora_rank", "tokens"):
+        made, value = getattr(own, name, None), (changes or {}).get(name)
         if value not in (None, made):
             raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
     algorithm: Algorithm = cls(backbone, config)
@@ -187,9 +188,9 @@ def all_shipped() -> list[tuple[str, str]]:
 
 
 def resolve(spec: str, model: str, algorithm: str, objective: str = CLASSES) -> Path | None:
-    """The folder that `auto` (the shipped one, if there is one for such labels), `none` or a path means for an algorithm; raises
-    UserError."""
-    if spec == "none":
+    """The folder that `auto` (the shipped one, if there is one for such labels) or a path means for an algorithm, None for `none` and
+    `random`; raises UserError."""
+    if spec in ("none", RANDOM):
         return None
     if spec == "auto":
         return shipped(model, algorithm, objective)
@@ -199,10 +200,24 @@ def resolve(spec: str, model: str, algorithm: str, objective: str = CLASSES) -> 
     return Path(spec)
 
 
+def random_note(algorithms: str, model: str, seed: int) -> Note:
+    """What is to be said of `algorithms` that start from random weights."""
+    return Note("random_start", (("algorithms", algorithms), ("model", model), ("seed", seed)))
+
+
 def start(
-    backbone: Backbone, name: str, folder: Path | None, knobs: dict[str, Any], seed: int, objective: str = CLASSES
+    backbone: Backbone,
+    name: str,
+    folder: Path | None,
+    knobs: dict[str, Any],
+    seed: int,
+    objective: str = CLASSES,
+    *,
+    scratch: bool = False,
 ) -> Algorithm:
-    """Algorithm `name` from the checkpoint in `folder`, or from plain pretrained weights where there is none.
+    """Algorithm `name` from the checkpoint in `folder`, or from the weights of `backbone` as they are where there is none.
+
+    Where these are from `scratch`, random ones, every weight is in scope unless a knob says otherwise: what is frozen would stay random.
 
     Knobs that nobody set are the checkpoint's where it was trained on labels of that objective, and otherwise those for it.
     """
@@ -210,5 +225,8 @@ def start(
     if folder:
         own = {} if read_card(folder).objective == objective else cls.defaults.get(objective, {})
         return load(folder, backbone, {**own, **knobs})
-    fitting = suited(backbone.name, name, [k.name for k in cls.Config.knobs()])
+    known = [k.name for k in cls.Config.knobs()]
+    fitting = suited(backbone.name, name, known)
+    if scratch and "scope" in known:
+        fitting["scope"] = next(name for name, scope in SCOPES.items() if scope.whole)
     return cls(backbone, cls.Config.from_dict({**cls.defaults.get(objective, {}), **fitting, **knobs}), seed)

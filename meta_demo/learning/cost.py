@@ -117,12 +117,12 @@ def work_of(algorithm: Algorithm, support: Iterable[Any], query: Iterable[Any], 
     said = config if isinstance(config, BodyConfig) else None
     looks = int(getattr(algorithm, "looks", 1))
     return Work(
-        tuple(inputs.foreseen(content) for content in support for _ in range(looks)),
-        tuple(inputs.foreseen(content) for content in query for _ in range(looks)),
+        tuple(inputs.foreseen(content) + algorithm.added for content in support for _ in range(looks)),
+        tuple(inputs.foreseen(content) + algorithm.added for content in query for _ in range(looks)),
         outputs,
         algorithm.steps,
         said.scope if said else "head",
-        Reach(said.last_n, said.lora_rank) if said else Reach(1, 1),
+        Reach(said.last_n, said.lora_rank, said.tokens) if said else Reach(1, 1),
         algorithm.adapts_body,
         pixels=inputs.numbers,
         **more,

@@ -13,19 +13,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.backbones.notes import reading_notes
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.device import out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Task
 from meta_demo.core.intervals import mean_interval
 from meta_demo.data.episode import Episode
-from meta_demo.data.sampler import Sampler
+from meta_demo.data.source import Source
 from meta_demo.learning import checkpoint
 from meta_demo.learning.evaluate import evaluate, make_do
 from meta_demo.learning.optimizers import Optimizer
@@ -33,6 +34,7 @@ from meta_demo.learning.plan import Plan
 from meta_demo.learning.processes import Processes
 from meta_demo.learning.saved_run import SavedRun
 from meta_demo.learning.tensors import to_task
+from meta_demo.modalities.base import Content
 
 FREE = ("minutes", "save_every", "keep")  # what may differ between a run and its continuation
 
@@ -57,11 +59,25 @@ class Progress:
     best: float
     best_step: int
     valid: tuple[float, float] | None = None
+    notes: tuple[Note, ...] = ()  # on where it was computed
 
     @property
     def remaining(self) -> float:
         """Seconds that the steps ahead will take at the rate so far."""
         return self.seconds / max(1, self.step) * (self.steps - self.step)
+
+
+class Tasks(Protocol):
+    """What a run draws its tasks from: a sampler, or tasks that were drawn before."""
+
+    @property
+    def sources(self) -> Sequence[Source]: ...
+
+    @property
+    def corpus(self) -> Corpus[Content] | None: ...
+
+    def draw(self, index: int) -> Episode:
+        """Task number `index`."""
 
 
 @dataclass
@@ -72,7 +88,7 @@ class Run:
     """
 
     algorithm: Algorithm
-    tasks: Sampler
+    tasks: Tasks
     valid: Sequence[Episode]
     plan: Plan
     output: Path
@@ -106,12 +122,12 @@ class Run:
         stops being finite: the best start so far is then still there.
         """
         if resume:
-            self._restore()
+            self.restore()
         elif self.output.exists() and any(self.output.iterdir()):
             raise UserError("output_exists", folder=self.output)
         started = time.monotonic() - self.seconds
-        first = None if resume else self._validate()
-        self._save()  # on resuming, too: the checkpoint may have been cut off between its two files
+        first = None if self.validations else self._validate()
+        self.save()  # on resuming, too: the checkpoint may have been cut off between its two files
         yield self._progress(None, first)
         while self.step < self.plan.steps and not self.group.agree(self._time_is_up(started)):
             loss = self._outer_step()
@@ -121,10 +137,11 @@ class Run:
             last = self.step == self.plan.steps
             yield self._progress(loss, self._validate() if last or self.step % self.plan.valid_every == 0 else None)
             if last or self.step % self.plan.save_every == 0:
-                self._save()
+                self.save()
+        self.seconds = time.monotonic() - started  # time that was up stays up for whoever goes on
         if self.validations[-1].step != self.step:  # time was up between two validations
             yield self._progress(None, self._validate())
-        self._save()
+        self.save()
         self.algorithm.load_state_dict(self._kept()[0])
 
     def _progress(self, loss: float | None, now: Validation | None) -> Progress:
@@ -132,6 +149,7 @@ class Run:
         valid = (now.score, now.ci95) if now else None
         return Progress(self.step, self.plan.steps, loss, self.seconds, self.best.score, self.best.step, valid)
 
+    @torch.enable_grad()  # a process that was forked in the midst of an adaptation has gradients switched off
     def _backward(self) -> Tensor:
         """The gradients of a meta-batch -> its loss; in smaller pieces where a GPU has too little memory. Raises UserError."""
         while True:
@@ -212,7 +230,7 @@ class Run:
         whole: dict[str, Any] = json.loads(json.dumps({**made_of, "plan": knobs, **self.record}))
         return whole
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """First the state of the run with everything in it, then the checkpoint: whatever is cut off, one of them is whole."""
         if not self.group.is_main:
             return
@@ -235,7 +253,7 @@ class Run:
         with self._holding(weights):
             checkpoint.save(self.algorithm, self.output, **record, **known, **self.about, validation=rows)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """Go on from what `output` holds; raises UserError when there is no run or it is another one."""
         saved = SavedRun.read(self.output, self.identity, self.algorithm.backbone.device)
         self.algorithm.load_state_dict(saved.now)

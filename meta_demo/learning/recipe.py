@@ -33,7 +33,7 @@ from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.cost import Budget, afford_episodes
 from meta_demo.learning.optimizers import find_muon
-from meta_demo.learning.outer import Progress, Run
+from meta_demo.learning.outer import Progress, Run, Tasks
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.processes import Processes
 from meta_demo.modalities.base import Content
@@ -171,7 +171,7 @@ class Training:
 
     def __init__(self, recipe: Recipe, model: str) -> None:
         self.recipe, self.model = recipe, model
-        self.tasks = recipe.tasks
+        self.tasks: Tasks = recipe.tasks
         self.notes: list[Note] = []  # on the inputs, from the first progress on
         self._ended = Event()
         self._root = Path(tempfile.mkdtemp(prefix="meta-demo-"))
@@ -182,15 +182,19 @@ class Training:
         """The checkpoint: it exists from the first progress on."""
         return self._root / self.recipe.algorithm
 
-    def run(self, backbone: Callable[[], Backbone]) -> Iterator[Progress]:
-        """The outer loop. Raises UserError, at once, while another training is under way in this process."""
+    def run(
+        self, backbone: Callable[[], Backbone], train: Callable[[Run], Iterator[Progress]] = Run.train
+    ) -> Iterator[Progress]:
+        """The outer loop, as `train` goes through it. Raises UserError, at once, while another training is under way in this process."""
         if not _SEAT.acquire(blocking=False):
             raise UserError("training_busy")
         try:
             about = {"command": "the page's Meta-train tab", "date": datetime.now(UTC).date().isoformat()}
             run = prepare(self.recipe, backbone, self.folder, about=about, group=_Stoppable(self._ended))
             self.tasks, self.notes = run.tasks, run.notes()
-            yield from run.train()
+            for progress in train(run):
+                self.notes += [note for note in progress.notes if note not in self.notes]
+                yield progress
         finally:
             give_back()
             _SEAT.release()

@@ -73,6 +73,10 @@ class Inputs(ABC):
     def batch(self, keys: Sequence[Any], width: int) -> tuple[Tensor, Tensor]:
         """First tensor [b, ...] and mask [b, width] of inputs that go into one batch; the same bits for the same keys."""
 
+    def lengthened(self, first: Tensor, mask: Tensor, more: int) -> tuple[Tensor, Tensor]:
+        """First tensor and mask of inputs that have `more` tokens before their own, whatever these are."""
+        return first, torch.cat([mask.new_ones(len(mask), more), mask], 1)
+
     @abstractmethod
     def arguments(self, first: Tensor, mask: Tensor, lower: int = 0) -> dict[str, Any]:
         """What the model's `forward` is called with, where the layers below `lower` are not run."""
@@ -112,6 +116,12 @@ class Inputs(ABC):
     def distorted(self, tasks: Sequence[Task], strength: float, rngs: Sequence[torch.Generator]) -> list[Task]:  # noqa: ARG002
         """Training tasks with every input a little otherwise; as they are, where `distorts` is False."""
         return list(tasks)
+
+
+def positions_of(config: Any) -> int:
+    """How many tokens a model has positions for; 0 where its configuration sets no bound."""
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 0
+    return positions - (2 if positions and ("roberta" in config.model_type or config.model_type == "mpnet") else 0)
 
 
 def save_reader(reader: Any, pooling: str, folder: Path) -> None:

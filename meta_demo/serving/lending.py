@@ -1,7 +1,7 @@
 """A GPU that is lent for a while: what goes to the process that has it, what that process does, and what comes back.
 
-Nothing but arrays and plain values crosses over, since the other process shares no memory with this one and ends with the loan. States come
-back as arrays; whoever asks about them later computes on the CPU. Who lends, and how, is not known here.
+States come back as arrays; whoever asks about them later computes on the CPU. Who lends, and how, is not known here. What crosses over is
+`crossing.py`, trainings are `lent_training.py`.
 """
 
 from __future__ import annotations
@@ -11,55 +11,44 @@ import dataclasses
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import torch
 
 from meta_demo.algorithms.base import State
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import MB, Cache
-from meta_demo.core.errors import Note, UserError
+from meta_demo.core.errors import UserError
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode, Example
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.base import MODALITIES, Content, modality_of
 from meta_demo.modalities.inputs import Inputs
+from meta_demo.serving.crossing import Piece, Refused, Work, cpu_seconds, packed, read, unpacked, written
 from meta_demo.serving.jobs import Job, array
-from meta_demo.serving.requests import NOT_TRAINED
+from meta_demo.serving.lent_training import trained
+from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED
 
-Work = dict[str, Any]  # what is to be done, in plain values and arrays
-Piece = dict[str, Any]  # one state of one job, or how a job ended
-
-GPU_RATE, CPU_RATE = 4e12, 4e10  # products a second that small batches reach
-OVERHEAD = 0.1  # seconds of a step, however small
-START = 12  # seconds until the process has its model on the GPU
-LONGEST = 60  # seconds: who asks for more waits longer, and has soon used up what is lent in a day
 WORTH = 3.0  # seconds on the CPU: for less nobody waits for a GPU
 KEPT = MB << 9
 
 
-class Refused(Exception):
-    """No GPU is lent, for the reason that the note says."""
-
-    def __init__(self, note: Note) -> None:
-        super().__init__(note.name)
-        self.note = note
-
-
 def work_of(model: str, parameters: int, tokens: int, jobs: Sequence[Job]) -> Work:
     """What is to be done for `jobs` of one request."""
-    episode = jobs[0].episode
+    episode, steps = jobs[0].episode, sum(job.algorithm.steps for job in jobs)
     return {
         "model": model,
         "support": [[packed(row.content), row.label] for row in episode.support],
         "unlabelled": [packed(content) for content in episode.unlabelled],
         "jobs": [_spelt(job) for job in jobs],
-        "products": 2 * parameters * tokens,  # of one pass through the model
-        "steps": sum(job.algorithm.steps for job in jobs),
+        "operations": 2
+        * parameters
+        * tokens
+        * (3 * steps + len(jobs)),  # a step: a pass, and twice that for its gradient
+        "steps": steps + len(jobs),
     }
 
 
@@ -68,35 +57,6 @@ def _spelt(job: Job) -> dict[str, Any]:
     name, kind, knobs, seed, *_ = job.start
     folder = None if job.checkpoint == NOT_TRAINED else job.checkpoint
     return {"algorithm": name, "objective": kind, "knobs": json.loads(knobs), "seed": seed, "folder": folder}
-
-
-def cpu_seconds(work: Work) -> float:
-    """About how long the work would take on a CPU: a step costs a pass and twice that for its gradient."""
-    return float(work["products"] * (3 * work["steps"] + len(work["jobs"])) / CPU_RATE)
-
-
-def seconds(work: Work) -> int:
-    """How long to borrow a GPU for `work`: computed from examples, tokens and steps, and never more than is lent."""
-    steps = work["steps"] + len(work["jobs"])
-    return min(LONGEST, int(START + work["products"] * 3 * steps / GPU_RATE + OVERHEAD * steps))
-
-
-def packed(content: Content) -> Any:
-    """An input as plain values and arrays."""
-    if not dataclasses.is_dataclass(content):
-        return content
-    fields = {f.name: getattr(content, f.name) for f in dataclasses.fields(content)}
-    plain = {k: np.frombuffer(v, np.uint8) if isinstance(v, bytes) else v for k, v in fields.items()}
-    return {"modality": modality_of(content).name, "fields": plain}
-
-
-def unpacked(said: Any) -> Content:
-    """The input that `packed` made plain."""
-    if not isinstance(said, dict):
-        return said  # type: ignore[no-any-return]
-    fields = {k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in said["fields"].items()}
-    content: Content = MODALITIES[said["modality"]].content(**fields)
-    return content
 
 
 # --- in the process that has the GPU
@@ -127,29 +87,28 @@ class Desk:
             self._ready = {**dict(list(self._ready.items())[-1:]), name: made}
         return self._ready[name]
 
-    @torch.no_grad()
     def worked(self, work: Work) -> Iterator[Piece]:
-        """The states of every job as they come, side by side."""
+        """What is asked for, piece by piece: the states of jobs, or the steps of a training."""
         try:
-            running = dict(enumerate(self._streams(work)))
-            while running:
-                for index, stream in list(running.items()):
-                    state = next(stream, None)
-                    if state is None:
-                        del running[index]
-                        yield {"job": index}
-                    else:
-                        yield {"job": index, **_written(state)}
-        except UserError as error:
-            yield {
-                "error": error.name,
-                "values": {k: str(v) if isinstance(v, Path) else v for k, v in error.values.items()},
-            }
-        except torch.OutOfMemoryError:
-            yield {"error": None}
+            backbone = self.backbone(work["model"])
+            yield from trained(backbone, work) if "training" in work else self._adapted(backbone, work)
+        except (UserError, torch.OutOfMemoryError) as error:
+            yield written(error)
 
-    def _streams(self, work: Work) -> Iterator[Iterator[State]]:
-        backbone = self.backbone(work["model"])
+    @torch.no_grad()
+    def _adapted(self, backbone: Backbone, work: Work) -> Iterator[Piece]:
+        """The states of every job as they come, side by side."""
+        running = dict(enumerate(self._streams(backbone, work)))
+        while running:
+            for index, stream in list(running.items()):
+                state = next(stream, None)
+                if state is None:
+                    del running[index]
+                    yield {"job": index}
+                else:
+                    yield {"job": index, **_written(state)}
+
+    def _streams(self, backbone: Backbone, work: Work) -> Iterator[Iterator[State]]:
         support = tuple(Example(unpacked(content), label) for content, label in work["support"])
         episode = Episode(support, (), tuple(map(unpacked, work["unlabelled"])))
         for said in work["jobs"]:
@@ -205,10 +164,8 @@ class Errand:
             piece = self._fetched()
             if piece is None:
                 return None
-            if "error" in piece:
-                name = piece["error"]
-                self._failure = UserError.again(name, piece["values"]) if name else torch.OutOfMemoryError()
-            else:
+            self._failure = read(piece)
+            if not self._failure:
                 self._waiting.setdefault(piece["job"], deque()).append(piece)
         return own.popleft()
 
@@ -235,7 +192,8 @@ class Lender:
 
     def lend(self, jobs: Sequence[Job]) -> tuple[list[Job], Errand | None]:
         """`jobs`, those with much to compute on a GPU that is borrowed when they begin, and the loan where there is one."""
-        heavy = [job for job in jobs if job.algorithm.steps and not job.is_known]
+        at_hand = [job for job in jobs if job.checkpoint != AT_RANDOM]  # random weights are nowhere but here
+        heavy = [job for job in at_hand if job.algorithm.steps and not job.is_known]
         if not heavy:
             return list(jobs), None
         backbone = heavy[0].algorithm.backbone
@@ -244,7 +202,7 @@ class Lender:
         work = work_of(backbone.name, size, tokens, heavy)
         if cpu_seconds(work) < self._worth:
             return list(jobs), None
-        errand = Errand(lambda: self._run(work))
+        errand = Errand(partial(self._run, work))
         places = {id(job): place for place, job in enumerate(heavy)}
         lent = [
             dataclasses.replace(job, errand=_errand(errand, places[id(job)], job.objective))
@@ -253,6 +211,10 @@ class Lender:
             for job in jobs
         ]
         return lent, errand
+
+    def loan(self, work: Work) -> Iterator[Piece] | None:
+        """The pieces of `work`, done on a GPU that is borrowed once they are asked for; None where that is not worth it."""
+        return self._run(work) if cpu_seconds(work) >= self._worth else None
 
 
 def _errand(errand: Errand, place: int, objective: Objective) -> Callable[[], Iterator[State]]:

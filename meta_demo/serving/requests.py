@@ -15,15 +15,16 @@ from meta_demo.backbones.loading import BUNDLED
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import Objective, Score
 from meta_demo.data.episode import Episode
+from meta_demo.learning.checkpoint import RANDOM
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
-NOT_TRAINED = "not meta-trained"
+NOT_TRAINED, AT_RANDOM = "not meta-trained", "random weights"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none or a folder, and
+    """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none, random or a folder, and
     `checkpoints` says so for single algorithms. Without `intervals` none is made, which may be the larger part of the work."""
 
     episode: Episode
@@ -36,8 +37,12 @@ class Request:
     intervals: bool = True
 
     def start_of(self, algorithm: str) -> str:
-        """auto, none or a folder: where the start of `algorithm` comes from."""
+        """auto, none, random or a folder: where the start of `algorithm` comes from."""
         return self.checkpoints.get(algorithm, self.checkpoint)
+
+    def scratch_of(self, algorithm: str) -> int | None:
+        """The seed of random weights that `algorithm` starts from; None where it starts from the model's own."""
+        return self.seed if self.start_of(algorithm) == RANDOM else None
 
 
 @dataclass(frozen=True)

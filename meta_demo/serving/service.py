@@ -29,12 +29,15 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
 from meta_demo.learning.cost import Budget, afford, work_of_episode
+from meta_demo.learning.outer import Progress, Run
 from meta_demo.modalities.base import Content, identity
 from meta_demo.serving.admission import Admission
+from meta_demo.serving.crossing import Refused
 from meta_demo.serving.jobs import Job, learned_from
-from meta_demo.serving.lending import Errand, Lender, Refused
+from meta_demo.serving.lending import Errand, Lender
+from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
-from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
 
 LENT = Note("gpu_lent")
 T = TypeVar("T")
@@ -79,7 +82,13 @@ class Service:
             self._jobs(request)  # which refuses what is wrong or too dear, before anything is read
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
         read = reading_notes(backbone, contents)
-        return [*episode.notes, *read, *_about_unlabelled(request), *episode.objective.notes(len(episode.support))]
+        return [
+            *episode.notes,
+            *read,
+            *_about_random(request),
+            *_about_unlabelled(request),
+            *episode.objective.notes(len(episode.support)),
+        ]
 
     @torch.no_grad()
     def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
@@ -139,9 +148,13 @@ class Service:
         elif self.device.type != "cpu":
             while job.algorithm.backbone.take_less():
                 yield job, Note("gpu_pieces")
-            backbone, shelf = self._on_cpu.get(request.model)
+            backbone, shelf = self._on_cpu.get(request.model, request.scratch_of(job.algorithm.name))
             learned = learned_from(request.episode)
             yield self._job(request, type(job.algorithm), backbone, shelf, learned), Note("gpu_memory")
+
+    def train(self, run: Run) -> Iterator[Progress]:
+        """The progress of a training, on borrowed GPUs where somebody lends them and it is heavy. Raises UserError."""
+        yield from lend(run, self._lender.loan) if self._lender else run.train()
 
     def history(self, request: Request) -> dict[str, list[Snapshot]]:
         """All snapshots of a whole adaptation, by algorithm."""
@@ -187,11 +200,11 @@ class Service:
             raise UserError("algorithm_none")
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
         check_able(classes, type(request.episode.objective))
-        backbone, shelf = self._models.get(request.model)
         support = learned_from(request.episode)
-        jobs = [self._job(request, cls, backbone, shelf, support) for cls in classes]
+        models = {cls: self._models.get(request.model, request.scratch_of(cls.name)) for cls in classes}
+        jobs = [self._job(request, cls, *models[cls], support) for cls in classes]
         works = [work_of_episode(job.algorithm, request.episode, kept=self.cache.limit) for job in jobs]
-        afford(works, backbone, self._budget)
+        afford(works, jobs[0].algorithm.backbone, self._budget)
         return jobs
 
     def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> Job:
@@ -202,8 +215,9 @@ class Service:
         known: tuple[Algorithm, str] | None = shelf.get(start)
         if known is None:
             folder = checkpoint.resolve(spec, request.model, cls.name, kind)
-            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind)
-            known = made.requires_grad_(False).eval(), str(folder or NOT_TRAINED)
+            scratch = request.scratch_of(cls.name) is not None
+            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind, scratch=scratch)
+            known = made.requires_grad_(False).eval(), AT_RANDOM if scratch else str(folder or NOT_TRAINED)
             shelf.put(start, known)
         return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
 
@@ -221,6 +235,12 @@ def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, N
 def where_computed(history: Mapping[str, Sequence[Snapshot]]) -> list[Note]:
     """What is to be said of where an adaptation was computed."""
     return list(dict.fromkeys(note for steps in history.values() for snapshot in steps for note in snapshot.notes))
+
+
+def _about_random(request: Request) -> list[Note]:
+    """What is to be said of starts that know nothing."""
+    names = [name for name in request.algorithms if request.scratch_of(name) is not None]
+    return [checkpoint.random_note(", ".join(names), request.model, request.seed)] if names else []
 
 
 def _about_unlabelled(request: Request) -> list[Note]:

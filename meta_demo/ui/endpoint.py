@@ -38,7 +38,8 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
             model: minilm, glyph-vit, a Hugging Face Hub id or a folder; without one, the bundled one that reads the task
             algorithms: names of algorithms; without any, a few that can learn such labels
             seed: equal seeds give equal results
-            checkpoint: where to start from: auto (the start that is shipped, where there is one) or none (plain pretrained weights)
+            checkpoint: where to start from: auto (the start that is shipped, where there is one), none (plain pretrained weights) or
+                random (weights drawn by the seed, every one of them in scope)
             knobs: changed knobs by algorithm, such as {"maml": {"inner_steps": 3}}
         Returns:
             {"model", "device", "objective", "labels", "notes", "results"}
@@ -75,7 +76,7 @@ class _Call(BaseModel):
     model: str | None
     algorithms: list[str] | None
     seed: int
-    checkpoint: Literal["auto", "none"]  # never a path: nobody may name the server's folders
+    checkpoint: Literal["auto", "none", "random"]  # never a path: nobody may name the server's folders
     knobs: dict[str, dict[str, Any]]
 
 

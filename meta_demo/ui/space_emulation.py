@@ -22,12 +22,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from meta_demo.core.settings import PORT, give
 from meta_demo.words import text
+
+if TYPE_CHECKING:
+    from meta_demo.serving.service import Service
 
 SPACE = "somebody/meta-demo"
 PATIENCE = 120  # seconds until the page answers
@@ -61,6 +64,7 @@ class Loans:
         self.task, self.duration = task, duration
         self.asked: list[int] = []  # seconds of each loan
         self._worker: Any = None
+        self._stopped = _FORK.Event()
         self._lock = Lock()
 
     def __call__(self, *given: Any) -> Iterator[Any]:
@@ -68,14 +72,21 @@ class Loans:
         with self._lock:
             self.asked.append(self.duration(*given))
             self._worker = self._worker or self._hired()
+            self._stopped.clear()
             self._worker.send(given)
-            while True:
-                kind, value = self._worker.recv()
-                if kind == "end":
-                    return
-                if kind == "failed":
-                    raise RuntimeError(value)
-                yield value
+            try:
+                while True:
+                    kind, value = self._worker.recv()
+                    if kind == "end":
+                        return
+                    if kind == "failed":
+                        raise RuntimeError(value)
+                    yield value
+            except GeneratorExit:  # nobody asks any more: the process is told so, and heard to its end
+                self._stopped.set()
+                while self._worker.recv()[0] == "piece":
+                    pass
+                raise
 
     def _hired(self) -> Any:
         ours, theirs = _FORK.Pipe()
@@ -86,7 +97,11 @@ class Loans:
         while True:
             given = line.recv()
             try:
-                for piece in self.task(*given):
+                pieces = self.task(*given)
+                for piece in pieces:
+                    if self._stopped.is_set():
+                        pieces.close()  # type: ignore[attr-defined]
+                        break
                     plain(piece)
                     line.send(("piece", piece))
             except Exception as error:
@@ -213,8 +228,6 @@ def _adapted(url: str, model: str = "minilm") -> dict[str, Any]:
 def worked(loans: list[Loans]) -> Iterator[tuple[str, bool, str]]:
     """Adapting, predicting, attention and training across the fork, against the same without it."""
     from meta_demo.data.reading.tasks import parse_episode
-    from meta_demo.learning.plan import Plan, TaskPlan
-    from meta_demo.learning.recipe import Recipe, Training, load_packs, split
     from meta_demo.serving.lending import Lender
     from meta_demo.serving.requests import Request
     from meta_demo.serving.service import Service
@@ -238,14 +251,30 @@ def worked(loans: list[Loans]) -> Iterator[tuple[str, bool, str]]:
     yield "attention from the arrays", apart < 1e-3, f"shares differ by {apart:.1e}"
     asked = [seconds for loan in loans for seconds in loan.asked]
     yield "one loan for all of this", len(asked) == 1, f"{asked} seconds asked for"
+    yield from _trained(lent, alone)
+    asked = [seconds for loan in loans for seconds in loan.asked][1:]
+    yield "a loan for the training", len(asked) == 1, f"{asked} seconds asked for"
+    lent.backbone("minilm").__dict__.pop("hash", None)
+    yield "no weight was changed in place", lent.backbone("minilm").hash == before, "hash of the weights"
+
+
+def _trained(lent: Service, alone: Service) -> Iterator[tuple[str, bool, str]]:
+    """A training across the fork, against the same without it."""
+    from meta_demo.learning.plan import Plan, TaskPlan
+    from meta_demo.learning.recipe import Recipe, Training, load_packs, split
+
     sources = split([load_packs(["sport", "health"])], [], 0)
     plan = Plan(steps=2, valid_episodes=2, valid_every=1)
     recipe = Recipe(*sources, plan, "protonet", task=TaskPlan(n_way=2, n_query=2))
-    training = Training(recipe, "minilm")
-    last = list(training.run(lambda: lent.backbone("minilm")))[-1]
-    yield "train", last.step == 2 and (training.folder / "card.json").is_file(), f"{last.step} steps"
-    lent.backbone("minilm").__dict__.pop("hash", None)
-    yield "no weight was changed in place", lent.backbone("minilm").hash == before, "hash of the weights"
+    there, here = Training(recipe, "minilm"), Training(recipe, "minilm")
+    theirs = list(there.run(lambda: lent.backbone("minilm"), lent.train))
+    ours = list(here.run(lambda: alone.backbone("minilm")))
+    losses = [[p.loss for p in told if p.loss is not None] for told in (theirs, ours)]
+    apart = max(abs(a - b) for a, b in zip(*losses, strict=True))
+    done = theirs[-1].step == 2 and (there.folder / "card.json").is_file()
+    yield "train across the fork", done and apart < 1e-3, f"{theirs[-1].step} steps, losses differ by {apart:.1e}"
+    notes = [note.name for note in there.notes]
+    yield "what is said of it", notes == ["gpu_trained"], ", ".join(notes)
 
 
 def main(home: Path) -> None:

@@ -219,7 +219,7 @@ class TrainingHandlers:
         history: list[Progress] = []
         ended = ""
         try:
-            for _ in _frames(training.run(lambda: self.service.backbone(model)), history):
+            for _ in _frames(training.run(lambda: self.service.backbone(model), self.service.train), history):
                 yield self._drawn(history, training, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
         except Exception as error:
             if not history or not isinstance(error, UserError) or error.name != "outer_diverged":

@@ -1,7 +1,7 @@
 """Hugging Face's ZeroGPU: heavy work goes to a process that is lent a GPU for as long as the work takes.
 
-What crosses over, and what that process does, is `serving/lending.py`. `spaces` was imported with this package, before torch asked for
-CUDA; where no GPU is lent it does nothing.
+What crosses over is `serving/crossing.py`, and what that process does `serving/lending.py`. `spaces` was imported with this package, before
+torch asked for CUDA; where no GPU is lent it does nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import torch
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import Note, trace_of
 from meta_demo.core.settings import settings
-from meta_demo.serving.lending import Desk, Lender, Piece, Refused, Work, seconds
+from meta_demo.serving.crossing import Piece, Refused, Work, seconds
+from meta_demo.serving.lending import Desk, Lender
 
 DESK = Desk(settings().device or "cuda")  # made here, so that processes that begin later have its models
 _LOG = logging.getLogger(__name__)
@@ -25,9 +26,15 @@ QUOTA = "quota"  # a word of every title under which a used-up quota is told
 
 @spaces.GPU(duration=seconds)  # type: ignore[untyped-decorator]
 def on_gpu(work: Work) -> Iterator[Piece]:
-    """The states of all jobs of `work`, computed by whoever has the GPU."""
+    """What `work` asks for, computed by whoever has the GPU.
+
+    What fails there `spaces` prints with its words, which may be a visitor's, so that only the kind and the place of it leave here.
+    """
     torch.set_num_threads(1)  # the threads from before the fork are not there: nobody may wait for them
-    yield from DESK.worked(work)
+    try:
+        yield from DESK.worked(work)
+    except Exception as error:
+        raise RuntimeError(trace_of(error)) from None
 
 
 def borrow(work: Work) -> Iterator[Piece]:

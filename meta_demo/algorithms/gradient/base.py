@@ -119,6 +119,11 @@ class GradientAlgorithm(BodyAlgorithm):
 
     # --- what a method may do otherwise ---
 
+    @property
+    def moving(self) -> Fast:
+        """What of the start in the Transformer a task moves: all of it."""
+        return self.body if self.adapts_body else {}
+
     def start(self, support: Examples, z: Tensor) -> Fast:
         """What a task begins with beside the meta-learned body: its head, made from the support set's embeddings z [S, D]."""
         if self.config.head == "shared":
@@ -219,7 +224,7 @@ class GradientAlgorithm(BodyAlgorithm):
 
         With `graph` all are connected to the meta-parameters.
         """
-        at = {} if not self.adapts_body else self.body if graph else leaves(self.body)
+        at = self.moving if graph else leaves(self.moving)
         z = self.look(at, support, graph=graph or bool(at))
         with torch.set_grad_enabled(graph):
             own = self.start(support, z if graph else z.detach())

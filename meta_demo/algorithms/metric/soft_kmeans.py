@@ -3,14 +3,20 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples
 from meta_demo.core.heads import distance_logits, prototypes
 from meta_demo.words import words
+
+FIGURES, HIDDEN, EPS = 5, 20, 1e-6  # of distances to a class, and units of the network that reads them
+LOG_RADIUS = -0.2  # that the class of strangers begins with
+BEGINNING = (0.9, 20.0)  # the threshold, in mean distances, and the slope that masks begin with
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,16 @@ class SoftKMeansConfig(DistanceConfig):
         lo=0.1,
         hi=1000.0,
     )
+    strangers: str = knob(
+        "none",
+        words("Strangers", "无关示例"),
+        words(
+            "unlabelled examples of no class. none: they count like others; class: one more class, of a learned width, takes them; "
+            "masks: from a learned distance on they count less",
+            "不属于任何类别的未标注示例。none：与其他一样计入；class：由另一个宽度经学习的类别收容；masks：超过学习到的距离便少计",
+        ),
+        choices=("none", "class", "masks"),
+    )
 
 
 @register(
@@ -48,17 +64,66 @@ class SoftKMeansConfig(DistanceConfig):
     ),
 )
 class SoftKMeans(DistanceAlgorithm):
-    """Prototypes refined by soft k-means on unlabelled inputs (Ren et al. 2018, section 3.1.1); without any, prototypical networks."""
+    """Prototypes refined by soft k-means on unlabelled inputs (Ren et al. 2018, section 3.1.1); without any, prototypical networks.
+
+    Strangers among them are taken by one more class (3.1.2) or masked out (3.1.3).
+    """
 
     Config = SoftKMeansConfig
     config: SoftKMeansConfig
     reads_unlabelled = True
+
+    def __init__(self, backbone: Backbone, config: SoftKMeansConfig, seed: int = 0) -> None:
+        super().__init__(backbone, config, seed)
+        like = self.like
+        if config.strangers == "class":
+            self.log_radius = nn.Parameter(
+                like.new_zeros(())
+            )  # of the class of strangers; all others have the radius 1
+        if config.strangers == "masks":
+            rng = torch.Generator().manual_seed(seed)
+            self.hidden = nn.Parameter(torch.randn(HIDDEN, FIGURES, generator=rng, dtype=like.dtype).to(like) / 4)
+            self.hidden_bias = nn.Parameter(like.new_zeros(HIDDEN))
+            self.out = nn.Parameter(like.new_zeros(2, HIDDEN))
+            self.out_bias = nn.Parameter(like.new_tensor(BEGINNING))
 
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:
         """Each round: shares [U, N] of the unlabelled by their distances, then means in which labelled examples count once."""
         c = prototypes(z, support.y)
         for _ in range(self.config.rounds if unlabelled is not None else 0):
             assert unlabelled is not None
-            shares = distance_logits(unlabelled, c, self.like.new_tensor(self.config.softness)).softmax(-1)
-            c = prototypes(torch.cat([z, unlabelled]), torch.cat([support.y, shares]))
+            c = prototypes(torch.cat([z, unlabelled]), torch.cat([support.y, self.shares(unlabelled, c)]))
         return {"prototypes": c}
+
+    def shares(self, z: Tensor, c: Tensor) -> Tensor:
+        """How much each of the unlabelled z [U, D] counts for every class [U, N]: one in all, less what is for strangers."""
+        near = distance_logits(z, c, self.like.new_tensor(self.config.softness))
+        if self.config.strangers == "class":  # around the origin: -d / r^2 - log r (eqs. 5 to 7)
+            origin = z.new_zeros(1, z.shape[1])
+            width = self.like.new_tensor(self.config.softness) * (-2 * self.log_radius).exp()
+            away = distance_logits(z, origin, width) - self.log_radius
+            return torch.cat([near, away], 1).softmax(-1)[:, :-1]
+        return near.softmax(-1) * self.masks(z, c) if self.config.strangers == "masks" else near.softmax(-1)
+
+    def masks(self, z: Tensor, c: Tensor) -> Tensor:
+        """How much of each share is believed [U, N]: little where it is farther from the class than the threshold that a small network
+        makes of the distances to it (eqs. 8 to 10)."""
+        away = (z[:, None] - c).square().sum(-1)
+        away = away / away.mean(0).clamp(min=EPS)
+        threshold, slope = (
+            (figures_of(away) @ self.hidden.T + self.hidden_bias)
+            .tanh()
+            .matmul(self.out.T)
+            .add(self.out_bias)
+            .unbind(-1)
+        )
+        return torch.sigmoid(softplus(slope) * (threshold - away))
+
+
+def figures_of(away: Tensor) -> Tensor:
+    """Of the distances [U, N] to each class the least, the greatest, variance, skewness and kurtosis [N, 5]."""
+    centred = away - away.mean(0)
+    variance = centred.square().mean(0)
+    spread = variance.clamp(min=EPS).sqrt()
+    moments = [(centred / spread).pow(power).mean(0) for power in (3, 4)]
+    return torch.stack([away.amin(0), away.amax(0), variance, *moments], 1)

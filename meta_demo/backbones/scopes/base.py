@@ -14,15 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.linear import linear_shape
 from meta_demo.words import Words
+
+# What the maps of an attention are called, whatever the architecture.
+KEYS = ("key", "k", "k_proj", "k_lin", "key_proj")
+VALUES = ("value", "v", "v_proj", "v_lin", "value_proj")
+FUSED = ("c_attn", "Wqkv", "qkv", "query_key_value", "qkv_proj")  # queries, keys and values in one
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How far a scope goes where it can go less far: the last `layers` layers, and low-rank factors of this `rank`."""
+    """How far a scope goes where it can go less far: the last `layers` layers, low-rank factors of this `rank`, and so many `tokens`
+    before those of an input."""
 
     layers: int
     rank: int
+    tokens: int = 8
 
 
 class Scope(ABC):
@@ -31,6 +39,9 @@ class Scope(ABC):
     name: ClassVar[str]
     about: ClassVar[Words]
     whole: ClassVar[bool] = False  # whether every weight of the model is in it
+    adds: ClassVar[bool] = (
+        False  # whether it puts tokens before those of an input: it does not begin as the model that it is
+    )
 
     def boundary(self, n_layers: int, reach: Reach) -> int:
         """The number of frozen layers at the bottom."""
@@ -68,3 +79,10 @@ def register(name: str, about: Words) -> Callable[[type[Scope]], type[Scope]]:
 def pretrained(path: str, layer: nn.Module) -> dict[str, Tensor]:
     """A copy of every weight of a layer, under the model's own names."""
     return {f"{path}.{name}": p.detach().clone() for name, p in layer.named_parameters()}
+
+
+def maps_of(layer: nn.Module) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
+    """The linear maps of a layer by path, in order: those inside what the model itself calls attention, and all others."""
+    maps = {name: module for name, module in layer.named_modules() if linear_shape(module) is not None}
+    inside = {name: module for name, module in maps.items() if "attention" in name.lower() or "attn" in name.lower()}
+    return inside, {name: module for name, module in maps.items() if name not in inside}

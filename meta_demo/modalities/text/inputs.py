@@ -123,6 +123,10 @@ class TextInputs(Inputs):
         mask = [[1] * len(key) + [0] * (width - len(key)) for key in keys]
         return torch.tensor(ids), torch.tensor(mask)
 
+    def lengthened(self, first: Tensor, mask: Tensor, more: int) -> tuple[Tensor, Tensor]:
+        """With its first token once more for each, which is no padding."""
+        return torch.cat([first[:, :1].expand(-1, more), first], 1), super().lengthened(first, mask, more)[1]
+
     def arguments(self, first: Tensor, mask: Tensor, lower: int = 0) -> dict[str, Any]:  # noqa: ARG002
         types = {}
         if self._types:

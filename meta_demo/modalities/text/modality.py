@@ -16,6 +16,7 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.core.strings import clean
 from meta_demo.modalities.base import ANY, Modality, Model, register
+from meta_demo.modalities.inputs import positions_of
 from meta_demo.modalities.sentence import FINISH, finishing, read_sentence
 from meta_demo.modalities.text import multilingual
 from meta_demo.modalities.text.columns import NAMES
@@ -170,10 +171,11 @@ class Text(Modality[str]):
         """How the model reads texts: by the tokenizer and the side files kept in `source`; else by what the model is."""
         said = read_sentence(source)
         tokenizer = read_tokenizer(source, said)
-        config = model.config
-        positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 0
-        room = positions - (2 if "roberta" in config.model_type or config.model_type == "mpnet" else 0)
-        most = [n for n in (room, said.most, tokenizer.model_max_length) if isinstance(n, int) and n > 0]
+        most = [
+            n
+            for n in (positions_of(model.config), said.most, tokenizer.model_max_length)
+            if isinstance(n, int) and n > 0
+        ]
         takes = inspect.signature(model.forward).parameters
         inputs = TextInputs(
             tokenizer,
