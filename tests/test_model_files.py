@@ -291,6 +291,16 @@ def test_an_architecture_that_does_not_run_is_refused_without_a_word_of_python(a
     assert refused.value.name == "model_runs" and refused.value.values == {"model": str(folder)}
 
 
+def test_gradients_are_tried_where_side_files_say_how_to_pool(tmp_path):
+    from meta_demo.modalities.inputs import POOLING
+
+    folder = saved_model(tmp_path, "reformer", **RUNS["reformer"])
+    (folder / POOLING).parent.mkdir(exist_ok=True)
+    (folder / POOLING).write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    with pytest.raises(UserError, match="gradients back through its layers"):
+        load(folder)
+
+
 MAPS = {
     "convnextv2": {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 2, 1]},
     "vitdet": SEEN,

@@ -96,9 +96,10 @@ def _check_weights(file: Path, name: str) -> None:
         raise UserError("model_cut", model=name, file=file.name, size=size, whole=whole)
 
 
-def why(error: BaseException, name: str, bundled: str, other: str = "model_broken") -> UserError:
-    """What went wrong where transformers loads a model, as one sentence that says what to do: that of `other` where no cause is known."""
-    return next((meant for told, meant in _meanings(error, name, bundled) if told), UserError(other, model=name))
+def why(error: BaseException, name: str, bundled: str, running: bool = False) -> UserError:
+    """What went wrong where transformers loads a model, or has loaded and is `running` it, as one sentence that says what to do."""
+    other = UserError("model_runs" if running else "model_broken", model=name)
+    return next((meant for told, meant in _meanings(error, name, bundled) if told), other)
 
 
 def _meanings(error: BaseException, name: str, bundled: str) -> Iterator[tuple[bool, UserError]]:

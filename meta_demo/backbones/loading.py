@@ -82,7 +82,7 @@ def load_backbone(
     no_conversion()
     _import_transformers()
     asked, prompt = _spelt(name)
-    unknown = "model_broken"  # what is said of an error that nothing else is known of
+    running = False
     bundled = next((m for kind in MODALITIES.values() for m in kind.models if m.name == asked and m.folder), None)
     try:
         source = str(bundled.folder()) if bundled and bundled.folder else asked
@@ -93,7 +93,7 @@ def load_backbone(
             inputs.use_prompt("" if prompt == NO_PROMPT and prompt not in inputs.prompts else prompt)
         config: Any = model.config
         head = head_of(source) if scratch is None else fresh_head(config.hidden_size, scratch)
-        unknown = "model_runs"
+        running = True
         return Backbone(model.to(device), inputs, name, cache=cache, head=head)
     except UserError as error:
         if error.__cause__:
@@ -101,7 +101,7 @@ def load_backbone(
         raise
     except Exception as error:  # whatever transformers, a tokenizer or a file that somebody made up raises
         _LOG.warning("a model cannot be loaded: %s", trace_of(error))
-        raise why(error, name, BUNDLED, unknown) from error
+        raise why(error, name, BUNDLED, running) from error
 
 
 def _spelt(name: str) -> tuple[str, str | None]:

@@ -137,6 +137,7 @@ class _Trial:
         again = self._alone(alone[0].key, alone[0].length)
         if not self._close(again.output, alone[0].output):
             raise UserError("model_random", model=self.name)
+        self._follow_back(alone[-1])
         pads = self.inputs.pads and self._pads(alone)
         inner = tuple(self._cuts(alone, pads))
         maps, heads = self._maps(alone[-1])
@@ -149,6 +150,18 @@ class _Trial:
         if output.dim() != 3 or output.shape[:2] != (1, length) or not bool(torch.isfinite(output).all()):
             raise UserError("model_output", model=self.name, shape=list(output.shape), tokens=length)
         return _Alone(key, length, arguments, output)
+
+    @torch.enable_grad()
+    def _follow_back(self, alone: _Alone) -> None:
+        """Raise whatever the architecture raises where a gradient goes back through all of its layers, as every scope needs it."""
+        path = f"{self.replay.path}.0."
+        weights = {
+            name: p.detach().requires_grad_()
+            for name, p in self.replay.model.named_parameters()
+            if name.startswith(path) and p.is_floating_point()
+        }
+        out = self.replay.run(alone.arguments, None, 0, self.n, weights)
+        torch.autograd.grad(out.sum(), list(weights.values()), allow_unused=True)
 
     def _arguments(self, keys: Sequence[Any], width: int, lower: int = 0) -> dict[str, Any]:
         first, mask = self.inputs.batch(keys, width)
