@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -117,7 +118,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Backbone]]:
     """Every backbone that a service loads from now on: a tiny one, but for names that begin with `no`."""
     seen: list[weakref.ref[Backbone]] = []
 
-    def load(name: str, device: torch.device, cache: Cache) -> Backbone:  # noqa: ARG001
+    def load(name: str, device: torch.device, cache: Cache, **how: Any) -> Backbone:  # noqa: ARG001
         if name.startswith("no"):
             raise UserError("model_folder", model=name)
         backbone = tiny_backbone(cache=cache)
