@@ -12,7 +12,6 @@ from conftest import usual
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Examples
@@ -42,9 +41,10 @@ LABELS = {"classes": ["a", "a", "b", "b", "c", "c"], "numbers": [1.5, -2.0, 0.25
 
 def scopes(model: str, name: str) -> list[str | None]:
     """Every scope where the model is small, and with MAML on the others; the usual one for the other methods there."""
-    if not any(k.name == "scope" for k in REGISTRY[name].Config.knobs()):
+    choices = next((k.choices for k in REGISTRY[name].Config.knobs() if k.name == "scope"), None)
+    if choices is None:
         return [None]
-    return [*SCOPES] if model == "curves" or name == "maml" else ["lora"]
+    return [*choices] if model == "curves" or name == "maml" else ["lora"]
 
 
 CASES = [

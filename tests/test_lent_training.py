@@ -70,6 +70,12 @@ def same(made: Training, seen: list[Progress], tiny: Backbone) -> None:
     assert ours == theirs
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine needs longer than a GPU: what ends a loan is its steps, not the clock."""
+    monkeypatch.setattr(lent_training, "SPARE", 30)
+
+
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two steps in a loan."""
