@@ -64,7 +64,7 @@ BAD_FILES = {
     "a decimal comma and a point": ("a.csv", values_of('x,"3,5"', "y,1.200"), "“3,5”, which can be read in two ways"),
     "a point before three digits": ("a.csv", values_of("x,1.200", "y,3"), "“1.200”, which can be read in two ways"),
     "a comma before three digits": ("a.csv", values_of('x,"1,200"', "y,3"), "“1,200”, which can be read in two ways"),
-    "no value at all": ("a.csv", values_of("x,", "y,"), "no examples yet"),
+    "no value at all": ("a.csv", values_of("x,", "y,"), "no examples with a value yet"),
     "an example without a value": (
         "a.json",
         task_of({"text": "x", "value": 1}, {"text": "y"}),
@@ -75,7 +75,11 @@ BAD_FILES = {
     "a value without a text": ("a.csv", values_of("x,7", ",8"), "An example with the value 8 is blank"),
     "a row of three cells": ("a.csv", csv_of("x,a", "y,z,b"), "different number of cells"),
     "no support": ("a.json", "{}", "support is missing"),
-    "a misspelt field": ("a.json", task_of({"txt": "x", "label": "a"}), "support[0].text is missing"),
+    "a misspelt field": (
+        "a.json",
+        task_of({"txt": "x", "label": "a"}),
+        "support[0].txt that is not known: did you mean “text”",
+    ),
     "a number for a text": ("a.json", task_of({"text": 1, "label": "a"}), "support[0].text is 1"),
     "an object for a list": ("a.json", '{"support": {"a": ["x"]}}', "support is"),
     "a list for a task": ("a.json", "[]", "task is []"),
