@@ -173,6 +173,8 @@ def test_benchmark_tables_are_escaped_and_broken_files_are_passed_over(tmp_path:
     assert [t.title for t in benchmark_tab.read_tables(tmp_path)] == [table["title"], "memory"], (
         "by order, then by name"
     )
+    opened = benchmark_tab.page(benchmark_tab.read_tables(tmp_path), "en")
+    assert opened.count("<details") == 2 and opened.count(" open>") == 1, "the first, as no chart stands above"
     assert blocks.empty("page.benchmark.empty", "en") in benchmark_tab.page(
         benchmark_tab.read_tables(tmp_path / "no"), "en"
     )

@@ -69,14 +69,15 @@ def show(request: gr.Request) -> tuple[str, dict[str, Any] | None, str]:
 
 
 def page(tables: list[Table], lang: str) -> Html:
-    """A sheet per table; one sentence where nothing was measured."""
+    """A sheet per table, the first of them open where no chart stands above; one sentence where nothing was measured."""
     if not tables:
         return tag("div", blocks.empty("page.benchmark.empty", lang), cls="sheet")
-    return together([_sheet(table, lang) for table in tables])
+    drawn = any(table.points for table in tables)
+    return together([_sheet(table, lang, shown=not drawn and table is tables[0]) for table in tables])
 
 
-def _sheet(table: Table, lang: str) -> Html:
-    """A table, folded away, that scrolls sideways in its own box, and how it was made beneath."""
+def _sheet(table: Table, lang: str, *, shown: bool) -> Html:
+    """A table, folded away unless it is `shown`, that scrolls sideways in its own box, and how it was made beneath."""
     title = _said(table.title, lang)
     notes = table.notes if isinstance(table.notes, list) else [table.notes] if table.notes else []
     facts = {"command": tag("code", table.command), "machine": table.machine, "date": table.date}
@@ -88,6 +89,7 @@ def _sheet(table: Table, lang: str) -> Html:
         [tag("p", _said(note, lang), cls="note") for note in notes],
         tag("dl", made),
         cls="sheet measured",
+        open=shown,
     )
 
 
