@@ -13,7 +13,7 @@ run: .venv/run
 # What is quick, and then what starts processes, pages and browsers: file by file, so that a page serves all tests of its file.
 test: check browser
 	$(SIDE_BY_SIDE) "not slow and not browser"
-	$(SIDE_BY_SIDE) "slow or browser" --dist loadfile --numprocesses 3
+	$(SIDE_BY_SIDE) "slow or browser" --dist loadfile
 
 # What takes no browser, no new process and no long computing, and of each law the usual cases: about a minute on two cores.
 quick: .venv/dev
