@@ -82,7 +82,8 @@ def main(arguments: Arguments) -> None:
     seconds = timed(arguments.rounds)
     backbone = load_backbone(BUNDLED, choose_device(), Cache.as_set(LEARNING))
     frozen = {shots: scores(backbone, FROZEN, None, shots, arguments.episodes, sources) for shots in SHOTS}
-    found = {(p["algorithm"], p["shots"]): p for p in report.known("frontier", "points") if p["algorithm"] not in names}
+    kept = {*REGISTRY} - {*names}
+    found = {(p["algorithm"], p["shots"]): p for p in report.known("frontier", "points") if p["algorithm"] in kept}
     for name, shots in product(names, SHOTS):
         folder = checkpoint.SHIPPED / BUNDLED / name
         count = arguments.gradient_episodes if get_algorithm(name).adapts_body else arguments.episodes

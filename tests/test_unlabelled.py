@@ -10,6 +10,7 @@ import torch
 from conftest import SUPPORT, make_task, tiny_backbone
 from scipy.stats import kurtosis, skew
 
+from meta_demo.algorithms.metric.soft_kmeans import LOG_RADIUS
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.tasks import parse_episode
@@ -130,6 +131,7 @@ def moved(z: np.ndarray, u: np.ndarray, label: np.ndarray, shares: np.ndarray) -
 def test_a_class_of_strangers_by_hand():
     """Ren et al. 2018, equations 5 to 7, with the sharpness in the place of a half."""
     soft = build("soft_kmeans", softness=3.0, strangers="class")
+    assert float(soft.log_radius) == pytest.approx(LOG_RADIUS), "wider, strangers keep what is no stranger"
     with torch.no_grad():
         soft.log_radius.fill_(0.2)
     z, u, label, found = one_round(soft)

@@ -44,10 +44,8 @@ def work_of(model: str, parameters: int, tokens: int, jobs: Sequence[Job]) -> Wo
         "support": [[packed(row.content), row.label] for row in episode.support],
         "unlabelled": [packed(content) for content in episode.unlabelled],
         "jobs": [_spelt(job) for job in jobs],
-        "operations": 2
-        * parameters
-        * tokens
-        * (3 * steps + len(jobs)),  # a step: a pass, and twice that for its gradient
+        # A step is a pass through the model, and twice that for its gradient.
+        "operations": 2 * parameters * tokens * (3 * steps + len(jobs)),
         "steps": steps + len(jobs),
     }
 

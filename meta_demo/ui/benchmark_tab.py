@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 from pydantic import BaseModel, ValidationError
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.places import place
 from meta_demo.ui import blocks, frontier
 from meta_demo.ui.charts import chart, figure_json
@@ -62,7 +63,7 @@ def read_tables(folder: Path = RESULTS) -> list[Table]:
 def show(request: gr.Request) -> tuple[str, dict[str, Any] | None, str]:
     """One sentence, the chart and every measured table, in the visitor's language."""
     tables, lang = read_tables(), request_language(request)
-    points = [point for table in tables for point in table.points]
+    points = [point for table in tables for point in table.points if point.algorithm in REGISTRY]
     drawn = figure_json(frontier.figure(points, lang)) if points else None
     said = tag("p", frontier.sentence(points, lang), cls="follows") if points else ""
     return said, drawn, page(tables, lang)

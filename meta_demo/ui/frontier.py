@@ -8,8 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from pydantic import BaseModel
 
-from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.ui.palette import mark_of
+from meta_demo.ui.palette import mark
 from meta_demo.ui.plots import base_layout, panel_title, plain_axis
 from meta_demo.ui.words import title
 from meta_demo.words import text
@@ -72,7 +71,12 @@ def sentence(points: Sequence[Point], lang: str) -> str:
     best = max(fewest, key=lambda p: p.accuracy[0])
     beyond = [p.gain[0] for p in fewest if abs(p.gain[0]) > p.gain[1]]
     better = sum(gain > 0 for gain in beyond)
-    said = {"best": _name(best, lang), "accuracy": best.accuracy[0], "ci95": best.accuracy[1], "seconds": best.seconds}
+    said = {
+        "best": title(best.algorithm, lang),
+        "accuracy": best.accuracy[0],
+        "ci95": best.accuracy[1],
+        "seconds": best.seconds,
+    }
     counts = {"better": better, "worse": len(beyond) - better, "all": len(fewest), "shots": best.shots}
     return text("page.benchmark.follows", lang, **said, **counts)
 
@@ -89,8 +93,7 @@ def _line(best: Sequence[Point]) -> dict[str, Any]:
 
 def _marker(point: Point, lang: str, best: Sequence[Point]) -> dict[str, Any]:
     """A point with its interval; its name stands on the side where there is room, if it is on the front."""
-    family = REGISTRY[point.algorithm].family if point.algorithm in REGISTRY else "other"
-    style, name = mark_of(point.algorithm, family), _name(point, lang)
+    style, name = mark(point.algorithm), title(point.algorithm, lang)
     facts = {"accuracy": point.accuracy[0], "ci95": point.accuracy[1], "seconds": point.seconds, "tasks": point.tasks}
     gain = {"gain": 100 * point.gain[0], "gain_ci95": 100 * point.gain[1]}
     started = text(f"page.benchmark.start.{point.start}", lang)
@@ -107,7 +110,3 @@ def _marker(point: Point, lang: str, best: Sequence[Point]) -> dict[str, Any]:
         "hovertemplate": f"{hover}<extra></extra>",
         "cliponaxis": False,
     }
-
-
-def _name(point: Point, lang: str) -> str:
-    return title(point.algorithm, lang) if point.algorithm in REGISTRY else point.algorithm

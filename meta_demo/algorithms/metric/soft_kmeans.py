@@ -77,9 +77,7 @@ class SoftKMeans(DistanceAlgorithm):
         super().__init__(backbone, config, seed)
         like = self.like
         if config.strangers == "class":
-            self.log_radius = nn.Parameter(
-                like.new_zeros(())
-            )  # of the class of strangers; all others have the radius 1
+            self.log_radius = nn.Parameter(like.new_tensor(LOG_RADIUS))  # all other classes have the radius 1
         if config.strangers == "masks":
             rng = torch.Generator().manual_seed(seed)
             self.hidden = nn.Parameter(torch.randn(HIDDEN, FIGURES, generator=rng, dtype=like.dtype).to(like) / 4)
