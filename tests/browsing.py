@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -112,6 +113,16 @@ def without(page: Page, *algorithms: str) -> None:
     """Leaves algorithms out, by their titles."""
     for title in algorithms:
         page.locator("#algorithms").get_by_label(title, exact=True).uncheck()
+
+
+def slowly(page: Page, address: str, seconds: float) -> None:
+    """From now on whatever is asked of an address takes so much longer."""
+
+    def wait(route: Route) -> None:
+        time.sleep(seconds)
+        route.continue_()
+
+    page.route(address, wait)
 
 
 def open_tab(page: Page, place: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import browsing
 import pytest
-from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, upload, without
+from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, slowly, upload, without
 from playwright.sync_api import expect
 
 from meta_demo.algorithms.families import family_title, grouped
@@ -258,6 +258,25 @@ def test_knobs_are_there_whenever_their_fold_is_first_opened(visit: Open) -> Non
     expect(page.locator("#cards .cards-total")).to_contain_text("6 classes")
     page.click("#knobs > button")
     expect(page.locator("#knob-panel details")).to_have_count(3)
+
+
+CLICK_BOTH = """async (titles) => {
+  for (const title of titles) {
+    [...document.querySelectorAll("#algorithms label")].find(label => label.textContent.trim() === title).click();
+    await new Promise(done => setTimeout(done, 60));
+  }
+}"""
+
+
+def test_of_two_quick_changes_the_second_counts(visit: Open) -> None:
+    """Also where the answer to the first is still on its way."""
+    page = visit()
+    page.click("#knobs > button")
+    folds = page.locator("#knob-panel details")
+    expect(folds).to_have_count(3)
+    slowly(page, "**/gradio_api/queue/join*", 0.5)
+    page.evaluate(CLICK_BOTH, ["Fine-tuning", "MAML"])
+    expect(folds).to_have_count(1)
 
 
 def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_sets_them(visit: Open) -> None:

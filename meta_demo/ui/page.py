@@ -32,9 +32,12 @@ from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 from meta_demo.ui.words import label, translations
 from meta_demo.words import LANGUAGES, text
 
-MODEL = {"concurrency_id": "model", "concurrency_limit": 2}  # whatever computes shares two places
-TRAINING = {"concurrency_id": "training", "concurrency_limit": 16}  # one trains; the others are told so at once
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}  # whatever computes shares two places
+ONCE = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
+# One trains; the others are told so at once.
+TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16} | ONCE
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+LAST = "always_last"  # of events while one is under way none is lost: the last is answered too. Gradio drops them all unless told
 
 
 def build_app(service: Service) -> gr.Blocks:
@@ -137,9 +140,8 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
     """`handler` for an event; what it raises is said in the page's message."""
-    return listen(
-        guarded(page.message, handler), inputs, outputs | {page.message}, js=_light(page, inputs), **QUIET, **how
-    )
+    how = {"trigger_mode": LAST, "js": _light(page, inputs)} | QUIET | how
+    return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **how)
 
 
 def _light(page: Page, inputs: set[Any]) -> str | None:
@@ -165,7 +167,9 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         page.row,
         page.message,
     }
-    going = _on(page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL)
+    going = _on(
+        page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL, **ONCE
+    )
     following = _ask(page, asking, going.then)
     _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
@@ -173,7 +177,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     )
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
-    adapt.model.change(*models, trigger_mode="always_last", **QUIET)
+    adapt.model.change(*models, trigger_mode=LAST, **QUIET)
     app.load(*models, **QUIET)
     _on(page, app.load, handlers.show_algorithms, _settings(page), {adapt.picker, adapt.knobs})
     _on(page, adapt.knobs.missing, handlers.show_knobs, _settings(page), {adapt.knobs})
@@ -190,13 +194,12 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
 
 def _wire_look(page: Page, asking: Asking) -> None:
     look, trial, asked = page.look, page.trial, _asked(page)
-    live = {"trigger_mode": "always_last", **MODEL}
     sides = page.sides.values()
     moved = [*(event for side in sides for event in side.moved), trial.step.input]
-    _on(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **live)
+    _on(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **MODEL)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
-    _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **live)
+    _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **MODEL)
     tokens = [event for side in sides for event in side.chosen]
     _on(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
     picked = outputs | {look.layer, look.head}
@@ -236,7 +239,6 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         handlers.fit,
         kinds,
         kinds - {tab.uploaded} | {tab.knobs["n_way"]},
-        trigger_mode="always_last",
     )
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
