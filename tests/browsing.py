@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -22,12 +23,60 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",  # a camera that shows a clock
     "--use-fake-ui-for-media-stream",
 ]
+BLANK = "about:blank"
 SLOW = 30_000  # milliseconds: two busy cores
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@dataclass
+class Visitor:
+    """A page of the browser, which one visitor after the other uses, and what it has complained of."""
+
+    page: Page
+    complaints: list[str]
+    busy: bool = False
+
+
+class Visitors:
+    """Pages that stay open: whoever comes next loads the page anew, with nothing stored, and its scripts are compiled already."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.known: dict[str, list[Visitor]] = {}
+
+    def enter(self, base: str, how: dict[str, Any]) -> Visitor:
+        alike = self.known.setdefault(repr(sorted(how.items())), [])
+        visitor = next((one for one in alike if not one.busy), None)
+        if not visitor:
+            alike.append(visitor := self._new(base, how))
+        visitor.busy = True
+        return visitor
+
+    def _new(self, base: str, how: dict[str, Any]) -> Visitor:
+        page = self.browser.new_context(**how).new_page()
+        said: list[str] = []
+        page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: said.append(str(e)))
+        page.on("request", lambda r: said.append(f"asked {r.url}") if not local(r.url, base) else None)
+        return Visitor(page, said)
+
+    def leave(self, visitor: Visitor) -> list[str]:
+        """What was wrong."""
+        page = visitor.page
+        marked = page.locator("span.error", has_text="Error").count()
+        page.unroute_all()
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.context.clear_cookies()
+        page.mouse.move(0, 0)
+        page.goto(BLANK)
+        found = [*visitor.complaints, *["a handler failed: Gradio marks its components with “Error”"] * bool(marked)]
+        visitor.complaints.clear()
+        visitor.busy = False
+        return found
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
@@ -35,29 +84,20 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def visit(browser: Browser, page_url: str) -> Iterator[Open]:
-    """Opens the page as a new visitor; at the end of the test no page may have logged or show an error that is not our sentence."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
+def visits(visitors: Visitors, page_url: str) -> Iterator[Open]:
+    here: list[Visitor] = []
 
     def open_page(path: str = "", locale: str = "en-US", width: int = 1600, **more: Any) -> Page:
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": 1000}, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("request", lambda r: complaints.append(f"asked {r.url}") if not local(r.url, page_url) else None)
+        visitor = visitors.enter(page_url, {"locale": locale, "viewport": {"width": width, "height": 1000}, **more})
+        here.append(visitor)
+        page = visitor.page
         page.goto(page_url + path)
         expect(page.locator(".card").first).to_be_visible(timeout=SLOW)
         expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
         return page
 
     yield open_page
-    for context in contexts:
-        marked = sum(page.locator("span.error", has_text="Error").count() for page in context.pages)
-        complaints += ["a handler failed: Gradio marks its components with “Error”"] * bool(marked)
-        context.close()
+    complaints = [said for visitor in here for said in visitors.leave(visitor)]
     assert complaints == [], complaints
 
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,6 +139,28 @@ def usual(cases: Iterable[Any], is_usual: Callable[[Any], bool]) -> list[Any]:
     ]
 
 
+def in_turn(
+    cases: Iterable[tuple[Any, ...]], is_usual: Callable[[Any], bool], turn: int = 0, by: int = -1, more: int = 1
+) -> list[Any]:
+    """Of a law's cases the usual ones, and of the others a few for each beginning of `by` values: those that were met least.
+
+    Which weights adapt and what adapts them know nothing of each other, so that their product would say the same again: this way each
+    method meets another scope in every law, and each scope several methods. `turn` is where a law begins.
+    """
+    groups: dict[Any, list[Any]] = {}
+    for case in cases:
+        groups.setdefault(case[:by], []).append(case)
+    kept, met = [], Counter[Any]()
+    for group in groups.values():
+        kept += [case for case in group if is_usual(case)]
+        others = [case for case in group if not is_usual(case)]
+        others = others[turn % max(1, len(others)) :] + others[: turn % max(1, len(others))]
+        chosen = sorted(others, key=lambda case: met[case[by:]])[:more]
+        kept += chosen
+        met.update(case[by:] for case in chosen)
+    return usual(kept, is_usual)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what nobody need mark by hand: tests with a browser, a running page or a whole service, and those that start a process."""
     for item in items:
@@ -192,6 +215,30 @@ def vision_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def service() -> Service:
     return Service(torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    import browsing  # which imports playwright
+
+    with browsing.launched() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def visitors(browser: Any) -> Any:
+    """The pages that were opened in this browser."""
+    import browsing
+
+    return browsing.Visitors(browser)
+
+
+@pytest.fixture
+def visit(visitors: Any, page_url: str) -> Iterator[Any]:
+    """Opens the page as a new visitor; at the end of the test no page may have logged or show an error that is not our sentence."""
+    import browsing
+
+    yield from browsing.visits(visitors, page_url)
 
 
 def _free_port() -> int:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, make_task, tiny_backbone, usual
+from conftest import QUERY, SUPPORT, in_turn, make_task, tiny_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.scopes import SCOPES
 from meta_demo.learning import checkpoint
 
 OF_CLASSES = pytest.mark.parametrize(
@@ -25,12 +26,16 @@ SCOPED = [
     for name, kind in KINDS
     for scope in next((k.choices for k in REGISTRY[name].Config.knobs() if k.name == "scope"), [None])
 ]
-IN_EVERY_SCOPE_OF_CLASSES = pytest.mark.parametrize(
-    ("name", "scope"), usual([(n, s) for n, k, s in SCOPED if k == "classes"], lambda case: case[1] in (None, "lora"))
-)
-IN_EVERY_SCOPE = pytest.mark.parametrize(
-    ("name", "kind", "scope"), usual(SCOPED, lambda case: case[2] in (None, "lora"))
-)
+
+
+def in_scopes(turn: int, *kinds: str) -> pytest.MarkDecorator:
+    """The cases of a law about scopes: each method and kind of label with the usual scope, and another one in its turn."""
+    cases = [case for case in SCOPED if not kinds or case[1] in kinds]
+    return pytest.mark.parametrize(
+        ("name", "kind", "scope"), in_turn(cases, lambda case: case[2] in (None, "lora"), turn)
+    )
+
+
 BACKBONE = tiny_backbone()
 
 
@@ -41,6 +46,16 @@ def exemption(request: pytest.FixtureRequest) -> None:
     exempt = REGISTRY[request.getfixturevalue("name")].exempt if "name" in request.fixturenames else {}
     if law in exempt:
         pytest.skip(exempt[law])
+
+
+def test_every_method_and_every_scope_has_its_cases():
+    """With each turn a law begins with, and each scope with more than one method, whatever methods come."""
+    for turn in range(len(SCOPES)):
+        (mark,) = in_scopes(turn, "classes").args[1:]
+        cases = [case.values if hasattr(case, "values") else case for case in mark]
+        assert {name for name, *_ in cases} == {name for name, kind in KINDS if kind == "classes"}
+        methods = {scope: {name for name, _, used in cases if used == scope} for scope in SCOPES}
+        assert all(len(names) > 1 for names in methods.values()), methods
 
 
 def build(name: str, seed: int = 0, kind: str = "classes", **knobs):
@@ -60,10 +75,10 @@ def run(algorithm, order=(0, 1, 2), support=SUPPORT, query=QUERY, kind="classes"
         return torch.stack([algorithm.predict(state, task.query.x)[:, columns] for state in states]), states
 
 
-@IN_EVERY_SCOPE_OF_CLASSES
-def test_class_order_is_irrelevant(name, scope):
-    logits, _ = run(build(name, scope=scope))
-    permuted, _ = run(build(name, scope=scope), order=(2, 0, 1))
+@in_scopes(0, "classes")
+def test_class_order_is_irrelevant(name, kind, scope):
+    logits, _ = run(build(name, 0, kind, scope=scope))
+    permuted, _ = run(build(name, 0, kind, scope=scope), order=(2, 0, 1))
     torch.testing.assert_close(permuted, logits, rtol=1e-8, atol=1e-10)
 
 
@@ -74,7 +89,7 @@ def test_support_order_is_irrelevant(name, kind):
     torch.testing.assert_close(reversed_logits, logits, rtol=1e-8, atol=1e-9)
 
 
-@IN_EVERY_SCOPE
+@in_scopes(3)
 def test_a_start_that_has_changed_is_used_at_once(name, kind, scope):
     """What is kept of a start between calls follows the outer loop's steps."""
     algorithm, texts = build(name, 0, kind, scope=scope), [text for text, _ in SUPPORT]
@@ -95,12 +110,10 @@ def test_a_start_that_has_changed_is_used_at_once(name, kind, scope):
     assert not algorithm.body or not torch.allclose(changed, before)
 
 
-@IN_EVERY_SCOPE
+@in_scopes(5)
 def test_same_seed_same_bits(name, kind, scope):
-    first, second = (
-        run(build(name, 7, kind, scope=scope), kind=kind)[0],
-        run(build(name, 7, kind, scope=scope), kind=kind)[0],
-    )
+    steps = {loops: 2} if (loops := REGISTRY[name].steps_knob) else {}
+    first, second = (run(build(name, 7, kind, scope=scope, **steps), kind=kind)[0] for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -124,7 +137,7 @@ def test_zero_steps_equal_the_start(name, kind):
     torch.testing.assert_close(still[0], stepped[0])
 
 
-@IN_EVERY_SCOPE
+@in_scopes(7)
 def test_support_logits_are_the_states_own(name, kind, scope):
     """What the loop hands out on its way is what predicting the support set gives."""
     algorithm = build(name, 0, kind, scope=scope)
@@ -156,7 +169,7 @@ def test_default_steps_fit_the_support_better(name, kind, minilm):
     assert len(states) == 1 or loss[-1] < loss[0]
 
 
-@IN_EVERY_SCOPE
+@in_scopes(9)
 def test_with_a_graph_the_states_are_the_same(name, kind, scope):
     algorithm = build(name, 0, kind, scope=scope)
     task = make_task(BACKBONE, algorithm.boundary, kind=kind)

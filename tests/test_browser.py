@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import browsing
 import pytest
 from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, slowly, upload, without
 from playwright.sync_api import expect
@@ -15,7 +14,6 @@ from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.words import catalogue, text
 
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 STEPS_SEEN = """() => {
   window.seen = new Set();
   const look = () => {
@@ -29,6 +27,7 @@ STEPS_SEEN = """() => {
 
 
 def test_from_first_sight_to_attention(visit: Open) -> None:
+    """Steps stream, answers follow what is typed and which step is looked at, attention shows moments, layers, heads and tokens."""
     page = visit()
     assert len(cards(page)) >= 2
     assert page.locator("#sentence textarea").input_value()
@@ -56,10 +55,8 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("at step 0"))
     assert heatmap(page)["z"] != drawn["z"]
 
-
-def test_attention_moments_layers_heads_and_tokens(visit: Open) -> None:
-    page = visit()
-    adapt(page)
+    slide(page, "#step", int(page.locator("#step input[type=range]").get_attribute("max") or 0))
+    expect(page.locator("#heatmap .chart")).not_to_have_attribute("aria-label", re.compile("at step 0"))
     after = heatmap(page)
     assert after["zmin"] == 0
     assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in after["z"])
@@ -90,8 +87,9 @@ def test_cards_are_dealt_anew(visit: Open, tmp_path: Path) -> None:
     ):
         page.locator("#shots label", has_text=str(shots)).click()
         expect(total).to_contain_text(said)
+    without(page, "Fine-tuning", "MAML")
     adapt(page)
-    expect(page.locator(".run[data-algorithm=maml]")).to_contain_text("/55")
+    expect(page.locator(".run[data-algorithm=protonet]")).to_contain_text("/55")
     page.locator("#shots label", has_text="2").click()
     expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
     page.locator(".card textarea").first.fill("Is there a later flight?")
@@ -157,6 +155,7 @@ def test_adapting_to_nothing_says_so_and_no_more(visit: Open) -> None:
     assert page.locator("span.error", has_text="Error").count() == 0
     choose(page, "#sample", "News headlines")
     expect(page.locator(".card-name").first).to_have_value("politics")
+    without(page, "Fine-tuning", "MAML")
     adapt(page)
     expect(page.locator("#message [role=alert]")).to_have_count(0)
 
@@ -183,16 +182,6 @@ def test_typing_counting_adding_removing(visit: Open) -> None:
     assert page.locator(".card").evaluate_all(colours) == before[1:], "a class keeps its colour"
 
 
-def test_a_change_after_adapting_is_announced(visit: Open) -> None:
-    page = visit()
-    without(page, "Fine-tuning", "MAML")
-    page.click("#start")
-    expect(page.locator(".prediction")).to_have_count(1, timeout=SLOW)
-    page.locator(".card-examples").first.press_sequentially("more ")
-    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
-    assert page.locator(".prediction").count() == 1
-
-
 def test_a_change_while_adapting_is_announced_at_the_end(visit: Open) -> None:
     page = visit()
     page.click("#start")
@@ -204,16 +193,22 @@ def test_a_change_while_adapting_is_announced_at_the_end(visit: Open) -> None:
     expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
 
 
-def test_class_names_count_as_examples_on_request(visit: Open) -> None:
+def test_a_change_after_adapting_is_announced_and_class_names_count_on_request(visit: Open) -> None:
     page = visit()
     without(page, "Fine-tuning", "MAML")
     adapt(page)
-    run = page.locator(".run[data-algorithm=protonet]")
+    run, notice = page.locator(".run[data-algorithm=protonet]"), page.locator("#notice")
     expect(run).to_contain_text("/15")
+    expect(page.locator(".prediction")).to_have_count(1)
+    expect(notice.locator(".notice")).to_have_count(0)
     page.locator("#names").get_by_label(text("page.names", "en")).check()
-    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+    expect(notice).to_contain_text(text("page.run.changed", "en"))
     page.click("#start")
     expect(run).to_contain_text("/20", timeout=SLOW)
+    expect(notice.locator(".notice")).to_have_count(0, timeout=SLOW)
+    page.locator(".card-examples").first.press_sequentially("more ")
+    expect(notice).to_contain_text(text("page.run.changed", "en"))
+    assert page.locator(".prediction").count() == 1
     page.locator("#modality label").nth(1).click()
     expect(page.locator("#names")).not_to_be_visible(timeout=SLOW)
 
@@ -239,8 +234,17 @@ def test_stop_halfway_and_adapt_again(visit: Open) -> None:
     expect(page.locator("#notice .notice")).to_have_count(0)
 
 
-def test_algorithms_stand_under_their_families(visit: Open) -> None:
-    """Each box below the heading of its family, also after Gradio has drawn the boxes anew."""
+CLICK_BOTH = """async (titles) => {
+  for (const title of titles) {
+    [...document.querySelectorAll("#algorithms label")].find(label => label.textContent.trim() === title).click();
+    await new Promise(done => setTimeout(done, 60));
+  }
+}"""
+
+
+def test_algorithms_stand_under_their_families_and_their_knobs_follow(visit: Open) -> None:
+    """Each box below the heading of its family, also after Gradio has drawn the boxes anew; knobs are there whenever their fold is first
+    opened; and of two quick changes the second counts, also where the answer to the first is still on its way."""
     page = visit()
     drawn = page.locator("#algorithms .wrap > *")
     families = [[family_title(family, "en"), *names] for family, names in grouped([*REGISTRY]).items()]
@@ -251,26 +255,9 @@ def test_algorithms_stand_under_their_families(visit: Open) -> None:
         choose(page, "#sample", text("sample.stars", "en"))
         expect(page.locator("#algorithms label.unable").first).to_be_visible()
 
-
-def test_knobs_are_there_whenever_their_fold_is_first_opened(visit: Open) -> None:
-    page = visit()
     choose(page, "#sample", "News headlines")
     expect(page.locator("#cards .cards-total")).to_contain_text("6 classes")
-    page.click("#knobs > button")
-    expect(page.locator("#knob-panel details")).to_have_count(3)
-
-
-CLICK_BOTH = """async (titles) => {
-  for (const title of titles) {
-    [...document.querySelectorAll("#algorithms label")].find(label => label.textContent.trim() === title).click();
-    await new Promise(done => setTimeout(done, 60));
-  }
-}"""
-
-
-def test_of_two_quick_changes_the_second_counts(visit: Open) -> None:
-    """Also where the answer to the first is still on its way."""
-    page = visit()
+    expect(page.locator("#algorithms input:disabled")).to_have_count(0)
     page.click("#knobs > button")
     folds = page.locator("#knob-panel details")
     expect(folds).to_have_count(3)
@@ -338,6 +325,7 @@ def test_a_model_that_cannot_be_had_says_why(visit: Open) -> None:
 def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
     page = visit(locale=locale)
     if locale == "zh-CN":
+        page.locator("#algorithms input[name=finetune]").uncheck()
         adapt(page)
         page.click("#knobs > button")
         page.click("#knobs-maml > summary")
@@ -364,7 +352,7 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
 @pytest.mark.parametrize("path", ["?__theme=light", "?__theme=dark"])
 def test_a_phone_shows_everything_without_sideways_scrolling(visit: Open, path: str) -> None:
     page = visit(path, width=380)
-    without(page, "Fine-tuning")
+    without(page, "Fine-tuning", "MAML")
     adapt(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
     assert page.eval_on_selector("#heatmap .chart", "e => e.getBoundingClientRect().right") <= 380

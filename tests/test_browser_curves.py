@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 
-import browsing
 from browsing import SLOW, Open
 from playwright.sync_api import Page, expect
 
 from meta_demo.words import text
-
-browser, visit = browsing.browser, browsing.visit
 
 
 def opened(visit: Open, **how) -> Page:

@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from meta_demo.words import text
 
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 CARDS = "#picture-cards"
 TRY = "#try-pad .pad-paper"
 LYING = "e => e.style.backgroundImage"  # what lies on a pad

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import browsing
 from browsing import SLOW, Open, cards, choose, open_tab, upload
 from playwright.sync_api import expect
 from test_browser_pictures import CARDS, count, drop, picture_file
 from test_columns_page import ODD, TICKETS
 
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 ALERT = "#message [role=alert]"
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import browsing
 from browsing import SLOW, Open, adapt, choose, upload
 from playwright.sync_api import Page, expect
 
 from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.words import text
 
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 ALERT = "#message [role=alert]"
 
 

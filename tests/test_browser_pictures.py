@@ -17,7 +17,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from meta_demo.words import text
 
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 Glyph = list[list[tuple[float, float]]]
 CROSS: Glyph = [[(0.2, 0.2), (0.8, 0.8)], [(0.8, 0.2), (0.2, 0.8)]]
 SQUARE: Glyph = [[(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75), (0.25, 0.25)]]

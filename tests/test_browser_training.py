@@ -7,7 +7,6 @@ import re
 import zipfile
 from pathlib import Path
 
-import browsing
 from browsing import SLOW, Open, enter, open_tab, upload, without
 from playwright.sync_api import Page, expect
 
@@ -15,8 +14,6 @@ from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.data.sources import load_source, pack_names
 from meta_demo.ui.palette import algorithm_names, mark
 from meta_demo.words import text
-
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 
 
 def prepare(page: Page, steps: int) -> None:

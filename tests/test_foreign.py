@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,42 @@ ROWS = [
     f'{{"text": "{word} number {i}", "label": "{word}"}}' for word in ("red", "green", "blue", "grey") for i in range(4)
 ]
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+SIZE = ("--n-way", "2", "--k-shot", "1", "--n-query", "1")
+FEW = ("--steps", "2", "--meta-batch", "1", "--valid-episodes", "2", "--seed", "1")
+KNOBS = ("--toy.inner-steps", "2", "--toy.shake", "0.2", "--toy.last-n", "1", "--toy.lora-rank", "1")
+COMMANDS = {
+    "algorithms": ("algorithms", "--json", "out.json"),
+    **{f"{name} --help": (name, "--help") for name in ("adapt", "evaluate", "train")},
+    "train": ("train", "--source", "rows.jsonl", "--algorithm", "toy", *SIZE, *FEW, *KNOBS, "--output", "start"),
+    "adapt": ("adapt", "rows.jsonl", "--algorithms", "toy", "--checkpoint", "start", "--json", "a.json"),
+    "evaluate": (
+        *("evaluate", "rows.jsonl", *SIZE, "--episodes", "2", "--algorithms", "toy,protonet", "--json", "e.json"),
+    ),
+}
+# One process for all commands, and the page: each would import the same for seconds.
+PROGRAM = """
+import contextlib, io, json, sys
+from meta_demo.cli import main
+from meta_demo.serving.service import Service
+from meta_demo.ui.knobs import described
+from meta_demo.ui.page import build_app
+from meta_demo.ui.starts import Switch
+
+said = {}
+for name, command in json.loads(sys.argv[1]).items():
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(command)
+        except SystemExit as stop:
+            code = stop.code or 0
+    said[name] = [code, out.getvalue(), err.getvalue()]
+page = json.dumps(build_app(Service()).get_config_file(), default=str)
+page += str(described(["toy"], Switch().fitted("minilm", ["toy"], ()).bases, "en"))
+print(json.dumps(said | {"page": [0, page, ""]}))
+"""
+
+Said = dict[str, tuple[int, str, str]]  # exit code, stdout and stderr of each command
 
 
 @pytest.fixture(scope="module")
@@ -78,81 +112,55 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def run(house: Path) -> Run:
-    def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-W", "ignore", *map(str, arguments)]
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"HF_HUB_OFFLINE": "1"}
-        return subprocess.run(words, cwd=house, capture_output=True, text=True, check=False, env=environment)
-
-    return command
+def process(house: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-W", "ignore", *map(str, arguments)]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"HF_HUB_OFFLINE": "1"}
+    return subprocess.run(words, cwd=house, capture_output=True, text=True, check=False, env=environment)
 
 
-def test_it_is_listed_and_the_broken_ones_are_named(run: Run, house: Path) -> None:
-    done = run("-m", "meta_demo", "algorithms", "--json", "out.json")
-    assert done.returncode == 0 and "toy" in done.stdout and "maml" in done.stdout
+@pytest.fixture(scope="module")
+def said(house: Path) -> Said:
+    done = process(house, "-c", PROGRAM, json.dumps(COMMANDS))
+    assert done.returncode == 0, done.stderr
+    answers: Said = json.loads(done.stdout.splitlines()[-1])
+    assert [(name, err) for name, (code, _, err) in answers.items() if code] == []
+    return answers
+
+
+def test_it_is_listed_and_the_broken_ones_are_named(said: Said, house: Path) -> None:
+    _, out, err = said["algorithms"]
+    assert "toy" in out and "maml" in out
     listed = json.loads((house / "out.json").read_text())
     (toy,) = (row for row in listed["algorithms"] if row["name"] == "toy")
     assert toy["title"] == "toy" and toy["knobs"]["shake"]["default"] == 0.01
     for name in BROKEN:
-        assert name in done.stderr
+        assert name in err
         assert any(module.endswith(f".{name}") for module in listed["broken"])
-    assert "both called maml" in done.stderr and "a_module_that_nobody_has" in done.stderr
-    assert "strange" not in done.stdout
+    assert "both called maml" in err and "a_module_that_nobody_has" in err
+    assert "strange" not in out
 
 
-def test_its_knob_is_a_flag_of_every_command(run: Run) -> None:
+def test_its_knob_is_a_flag_of_every_command(said: Said) -> None:
     for command in ("adapt", "evaluate", "train"):
-        assert "--toy.shake" in run("-m", "meta_demo", command, "--help").stdout
+        assert "--toy.shake" in said[f"{command} --help"][1]
 
 
-def test_it_is_trained_saved_adapted_and_measured(run: Run, house: Path) -> None:
-    size = ("--n-way", "2", "--k-shot", "1", "--n-query", "1")
-    few = ("--steps", "2", "--meta-batch", "1", "--valid-episodes", "2", "--seed", "1")
-    knobs = ("--toy.inner-steps", "2", "--toy.shake", "0.2", "--toy.last-n", "1", "--toy.lora-rank", "1")
-    trained = run(
-        "-m",
-        "meta_demo",
-        "train",
-        "--source",
-        "rows.jsonl",
-        "--algorithm",
-        "toy",
-        *size,
-        *few,
-        *knobs,
-        "--output",
-        "start",
-    )
-    assert trained.returncode == 0, trained.stderr
+@pytest.mark.usefixtures("said")
+def test_it_is_trained_saved_adapted_and_measured(house: Path) -> None:
     card = json.loads((house / "start" / "card.json").read_text())
     assert card["algorithm"] == "toy" and card["config"]["shake"] == 0.2
-    adapted = run(
-        "-m", "meta_demo", "adapt", "rows.jsonl", "--algorithms", "toy", "--checkpoint", "start", "--json", "a.json"
-    )
-    assert adapted.returncode == 0, adapted.stderr
     (result,) = json.loads((house / "a.json").read_text())["results"]
     assert (result["algorithm"], len(result["steps"])) == ("toy", 3)
-    measure = ("evaluate", "rows.jsonl", *size, "--episodes", "2", "--algorithms", "toy,protonet", "--json", "e.json")
-    assert run("-m", "meta_demo", *measure).returncode == 0
     assert [row["algorithm"] for row in json.loads((house / "e.json").read_text())["results"]] == ["toy", "protonet"]
 
 
-def test_the_page_has_it(run: Run) -> None:
-    code = (
-        "import json; from meta_demo.serving.service import Service; from meta_demo.ui.page import build_app\n"
-        "from meta_demo.ui.knobs import described; from meta_demo.ui.starts import Switch\n"
-        "print(json.dumps(build_app(Service()).get_config_file(), default=str))\n"
-        "print(described(['toy'], Switch().fitted('minilm', ['toy'], ()).bases, 'en'))"
-    )
-    done = run("-c", code)
-    assert done.returncode == 0, done.stderr
-    assert '"toy"' in done.stdout and "shake" in done.stdout
+def test_the_page_has_it(said: Said) -> None:
+    assert '"toy"' in said["page"][1] and "shake" in said["page"][1]
 
 
-def test_it_obeys_the_laws(run: Run) -> None:
+def test_it_obeys_the_laws(house: Path) -> None:
     laws = [ROOT / "tests" / "test_algorithms.py", ROOT / "tests" / "test_meta_gradient.py"]
     others = "all or model or bias or last_n or shared"
-    done = run("-m", "pytest", "-p", "no:cacheprovider", *laws, "-k", f"toy and not ({others})")
+    done = process(house, "-m", "pytest", "-p", "no:cacheprovider", *laws, "-k", f"toy and not ({others})")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "failed" not in done.stdout

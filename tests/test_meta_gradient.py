@@ -8,7 +8,7 @@ from math import comb
 
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone, usual
+from conftest import SUPPORT, in_turn, make_task, tiny_backbone, usual
 from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, normalize
@@ -59,7 +59,7 @@ def meta_gradient(algorithm, task) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("name", "kind", "scope", "head"),
-    usual(cases(), lambda case: case[2] in (None, "lora") and case[3] in (None, "prototypes")),
+    in_turn(cases(), lambda case: case[2] in (None, "lora") and case[3] in (None, "prototypes"), by=2, more=3),
 )
 def test_exact_meta_gradient_equals_finite_differences(name, kind, scope, head):
     """Along a random direction, which sees every weight: (L(p + h d) - L(p - h d)) / 2h = grad . d."""
@@ -185,11 +185,15 @@ def test_reptile_follows_its_definition(scope, head):
         torch.testing.assert_close(algorithm.shared.grad, expected)
 
 
-@EVERY_SCOPE
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+SCOPED = [
+    (name, scope)
+    for name, cls in sorted(REGISTRY.items())
+    for scope in next((k.choices for k in cls.Config.knobs() if k.name == "scope"), [None])
+]
+
+
+@pytest.mark.parametrize(("name", "scope"), in_turn(SCOPED, lambda case: case[1] in (None, "lora"), turn=5, more=2))
 def test_every_meta_loss_is_a_finite_scalar(name, scope):
-    if scope not in next((k.choices for k in REGISTRY[name].Config.knobs() if k.name == "scope"), SCOPES):
-        return
     algorithm = build(name, scope=scope, lora_rank=2)
     task = make_task(BACKBONE, algorithm.boundary)
     loss = algorithm.meta_loss(task)
@@ -211,9 +215,15 @@ def test_a_meta_step_helps():
     assert losses == sorted(losses, reverse=True)
 
 
-@HEADS
-@EVERY_SCOPE
-@pytest.mark.parametrize("kept", [0, 5000, 1 << 26])
+@pytest.mark.parametrize(
+    ("kept", "scope", "head"),
+    in_turn(
+        product([0, 5000, 1 << 26], SCOPES, ["prototypes", "shared"]),
+        lambda case: case[1:] == ("lora", "prototypes"),
+        by=1,
+        more=9,  # each scope with each head
+    ),
+)
 def test_walking_back_equals_the_stored_graph(scope, head, kept, monkeypatch):
     """MAML keeps no graph through the inner loop; the base class's meta-loss does: one gradient, for every scope.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SUPPORT, make_values, tiny_backbone, usual
+from conftest import SUPPORT, in_turn, make_values, tiny_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -191,7 +191,7 @@ SCOPED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "scope"), usual(SCOPED, lambda case: case[1] == "lora"))
+@pytest.mark.parametrize(("name", "scope"), in_turn(SCOPED, lambda case: case[1] == "lora"))
 def test_permuting_shifting_and_scaling_values_does_so_to_the_answers(name: str, scope: str) -> None:
     plain = answers(name, scope, VALUES)
     assert np.isfinite(plain).all() and np.ptp(plain[-1, :, 0]) > 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
-from conftest import make_task, tiny_backbone, usual
+from conftest import in_turn, make_task, tiny_backbone
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY, get_algorithm
@@ -50,8 +50,10 @@ def test_adaptation_in_pieces_ends_where_the_whole_does(name, scope, monkeypatch
     assert any(not n.startswith("head.") for n in moved)
 
 
-@pytest.mark.parametrize("scope", usual(["lora", "bias", "last_n", "all", "model"], lambda scope: scope == "lora"))
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    in_turn(product(sorted(REGISTRY), ["lora", "bias", "last_n", "all", "model"]), lambda case: case[1] == "lora"),
+)
 def test_the_meta_gradient_in_pieces_is_that_of_the_whole(name, scope, monkeypatch):
     algorithm = learner(name, scope)
     task = make_task(BACKBONE, algorithm.boundary)

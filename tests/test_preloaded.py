@@ -5,6 +5,7 @@ Whether the Hub has files of these names cannot be seen without it: models of th
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,36 +22,65 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 COMMIT = "0" * 40
 ENTRIES = [entry.split() for entry in card_of(ROOT)["preload_from_hub"]]
+# One process for all cases, each of which finds other files in the Hub's cache.
 PROGRAM = """
-import sys, torch
+import json, sys, torch
+from pathlib import Path
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
-backbone = load_backbone(sys.argv[1], torch.device("cpu"), Cache(1 << 26))
-print("loaded", backbone.n_layers)
+from meta_demo.core.errors import UserError
+
+hub, said = Path(sys.argv[1]) / "hub", []
+for name, files in json.loads(sys.argv[2]):
+    hub.unlink(missing_ok=True)
+    hub.symlink_to(files)
+    try:
+        said.append(load_backbone(name, torch.device("cpu"), Cache(1 << 26)).n_layers)
+    except UserError as error:
+        said.append(str(error))
+print(json.dumps(said))
 """
 
 
-def loaded(name: str, files: list[str], given: Path, house: Path) -> subprocess.CompletedProcess[str]:
-    """A process that loads a model without a network, where of its files only `files` were fetched."""
-    place = house / "hub" / f"models--{name.replace('/', '--')}"
-    (place / "refs").mkdir(parents=True)
-    (place / "refs" / "main").write_text(COMMIT)
+def fetched(name: str, files: list[str], given: Path, place: Path) -> Path:
+    """A cache of the Hub in which these files of a model are."""
+    model = place / f"models--{name.replace('/', '--')}"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text(COMMIT)
     for file in files:
-        (target := place / "snapshots" / COMMIT / file).parent.mkdir(parents=True, exist_ok=True)
+        (target := model / "snapshots" / COMMIT / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(given / file, target)
-    environment = os.environ | {"HF_HOME": str(house), "HF_HUB_OFFLINE": "1", "META_DEMO_CACHE_DIR": str(house / "c")}
-    command = [sys.executable, "-c", PROGRAM, name]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return place
 
 
-@pytest.mark.parametrize(("name", "files"), ENTRIES, ids=[name for name, _ in ENTRIES])
-def test_what_is_preloaded_is_enough(name: str, files: str, vision_folder: Path, tmp_path: Path) -> None:
-    given = vision_folder if "dino" in name else bundled_folder()
-    whole = loaded(name, files.split(","), given, tmp_path / "whole")
-    assert whole.stdout.startswith("loaded"), whole.stderr[-800:]
-    needed = {"model.safetensors", "config.json", "preprocessor_config.json" if "dino" in name else "tokenizer.json"}
-    for missing in needed:
-        less = [
-            file for file in files.split(",") if file != missing and (missing, file) != ("tokenizer.json", "vocab.txt")
-        ]
-        assert "loaded" not in loaded(name, less, given, tmp_path / missing).stdout, f"{missing} is asked for"
+def test_what_is_preloaded_is_enough_and_each_file_is_asked_for(vision_folder: Path, tmp_path: Path) -> None:
+    """Without a network, with all files that are named, and with each one missing."""
+    cases: list[tuple[str, str, Path]] = []
+    for name, listed in ENTRIES:
+        files = listed.split(",")
+        given = vision_folder if "dino" in name else bundled_folder()
+        missing = (
+            "",
+            "model.safetensors",
+            "config.json",
+            "preprocessor_config.json" if "dino" in name else "tokenizer.json",
+        )
+        for lost in missing:
+            left = [f for f in files if f != lost and (lost, f) != ("tokenizer.json", "vocab.txt")]
+            cases.append((name, lost, fetched(name, left, given, tmp_path / f"{len(cases)}")))
+    environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    (tmp_path / "home").mkdir()
+    command = [sys.executable, "-c", PROGRAM, tmp_path / "home", json.dumps([(n, str(place)) for n, _, place in cases])]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment | {"META_DEMO_CACHE_DIR": str(tmp_path / "c")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-800:]
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert len(said) == len(cases) and len({name for name, *_ in cases}) == len(ENTRIES) > 1
+    for (name, lost, _), found in zip(cases, said, strict=True):
+        assert isinstance(found, str if lost else int), (name, lost, found)

@@ -9,11 +9,10 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import browsing
 import pytest
 from browsing import SLOW, adapt
 from conftest import _free_port, serving
@@ -23,7 +22,6 @@ from meta_demo.ui.proxy import BehindProxy
 
 pytestmark = pytest.mark.slow
 
-browser = browsing.browser
 ROOT = Path(__file__).parents[1]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 needs_nginx = pytest.mark.skipif(not NGINX, reason="nginx is not installed")
@@ -69,12 +67,10 @@ def nginx(folder: Path, site: str, pages: list[str]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Two pages, neither of which knows that there is a proxy."""
-    folder = tmp_path_factory.mktemp("replicas")
-    with ExitStack() as stack:
-        hosts = [stack.enter_context(serving(folder / f"log{i}.txt", GRADIO_ROOT_PATH="")) for i in (1, 2)]
-        yield [host.url.removeprefix("http://").rstrip("/") for host in hosts]
+def replicas(page_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Two pages, neither of which knows that there is a proxy: the one of all tests, and another."""
+    with serving(tmp_path_factory.mktemp("replica") / "log.txt", GRADIO_ROOT_PATH="") as host:
+        yield [url.removeprefix("http://").rstrip("/") for url in (page_url, host.url)]
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import usual
+from conftest import in_turn
 
 from meta_demo.algorithms.gradient import leave_out, together
 from meta_demo.algorithms.gradient.base import GradientAlgorithm
 from meta_demo.algorithms.gradient.leave_out import PARTS, parts
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import load_backbone
-from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.cache import Cache
 from meta_demo.core.examples import Examples, Task
 from meta_demo.modalities.curve.content import Point
@@ -69,12 +68,18 @@ def gradients(algorithm, losses) -> tuple[torch.Tensor, list[torch.Tensor]]:
     return total, [torch.zeros_like(p) if g is None else g for g, p in zip(found, parameters, strict=True)]
 
 
-@pytest.mark.parametrize("head", ["prototypes", "shared"])
-@pytest.mark.parametrize("scope", usual(SCOPES, lambda scope: scope == "lora"))
-@pytest.mark.parametrize("name", GRADIENT)
+TOGETHER = [
+    (name, scope, head)
+    for name in GRADIENT
+    for scope in REGISTRY[name].Config.knob("scope").choices
+    for head in ("prototypes", "shared")
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "head"), in_turn(TOGETHER, lambda case: case[1:] == ("lora", "prototypes"), by=1, more=4)
+)
 def test_together_equals_one_after_the_other(backbone, name, scope, head):
-    if scope not in REGISTRY[name].Config.knob("scope").choices:
-        return
     algorithm = made(backbone, name, scope=scope, head=head, inner_steps=2)
     some = tasks(algorithm, 3, 3, 3)
     assert together.room(algorithm, some) == 3

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm, State
@@ -61,6 +60,8 @@ class LinearProbe(Algorithm):
 
     def _fitted(self, z: Tensor, y: Tensor) -> dict[str, Tensor]:
         """The head that scikit-learn fits; of two classes it fits the difference, of which each gets half."""
+        from sklearn.linear_model import LogisticRegression  # slow to import, and large
+
         probe = LogisticRegression(C=self.config.inverse_penalty, max_iter=1000, tol=1e-8)
         probe.fit(z.double().cpu().numpy(), y.argmax(1).cpu().numpy())
         weight, bias = torch.as_tensor(probe.coef_).to(z), torch.as_tensor(probe.intercept_).to(z)

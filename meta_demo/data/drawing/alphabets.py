@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from meta_demo.data.drawing.strokes import KINDS, POINTS, Points, Rng, chain, cursive_piece, length, random_stroke, turn
 
@@ -190,6 +189,8 @@ class Style:
 
 def hausdorff(ink: Points, other: Points) -> float:
     """How far some point of one is from all of the other's."""
+    from scipy.spatial.distance import cdist  # slow to import
+
     apart = cdist(ink, other)
     return float(max(apart.min(0).max(), apart.min(1).max()))
 

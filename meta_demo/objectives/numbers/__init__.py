@@ -9,7 +9,6 @@ from statistics import fmean, pstdev
 from typing import Any, Self
 
 import torch
-from scipy.special import stdtrit
 from torch import Tensor
 
 from meta_demo.core.errors import Note, UserError
@@ -120,6 +119,8 @@ class Numbers(Objective):
             return None
         squares = (out - y).detach().cpu().double().square().sum()
         variance = squares / count if left_out else squares / (count - 1) * (1 + 1 / count)
+        from scipy.special import stdtrit  # slow to import
+
         half = torch.as_tensor(float(stdtrit(count - 1, 0.975)) * variance.sqrt())
         return half if bool(half.isfinite()) else torch.full_like(half, torch.nan)
 
