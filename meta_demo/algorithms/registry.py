@@ -22,7 +22,8 @@ def register(
 ) -> Callable[[type[Algorithm]], type[Algorithm]]:
     """Class decorator: makes the algorithm known to page, command line, benchmarks and tests under `name`.
 
-    Without a title it is called by that name; without a `lesson` the Learn tab says what it is `about`. Raises ValueError when another algorithm has the name already.
+    Without a title it is called by that name; without a `lesson` the Learn tab says what it is `about`. Raises ValueError
+    when another algorithm has the name already.
     """
 
     def add(cls: type[Algorithm]) -> type[Algorithm]:

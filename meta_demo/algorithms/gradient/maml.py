@@ -16,7 +16,7 @@ from meta_demo.words import words
     ),
     lesson=Lesson(
         outer=words(
-            "The weights that a task begins from. It looks through the whole inner loop: how a change of the start changes the loss after it.",
+            "The weights that a task begins from. How a change of them changes the loss after the inner loop decides.",
             "每个任务开始时的权重。外循环会看穿整个内循环：起点的改变如何影响内循环之后的损失。",
         ),
         inner=words(
@@ -34,7 +34,7 @@ from meta_demo.words import words
             "当未来的任务与训练任务相似，且少量示例须改变模型本身时：曲线、少见的图画。",
         ),
         look=words(
-            "From its start the first steps do most of the work; from plain weights the same steps bring less. On sentences most of the gain is there before the first step.",
+            "From its start the first steps do most of the work; on sentences, most of the gain is there before the first.",
             "从其起点出发，最初几步贡献最大；从普通权重出发，同样的步数收效较小。在句子上，大部分收益在第一步之前就已存在。",
         ),
         learned=("layers",),
