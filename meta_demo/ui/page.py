@@ -136,6 +136,13 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     ):
         _ask(page, asking, opened.then)
     on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
+    lines = [side.lines.change for side in page.sides.values() if side.lines]
+    on(
+        partial(gr.on, lines),
+        teaching.collect,
+        settings | {page.lined},
+        _fitting(page) | {page.lined, adapt.algorithms},
+    )
     gr.on([held.clear for held in cards], lambda: None, None, teach.sample, queue=False, **QUIET)
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
@@ -254,7 +261,7 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
 
 
 def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:
-    opened.select(learn_tab.show, None, [tab.introduction, tab.linear, tab.lessons], trigger_mode=LAST, **QUIET)
+    opened.select(learn_tab.show, None, [tab.introduction, tab.lessons], trigger_mode=LAST, **QUIET)
     asked = _settings(page) | _aside(page) | {tab.asked, page.teach.shots, page.teach.sample}
     _on(page, tab.asked.ask, learning.set_up, asked, _side_outputs(page) | {page.tabs})
 
@@ -262,7 +269,7 @@ def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning
 def _settings(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
-    cards = (side.cards for side in page.sides.values())
+    cards = (part for side in page.sides.values() for part in (side.cards, side.lines) if part)
     chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
     return {page.run, page.switch, page.own, page.modality, page.shown, *cards, *chosen}
 
