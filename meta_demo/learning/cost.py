@@ -179,7 +179,7 @@ def _together(work: Work, backbone: Backbone, own: int) -> int:
     if backbone.inputs.pads or not work.moves:
         return 1
     tokens = (sum(work.support) + sum(work.query)) * max(1, work.steps)
-    return max(1, min(MANY, work.times, ROOM // max(1, own), TOKENS // max(1, tokens)))
+    return max(1, min(MANY, work.times, ROOM // max(1, own * (1 + work.beside)), TOKENS // max(1, tokens)))
 
 
 def together(costs: Sequence[Cost]) -> Cost:

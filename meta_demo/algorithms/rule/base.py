@@ -56,7 +56,7 @@ class Cell(nn.Module):
         self.bias = nn.Parameter(torch.cat([like.new_zeros(hidden), like.new_ones(hidden), like.new_zeros(2 * hidden)]))
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """Output and memory [H, ...] after x [inputs, ...]."""
+        """Output and memory [H, n] after x [inputs, n]."""
         seen = torch.cat([x, h])
         said = spoken(self.weight, seen, self.bias)
         size = len(h)
@@ -72,7 +72,6 @@ class RuleAlgorithm(GradientAlgorithm):
     config: RuleConfig
     family = "rule"
     second_order = False
-    separable = True
     inputs: ClassVar[int]  # numbers that the LSTM reads of each weight
     own: ClassVar[int] = 0  # numbers that the rule remembers of each weight beside the LSTM's
 
@@ -91,44 +90,57 @@ class RuleAlgorithm(GradientAlgorithm):
     def init_slots(self, fast: Fast) -> Fast:
         """Of each weight the LSTM's output and memory, what the rule itself remembers, and with momentum the velocity: all zero."""
         many = 2 * self.config.hidden + self.own + bool(self.config.momentum)
-        return {name: zero(w).expand(many, *w.shape) for name, w in fast.items()}
+        sizes = {kind: sum(fast[name].numel() for name in names) for kind, names in by_kind(fast).items()}
+        like = next(iter(fast.values()))
+        return {kind: zero(like.new_empty(size)).expand(many, -1) for kind, size in sizes.items()}
 
     def update(self, step: Step, fast: Fast, grads: Fast, slots: Fast) -> tuple[Fast, Fast]:
-        made = {name: self._one(step, name, w, grads[name], slots[name]) for name, w in fast.items()}
-        return {name: w for name, (w, _) in made.items()}, {name: slot for name, (_, slot) in made.items()}
+        """All weights of a kind in one go: they are one long vector to the rule."""
+        made: Fast = {}
+        memory: Fast = {}
+        for kind, names in by_kind(fast).items():
+            w, g = (torch.cat([of[name].flatten() for name in names]) for of in (fast, grads))
+            w, memory[kind] = self._one(step, kind, w, g, slots[kind])
+            parts = torch.split(w, [fast[name].numel() for name in names])
+            made |= {name: part.view_as(fast[name]) for name, part in zip(names, parts, strict=True)}
+        return {name: made[name] for name in fast}, memory
 
-    def _one(self, step: Step, name: str, w: Tensor, g: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
-        """One tensor of weights after the step, and what is remembered of it."""
+    def _one(self, step: Step, kind: str, w: Tensor, g: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights [n] of a kind after the step, and what is remembered of them [.., n]."""
         velocity, size = g, self.config.hidden
         if self.config.momentum:
             velocity = g + self.config.momentum * slot[-1]
-        h, c = self.cells[kind_of(name)](self.read(step, g), slot[:size], slot[size : 2 * size])
-        w, own = self.moved(step, name, w, velocity, h, slot[2 * size : 2 * size + self.own])
+        h, c = self.cells[kind](self.read(step, g), slot[:size], slot[size : 2 * size])
+        rate = self.config.head_lr if kind == "head" else self.config.inner_lr
+        w, own = self.moved(kind, w, rate, velocity, h, slot[2 * size : 2 * size + self.own])
         return w, torch.cat([h, c, own, *([velocity[None]] if self.config.momentum else [])])
 
     @abstractmethod
     def read(self, step: Step, g: Tensor) -> Tensor:
-        """What the LSTM reads of each weight whose gradient is g [...] -> [inputs, ...]."""
+        """What the LSTM reads of each weight whose gradient is g [n] -> [inputs, n]."""
 
     @abstractmethod
     def moved(
-        self, step: Step, name: str, w: Tensor, velocity: Tensor, h: Tensor, own: Tensor
+        self, kind: str, w: Tensor, rate: float, velocity: Tensor, h: Tensor, own: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Weights after a step, given the LSTM's outputs h [H, ...], and what the rule remembers [own, ...]."""
+        """Weights [n] of a kind after a step, given the LSTM's outputs h [H, n], and what the rule remembers [own, n]."""
 
 
 def spoken(weight: Tensor, seen: Tensor, bias: Tensor) -> Tensor:
-    """One linear map [out, in] of what is seen of each weight [in, ...] -> [out, ...]."""
-    return torch.addmm(bias[:, None], weight, seen.flatten(1)).view(-1, *seen.shape[1:])
+    """One linear map [out, in] of what is seen of each weight [in, n] -> [out, n]."""
+    return torch.addmm(bias[:, None], weight, seen)
 
 
-def kind_of(name: str) -> str:
-    """Which of the two rules moves a weight."""
-    return "head" if name.startswith(HEAD) else "body"
+def by_kind(fast: Fast) -> dict[str, list[str]]:
+    """The names of what each of the two rules moves."""
+    found: dict[str, list[str]] = {}
+    for name in fast:
+        found.setdefault("head" if name.startswith(HEAD) else "body", []).append(name)
+    return found
 
 
 def told(g: Tensor) -> Tensor:
-    """Numbers of any size as two of about the size one [2, ...]: logarithm / p and sign where they are at least e^-p, else -1 and
+    """Numbers of any size as two of about the size one [2, n]: logarithm / p and sign where they are at least e^-p, else -1 and
     e^p g (Andrychowicz et al. 2016, appendix A)."""
     size, least = g.abs(), exp(-SMALL)
     large = size >= least

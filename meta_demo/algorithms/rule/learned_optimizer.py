@@ -1,11 +1,10 @@
 """The learned optimizer: an LSTM in the place of gradient descent."""
 
-import torch
 from torch import Tensor, nn
 
 from meta_demo.algorithms.gradient.fast import Step
 from meta_demo.algorithms.registry import register
-from meta_demo.algorithms.rule.base import RuleAlgorithm, RuleConfig, kind_of, told
+from meta_demo.algorithms.rule.base import RuleAlgorithm, RuleConfig, told
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.words import words
 
@@ -40,8 +39,6 @@ class LearnedOptimizer(RuleAlgorithm):
         return told(g)
 
     def moved(
-        self, step: Step, name: str, w: Tensor, velocity: Tensor, h: Tensor, own: Tensor
+        self, kind: str, w: Tensor, rate: float, velocity: Tensor, h: Tensor, own: Tensor
     ) -> tuple[Tensor, Tensor]:
-        kind = kind_of(name)
-        move = self.direct[kind] * velocity + SCALE * torch.tensordot(self.out[kind], h, 1)
-        return w - self.rate(step, name) * move, own
+        return w - rate * (self.direct[kind] * velocity + SCALE * (self.out[kind] @ h)), own

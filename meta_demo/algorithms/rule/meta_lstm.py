@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from meta_demo.algorithms.gradient.fast import Step
 from meta_demo.algorithms.registry import register
-from meta_demo.algorithms.rule.base import RuleAlgorithm, RuleConfig, kind_of, spoken, told
+from meta_demo.algorithms.rule.base import RuleAlgorithm, RuleConfig, spoken, told
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.words import words
 
@@ -45,13 +45,12 @@ class MetaLSTM(RuleAlgorithm):
     def read(self, step: Step, g: Tensor) -> Tensor:
         assert step.loss is not None, "an update comes after the loss"
         loss = step.loss if self.second_order else step.loss.detach()
-        return torch.cat([told(g), told(loss).view(2, *[1] * g.ndim).expand(2, *g.shape)])
+        return torch.cat([told(g), told(loss)[:, None].expand(2, len(g))])
 
     def moved(
-        self, step: Step, name: str, w: Tensor, velocity: Tensor, h: Tensor, own: Tensor
+        self, kind: str, w: Tensor, rate: float, velocity: Tensor, h: Tensor, own: Tensor
     ) -> tuple[Tensor, Tensor]:
-        kind = kind_of(name)
-        first = self.first.to(w).sigmoid().view(2, *[1] * w.ndim)
+        first = self.first.to(w).sigmoid()[:, None]
         gates = spoken(self.gates[kind], torch.cat([h, w[None], own]), self.biases[kind]).sigmoid()
         forget, taken = gates / first
-        return forget * w - self.rate(step, name) * taken * velocity, gates - first
+        return forget * w - rate * taken * velocity, gates - first
