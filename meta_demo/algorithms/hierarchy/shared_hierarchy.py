@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import Fast
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.linear import LORA_A, LORA_B
@@ -50,6 +51,32 @@ class HierarchyConfig(GradientConfig):
     about=words(
         "A task learns how to mix a few adapters that all tasks share; look for much adaptation by a handful of numbers.",
         "每个任务学习如何混合少量由所有任务共享的适配器；留意寥寥几个数就能带来的适应。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "A bank of adapters, each low-rank factors or whatever the scope is, and the mixture that tasks begin with.",
+            "一组适配器（低秩因子，或所选范围内的权重），以及任务开始时的混合权重。",
+        ),
+        inner=words(
+            "How much of each adapter there is: a number each, beside the head. The adapters themselves stay as they are.",
+            "每个适配器占多少：各一个数，外加分类头。适配器本身保持不变。",
+        ),
+        equation=r"W = W_0 + 2 \sum_{k=1}^{K} \mathrm{softmax}(m)_k\, B_k A_k,\qquad m \leftarrow m - \alpha \nabla_m "
+        r"\mathcal{L}^{\mathrm{support}}",
+        cost=words(
+            "A task: one gradient a step, and only a handful of numbers to keep. Training: second derivatives, and K adapters in memory.",
+            "每个任务：每步一次梯度，只需保存寥寥几个数。训练：含二阶导数，内存中有 K 个适配器。",
+        ),
+        use=words(
+            "Where tasks fall into a few kinds, and a few examples can tell which kind it is but not more.",
+            "任务可分为少数几类，而少量示例只够分辨属于哪一类时。",
+        ),
+        look=words(
+            "Before any training an even mixture is the model as it was, and low-rank adapters say nothing: its curve is ANIL's.",
+            "未经训练时，均匀混合就是原来的模型，低秩适配器毫无作用：其曲线与 ANIL 相同。",
+        ),
+        learned=("layers", "mixture"),
+        moved=("mixture", "head"),
     ),
 )
 class SharedHierarchy(GradientAlgorithm):

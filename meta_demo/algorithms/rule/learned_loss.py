@@ -8,6 +8,7 @@ from torch.nn.functional import softplus
 
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import Fast, Step
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import knob
@@ -48,6 +49,33 @@ class LearnedLossConfig(GradientConfig):
     about=words(
         "The loss that the inner loop descends is itself meta-learned; look for a support loss that need not fall where queries gain.",
         "内循环所下降的损失本身是元学习得来的；留意留出表现变好时支持集损失未必下降。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The loss that a task descends, a small network that sees each answer beside its target, and the start.",
+            "任务所下降的损失（一个同时看到回答与目标的小网络），以及起点。",
+        ),
+        inner=words(
+            "Gradient steps on the learned loss move layers and head; the usual loss is asked of the queries alone.",
+            "在学习到的损失上做梯度下降，移动各层与分类头；通常的损失只用于检验查询。",
+        ),
+        equation=r"\theta' = \theta - \alpha \nabla_\theta \bigl(a\,\mathcal{L}^{\mathrm{support}}(\theta) + "
+        r"M_\phi(\hat y, y; \tau)\bigr),\qquad (\theta, \phi, a) \leftarrow (\theta, \phi, a) - \beta \nabla "
+        r"\mathcal{L}^{\mathrm{query}}(\theta')",
+        cost=words(
+            "As MAML: one gradient a step, and second derivatives while training; the network adds next to nothing.",
+            "与 MAML 相同：每步一次梯度，训练时含二阶导数；该网络几乎不增加开销。",
+        ),
+        use=words(
+            "Where a few examples are fitted too soon, and another aim than fitting them leads to better answers.",
+            "少量示例很快被拟合，而别的目标比继续拟合更能改善回答时。",
+        ),
+        look=words(
+            "Before any training it is MAML. After it the support's own loss need not fall as fast: what falls is the learned one.",
+            "未经训练时它就是 MAML。训练之后，支持集本身的损失未必下降得一样快：下降的是学习到的损失。",
+        ),
+        learned=("layers", "loss"),
+        moved=("layers", "head"),
     ),
 )
 class LearnedLoss(GradientAlgorithm):
