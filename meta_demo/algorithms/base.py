@@ -115,6 +115,16 @@ class Algorithm(nn.Module, ABC):
         return False
 
     @property
+    def copies(self) -> int:
+        """How many times it holds the weights in scope."""
+        return 1
+
+    @property
+    def beside(self) -> int:
+        """How many numbers an inner step makes for each weight that moves, beside its gradient and the few that any step makes."""
+        return 0
+
+    @property
     def body(self) -> dict[str, Tensor]:
         """The meta-learned start of the Transformer's weights in scope, under the model's own names."""
         return {}

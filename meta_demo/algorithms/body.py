@@ -89,6 +89,10 @@ class BodyAlgorithm(Algorithm):
     def body(self) -> dict[str, Tensor]:
         return {name.replace("/", "."): w for name, w in self._body.items()}
 
+    def taken_over(self, body: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Its own parameters `_body`, by name, from those of another method's start."""
+        return body
+
     def merged(self) -> dict[str, Tensor]:
         return merged(self.backbone, self.body)
 

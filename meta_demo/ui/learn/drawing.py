@@ -7,7 +7,7 @@ from meta_demo.ui.markup import Html, tag
 from meta_demo.words import text
 
 ALONG = ("layers", "prototypes", "metric", "memory", "head")  # parts that an input goes through, in this order
-STEERING = ("context", "generator", "rule", "loss")  # parts below, which act on those above
+STEERING = ("context", "mixture", "generator", "rule", "loss")  # parts below, which act on those above
 BOX, GAP, ROW, TALL = 104, 22, 62, 42
 
 
