@@ -1,0 +1,126 @@
+"""Memories and attention, each held to its oracle."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import SUPPORT, make_task, tiny_backbone
+
+from meta_demo.algorithms.registry import REGISTRY
+
+BACKBONE = tiny_backbone(seed=3)
+ONE_SHOT = [("first", 0), ("second of them", 1), ("the third", 2)]
+
+
+def build(name: str, **knobs):
+    cls = REGISTRY[name]
+    return cls(BACKBONE, cls.Config(**knobs)).eval()
+
+
+def shaken(algorithm, seed=5, size=0.3):
+    """The algorithm, none of its parameters where it began."""
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in algorithm.parameters():
+            p.add_(size * torch.randn(p.shape, generator=rng, dtype=p.dtype))
+    return algorithm
+
+
+@torch.no_grad()
+def embeddings(algorithm, task):
+    return algorithm.embed({}, task.support.x), algorithm.embed({}, task.query.x)
+
+
+@torch.no_grad()
+def answers(algorithm, task):
+    (state,) = algorithm.adapt(task.support)
+    return algorithm.predict(state, task.query.x)
+
+
+# --- attention
+
+
+@pytest.mark.parametrize("support", [ONE_SHOT, SUPPORT])
+def test_attention_without_layers_or_memory_is_dot_product_matching(support):
+    algorithm = build("attention", layers=0, memory=0, keys="examples", scale=5.0)
+    task = make_task(BACKBONE, algorithm.boundary, support=support)
+    z, asked = embeddings(algorithm, task)
+    wanted = (2 * 5 * asked @ z.T).softmax(-1) @ task.support.y  # |q - k|^2 of unit vectors is 2 - 2 q k
+    torch.testing.assert_close(answers(algorithm, task).softmax(-1), wanted, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_attention_begins_as_prototypes_or_as_the_kernel_average(kind):
+    algorithm = build("attention", keys="classes", scale=3.0)
+    plain = build("protonet" if kind == "classes" else "kernel", scale=3.0)
+    task = make_task(BACKBONE, algorithm.boundary, kind=kind)
+    torch.testing.assert_close(answers(algorithm, task), answers(plain, task), rtol=1e-9, atol=1e-9)
+
+
+def test_a_layer_is_torchs_own_attention_over_examples_memory_and_oneself():
+    algorithm = shaken(build("attention", layers=1, memory=5))
+    layer, d = algorithm.layers[0], len(BACKBONE.head)
+    task = make_task(BACKBONE, algorithm.boundary)
+    z, asked = embeddings(algorithm, task)
+    with torch.no_grad():
+        (state,) = algorithm.adapt(task.support)
+        found = algorithm.asked(state, asked)
+
+        def normal(x):
+            return torch.nn.functional.layer_norm(x, (d,))
+
+        for i, q in enumerate(asked):
+            own = normal(q) + layer.code[1]
+            every = torch.cat([normal(z) + layer.code[0], normal(algorithm.tasks), own[None]])
+            heads = [
+                (x @ w.T).view(len(x), 4, -1).movedim(1, 0)
+                for x, w in ((own[None], layer.q), (every, layer.k), (every, layer.v))
+            ]
+            read = torch.nn.functional.scaled_dot_product_attention(
+                *heads
+            )  # of a guess that says nothing yet, none is alike
+            hidden = q + read.movedim(0, 1).flatten() @ layer.out.T
+            inner = normal(hidden) + layer.code[1]
+            hidden = hidden + torch.nn.functional.gelu(layer.up @ inner + layer.up_bias) @ layer.down.T
+            torch.testing.assert_close(found[i], hidden, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_trained_attention_knows_no_order_and_each_question_stands_alone(kind):
+    algorithm = shaken(build("attention"))
+    task = make_task(BACKBONE, algorithm.boundary, kind=kind)
+    found = answers(algorithm, task)
+    backwards = answers(algorithm, make_task(BACKBONE, algorithm.boundary, support=SUPPORT[::-1], kind=kind))
+    torch.testing.assert_close(backwards, found, rtol=1e-8, atol=1e-9)
+    if kind == "classes":
+        renamed = answers(algorithm, make_task(BACKBONE, algorithm.boundary, order=(2, 0, 1)))
+        torch.testing.assert_close(renamed[:, [2, 0, 1]], found, rtol=1e-8, atol=1e-9)
+    alone = make_task(BACKBONE, algorithm.boundary, query=[("I paid two times", 0)], kind=kind)
+    torch.testing.assert_close(answers(algorithm, alone)[0], found[0], rtol=1e-8, atol=1e-9)
+
+
+def test_the_memory_of_tasks_changes_answers_and_begins_as_the_sources_class_means():
+    algorithm = shaken(build("attention", memory=2))
+    task = make_task(BACKBONE, algorithm.boundary)
+    before = answers(algorithm, task)
+    source = type("Source", (), {"classes": {"a": ("one thing", "another"), "b": ("quite else",)}})
+    algorithm.prepare([source])
+    with torch.no_grad():
+        mean = algorithm.embed({}, algorithm.features(["one thing", "another"])).mean(0)
+    torch.testing.assert_close(algorithm.tasks[0].detach(), mean / mean.norm())
+    assert not torch.allclose(answers(algorithm, task), before)
+
+
+def test_attention_leaves_each_example_out():
+    algorithm = shaken(build("attention"))
+    task = make_task(BACKBONE, algorithm.boundary, kind="numbers")
+    with torch.no_grad():
+        found = algorithm.left_out([task.support], [0])[0][0]
+    units = task.support.objective
+    for i in range(len(SUPPORT)):
+        rest = [row for j, row in enumerate(SUPPORT) if j != i]
+        other = make_task(BACKBONE, algorithm.boundary, support=rest, query=[SUPPORT[i]], kind="numbers")
+        y = task.support.y[[j for j in range(len(SUPPORT)) if j != i]]
+        with torch.no_grad():
+            (state,) = algorithm.adapt(type(other.support)(other.support.x, y, units))
+            torch.testing.assert_close(found[i], algorithm.predict(state, other.query.x)[0], rtol=1e-8, atol=1e-9)
