@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import SUPPORT, make_task, tiny_backbone
 
+from meta_demo.algorithms.memory.linear_attention import one_step
 from meta_demo.algorithms.registry import REGISTRY
 
 BACKBONE = tiny_backbone(seed=3)
@@ -124,3 +125,35 @@ def test_attention_leaves_each_example_out():
         with torch.no_grad():
             (state,) = algorithm.adapt(type(other.support)(other.support.x, y, units))
             torch.testing.assert_close(found[i], algorithm.predict(state, other.query.x)[0], rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_attentions_meta_losses_together_are_those_of_each(kind):
+    algorithm = shaken(build("attention"))
+    tasks = [make_task(BACKBONE, algorithm.boundary, kind=kind, support=s) for s in (SUPPORT, ONE_SHOT, SUPPORT[::-1])]
+    wanted = 0.0
+    for task in tasks:
+        (state,) = algorithm.adapt(task.support)
+        out, spread = algorithm.distribution(state, algorithm.embed({}, task.query.x))
+        wanted += task.query.objective.loss(out, task.query.y)
+        if kind == "numbers":
+            wanted -= torch.distributions.Normal(out, spread).log_prob(task.query.y).mean()
+    torch.testing.assert_close(sum(algorithm.meta_losses(tasks)), wanted, rtol=1e-9, atol=1e-10)
+
+
+# --- linear attention
+
+
+def test_linear_attention_is_one_step_of_least_squares():
+    rng = torch.Generator().manual_seed(0)
+    x, y, query, weights = (
+        torch.randn(*shape, generator=rng, dtype=torch.float64) for shape in ((7, 4), (7, 2), (3, 4), (2, 4))
+    )
+    both = one_step(x, y, query, 0.3, weights)
+    by_hand = weights + 0.3 * sum(torch.outer(y[i] - weights @ x[i], x[i]) for i in range(7)) / 7
+    torch.testing.assert_close(both.by_gradient, query @ by_hand.T, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(both.by_attention, query @ by_hand.T, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(both.before, query @ weights.T)
+    zero = one_step(x, y, query, 0.3)  # from nothing: labels, each by how much its input is like the question
+    torch.testing.assert_close(zero.by_attention, 0.3 / 7 * zero.attended @ y, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(zero.by_gradient, zero.by_attention, rtol=1e-12, atol=1e-12)

@@ -1,8 +1,11 @@
 """Attention as the learner: questions read the examples, themselves and a memory of other tasks, and one pass is all there is."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
 import torch
@@ -175,14 +178,35 @@ class AttentionLearner(DistanceAlgorithm):
         more, spread = (hidden @ self.value.T + self.value_bias).chunk(2, -1)
         return read.softmax(-1) @ state.tensors["targets"] + more, LEAST_SPREAD + softplus(spread)
 
+    def meta_losses(self, tasks: Sequence[Task]) -> Iterator[Tensor]:
+        """The sum of the tasks' meta-losses, [], all embedded together, and those of one shape read at once."""
+        whole = [task.support + task.query for task in tasks]
+        z = self.embed({}, self.backbone.pack(reduce(add, (examples.x for examples in whole))))
+        alike: dict[tuple[int, ...], list[tuple[Tensor, Task]]] = defaultdict(list)
+        for task, rows in zip(tasks, torch.split(z, list(map(len, whole))), strict=True):
+            alike[len(task.support), len(task.query), task.support.objective.width].append((rows, task))
+        yield torch.stack([self._losses(*zip(*those, strict=True)) for those in alike.values()]).sum()
+
+    def _losses(self, z: Sequence[Tensor], tasks: Sequence[Task]) -> Tensor:
+        """The sum of the losses of T tasks of one shape, whose examples and then queries have the embeddings z [B, D] each -> []."""
+        objective, count = tasks[0].support.objective, len(tasks[0].support)
+
+        def read(rows: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+            kept = self.remember(rows[:count], Examples(tasks[0].support.x, y, objective), None)
+            found = self.distribution(State(kept, objective=objective), rows[count:])
+            return tuple(t for t in found if t is not None)
+
+        every, y = torch.stack(list(z)), torch.stack([task.support.y for task in tasks])
+        out, *spread = torch.func.vmap(read)(every, y)
+        asked = torch.stack([task.query.y for task in tasks])
+        loss = objective.loss(out.flatten(0, 1), asked.flatten(0, 1))
+        if spread:  # the answers do not follow it
+            loss = loss - log_likelihood(out.detach(), spread[0], asked).mean()
+        return loss * len(tasks)
+
     def meta_loss(self, task: Task) -> Tensor:
         """The query's loss; for numbers also minus their log-likelihood by the spread, which the answers do not follow -> []."""
-        (state,) = self.adapt(task.support, graph=True)
-        out, spread = self.distribution(state, self.embed({}, task.query.x))
-        loss = task.query.objective.loss(out, task.query.y)
-        if spread is None:
-            return loss
-        return loss - log_likelihood(out.detach(), spread, task.query.y).mean()
+        return next(self.meta_losses([task]))
 
     def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:
         """Each example by all others, which are read anew without it."""

@@ -58,8 +58,8 @@ class Layer(nn.Module):
         q, k, v = (_heads(x @ w.T) for x, w in ((own, self.q), (every, self.k), (every, self.v)))  # [H, ., W / H]
         logits = q @ k.mT * q.shape[-1] ** -0.5
         if not tokens.numbers:
-            alike = tokens.said @ tokens.labels.T
-            logits[..., : len(seen)] += self.same[:, None, None] * alike
+            alike = self.same[:, None, None] * (tokens.said @ tokens.labels.T)
+            logits = torch.cat([logits[..., : len(seen)] + alike, logits[..., len(seen) :]], -1)
         if asking:
             mine, worth = (_heads(own @ w.T) for w in (self.k, self.v))
             logits = torch.cat([logits, (q * mine).sum(-1, keepdim=True) * q.shape[-1] ** -0.5], -1)
