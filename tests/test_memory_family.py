@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from conftest import SUPPORT, make_task, tiny_backbone
 
 from meta_demo.algorithms.memory.linear_attention import one_step
+from meta_demo.algorithms.memory.mann import Memory
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.errors import UserError
+from meta_demo.data.episode import Example, make_episode
+from meta_demo.learning.cost import work_of_episode
 
 BACKBONE = tiny_backbone(seed=3)
 ONE_SHOT = [("first", 0), ("second of them", 1), ("the third", 2)]
@@ -139,6 +145,87 @@ def test_attentions_meta_losses_together_are_those_of_each(kind):
         if kind == "numbers":
             wanted -= torch.distributions.Normal(out, spread).log_prob(task.query.y).mean()
     torch.testing.assert_close(sum(algorithm.meta_losses(tasks)), wanted, rtol=1e-9, atol=1e-10)
+
+
+# --- a memory that is written
+
+
+def filled(keys, labels):
+    """A memory whose rows were all written."""
+    return Memory(keys, labels, keys.new_ones(len(keys)), torch.ones(len(keys), dtype=torch.bool))
+
+
+def test_a_sharp_read_of_an_orthonormal_memory_returns_its_row():
+    rows = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64))[0]
+    memory = filled(rows, torch.eye(6, dtype=torch.float64))
+    read = memory.weights(3 * rows, torch.tensor(1e4, dtype=torch.float64))
+    torch.testing.assert_close(read @ memory.keys, rows, rtol=0, atol=1e-12)
+    uniform = memory.weights(rows, torch.tensor(0.0, dtype=torch.float64))
+    torch.testing.assert_close(uniform, torch.full((6, 6), 1 / 6, dtype=torch.float64))
+
+
+def test_three_slots_by_hand():
+    """Four examples into three rows: the least used is emptied, and half of what is new goes where was read."""
+    keys = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.0]], dtype=torch.float64)
+    labels = torch.eye(2, dtype=torch.float64)[[0, 1, 1, 0]]
+    memory, half, sharp = Memory.empty(3, keys[0], 2), torch.tensor(0.5, dtype=torch.float64), torch.tensor(2.0)
+    reads = [
+        [0, 0, 0],  # nothing there yet
+        [1, 0, 0],  # the only row
+        [],
+        [],  # these two below, from the rows as they are by then
+    ]
+    rows, held = torch.zeros(3, 2, dtype=torch.float64), torch.zeros(3, 2, dtype=torch.float64)
+    usage = torch.zeros(3, dtype=torch.float64)
+    for t, slot in enumerate((0, 1, 2, 2)):  # usage is then 2.9, 0.99 and 0.5, as reads count too
+        (read,) = memory.weights(keys[t][None], sharp)
+        if not reads[t]:
+            like = [
+                math.exp(2 * float(keys[t] @ row / (keys[t].norm() * row.norm()))) if row.any() else 0 for row in rows
+            ]
+            reads[t] = [weight / sum(like) for weight in like]
+        expected = torch.tensor(reads[t], dtype=torch.float64)
+        torch.testing.assert_close(read, expected, rtol=1e-9, atol=1e-12)
+        rows[slot], held[slot] = 0, 0
+        where = 0.5 * expected
+        where[slot] += 0.5
+        rows, held = rows + torch.outer(where, keys[t]), held + torch.outer(where, labels[t])
+        usage[slot] = 0
+        usage = 0.9 * usage + expected + where
+        memory = memory.with_example(keys[t], labels[t], read, half, 0.9)
+        for found, wanted in ((memory.keys, rows), (memory.labels, held), (memory.usage, usage)):
+            torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("support", [ONE_SHOT, SUPPORT])
+def test_mann_begins_as_the_mean_likeness_to_a_classs_examples(support):
+    """With one example a class that is matching; with more it is close to prototypes, as the exponential is nearly straight there."""
+    algorithm = build("mann")
+    with torch.no_grad():
+        algorithm.gate.fill_(-50.0)
+    task = make_task(BACKBONE, algorithm.boundary, support=support)
+    z, asked = embeddings(algorithm, task)
+    mean = (2 * asked @ z.T).exp() @ task.support.y / task.support.y.sum(0)
+    wanted = (10 * mean.log()).softmax(-1)
+    torch.testing.assert_close(answers(algorithm, task).softmax(-1), wanted, rtol=1e-7, atol=1e-9)
+
+
+def test_the_order_of_examples_matters_to_a_memory_that_rewrites():
+    algorithm = build("mann")
+    with torch.no_grad():
+        algorithm.gate.fill_(0.0)
+    found = answers(algorithm, make_task(BACKBONE, algorithm.boundary))
+    assert not torch.allclose(found, answers(algorithm, make_task(BACKBONE, algorithm.boundary, support=SUPPORT[::-1])))
+
+
+def test_more_examples_than_slots_are_refused_before_anything_runs():
+    algorithm = build("mann", slots=2)
+    episode = make_episode([Example(text, str(c)) for text, c in SUPPORT], [])
+    with pytest.raises(UserError, match=r"2 rows.*6 examples in 3 classes.*--mann.slots to 6"):
+        work_of_episode(algorithm, episode)
+    with pytest.raises(UserError, match="2 rows"):
+        next(algorithm.adapt(make_task(BACKBONE, algorithm.boundary).support))
+    work_of_episode(build("mann", slots=6), episode)
 
 
 # --- linear attention

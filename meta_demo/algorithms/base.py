@@ -92,6 +92,9 @@ class Algorithm(nn.Module, ABC):
     def prepare(self, sources: Sequence[Any]) -> None:
         """Look at the sources of tasks, once before the first step of a training, for a method that has a head for each."""
 
+    def check_fits(self, examples: int, outputs: int) -> None:
+        """Raises UserError, before anything is computed, where it cannot hold so many examples or outputs."""
+
     @property
     def lasting(self) -> dict[str, Tensor]:
         """What a checkpoint holds: the state dict without what is `transient`."""

@@ -53,7 +53,8 @@ def attended(x: Tensor, y: Tensor, query: Tensor, rate: float, weights: Tensor) 
     """
     d, out = x.shape[1], y.shape[1]
     examples, questions = torch.cat([x, y], 1), torch.cat([query, -query @ weights.T], 1)
-    sees = torch.block_diag(torch.eye(d).to(x), x.new_zeros(out, out))  # keys and queries: the input alone
+    sees = torch.diag(torch.cat([x.new_ones(d), x.new_zeros(out)]))  # keys and queries: the input alone
     error = torch.cat([x.new_zeros(d, d + out), torch.cat([weights, -torch.eye(out).to(x)], 1)])  # values: (0, W x - y)
     shared = rate / len(x) * (examples @ error.T).T @ (examples @ sees.T)  # P V K'
-    return -(questions + questions @ sees.T @ shared.T)[:, d:]
+    after: Tensor = questions + questions @ sees.T @ shared.T
+    return -after[:, d:]
