@@ -16,6 +16,7 @@ from meta_demo.backbones.added import added_of
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
+from meta_demo.core.errors import Note
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
@@ -91,6 +92,13 @@ class Algorithm(nn.Module, ABC):
 
     def prepare(self, sources: Sequence[Any]) -> None:
         """Look at the sources of tasks, once before the first step of a training, for a method that has a head for each."""
+
+    def training_notes(self) -> tuple[Note, ...]:
+        """What a person should know of how its meta-training goes."""
+        return ()
+
+    def check_fits(self, examples: int, outputs: int) -> None:
+        """Raises UserError, before anything is computed, where it cannot hold so many examples or outputs."""
 
     @property
     def lasting(self) -> dict[str, Tensor]:

@@ -280,7 +280,8 @@ def afford_episodes(algorithm: Algorithm, episodes: Sequence[Episode], budget: B
 
 
 def work_of_episode(algorithm: Algorithm, episode: Episode, **more: Any) -> Work:
-    """The work of one task."""
+    """The work of one task; raises UserError where the algorithm cannot hold it at all."""
+    algorithm.check_fits(len(episode.support), episode.objective.width)
     others = episode.unlabelled if algorithm.reads_unlabelled else ()
     support = [*(row.content for row in episode.support), *others]
     query = [row.content for row in episode.query]

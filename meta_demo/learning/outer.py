@@ -59,7 +59,7 @@ class Progress:
     best: float
     best_step: int
     valid: tuple[float, float] | None = None
-    notes: tuple[Note, ...] = ()  # on where it was computed
+    notes: tuple[Note, ...] = ()  # on how it goes and where it was computed
 
     @property
     def remaining(self) -> float:
@@ -147,7 +147,8 @@ class Run:
     def _progress(self, loss: float | None, now: Validation | None) -> Progress:
         assert self.best, "a run is validated before its first step"
         valid = (now.score, now.ci95) if now else None
-        return Progress(self.step, self.plan.steps, loss, self.seconds, self.best.score, self.best.step, valid)
+        notes = self.algorithm.training_notes()
+        return Progress(self.step, self.plan.steps, loss, self.seconds, self.best.score, self.best.step, valid, notes)
 
     @torch.enable_grad()  # a process that was forked in the midst of an adaptation has gradients switched off
     def _backward(self) -> Tensor:
