@@ -16,6 +16,7 @@ from meta_demo.backbones.added import added_of
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
+from meta_demo.core.errors import Note
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
@@ -91,6 +92,10 @@ class Algorithm(nn.Module, ABC):
 
     def prepare(self, sources: Sequence[Any]) -> None:
         """Look at the sources of tasks, once before the first step of a training, for a method that has a head for each."""
+
+    def remarks(self, sources: Sequence[Any]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of training it on these sources."""
+        return []
 
     @property
     def lasting(self) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from meta_demo.words import Words, words
 FAMILIES: dict[str, Words] = {
     "gradient": words("Gradient-based: a start from which a few steps go far", "基于梯度：从好的起点出发，几步即可"),
     "metric": words("Metric-based: a space in which neighbours share a label", "基于度量：同类样本彼此相近的空间"),
+    "multitask": words("Multi-task: one encoder for many tasks at once", "多任务：一个编码器同时服务多个任务"),
     "baseline": words("Baselines: nothing is meta-learned", "基线：不做元学习"),
 }
 
