@@ -89,19 +89,19 @@ class MultiTask(FineTune):
 
     Config = MultiTaskConfig
     config: MultiTaskConfig
+    family = "multitask"
     objectives = frozenset({"classes"})
     separable = True
     transient: ClassVar[tuple[str, ...]] = ("heads", "log_variances")
 
     def __init__(self, backbone: Backbone, config: MultiTaskConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)
-        self._seed = seed
         self._rows: dict[str, tuple[int, dict[str, int]]] = {}  # source -> its head, and the row of each class
         self._shares: dict[str, float] = {}  # source -> its examples, over the mean of the sources
         self._order: dict[str, int] = {}  # source -> its place among them
 
     def prepare(self, sources: Sequence[Any]) -> None:
-        """A new head for the classes of each source, or one for those of all; sources of one name share theirs.
+        """A new head that finds all classes alike, for those of each source or one for all; sources of one name share theirs.
 
         Raises UserError for a source whose tasks have no classes in common, as there is no head for it.
         """
@@ -120,15 +120,9 @@ class MultiTask(FineTune):
             head = 0 if one else place
             self._rows[name] = head, {label: widths[head] + row for row, label in enumerate(named[name])}
             widths[head] += len(named[name])
-        rng = torch.Generator().manual_seed(self._seed)
-        self.heads = nn.ParameterList(part for width in widths if width for part in self._new_head(width, rng))
+        shapes = [shape for width in widths if width for shape in ((width, self.backbone.head.shape[-1]), (width,))]
+        self.heads = nn.ParameterList(nn.Parameter(self.like.new_zeros(shape)) for shape in shapes)
         self.log_variances = nn.Parameter(self.like.new_zeros(len(named)))
-
-    def _new_head(self, width: int, rng: torch.Generator) -> list[nn.Parameter]:
-        """Rows of about unit length, as embeddings are, and no bias."""
-        depth = self.backbone.head.shape[-1]
-        w = torch.randn(width, depth, generator=rng, dtype=self.like.dtype) / depth**0.5
-        return [nn.Parameter(w.to(self.like.device)), nn.Parameter(self.like.new_zeros(width))]
 
     def remarks(self, sources: Sequence[Any]) -> list[Note]:
         """That one source alone is no multi-task learning."""
