@@ -100,6 +100,10 @@ class Algorithm(nn.Module, ABC):
     def check_fits(self, examples: int, outputs: int) -> None:
         """Raises UserError, before anything is computed, where it cannot hold so many examples or outputs."""
 
+    def remarks(self, sources: Sequence[Any]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of training it on these sources."""
+        return []
+
     @property
     def lasting(self) -> dict[str, Tensor]:
         """What a checkpoint holds: the state dict without what is `transient`."""

@@ -14,6 +14,7 @@ FAMILIES: dict[str, Words] = {
     "rule": words("Learned rules: the update itself is learned", "学习规则：更新方式本身是学来的"),
     "generated": words("Generated weights: a network writes the learner's weights", "生成权重：由网络写出学习者的权重"),
     "hierarchy": words("Hierarchies: a task chooses among what all tasks share", "层次化：任务在共享的部件中做选择"),
+    "multitask": words("Multi-task: one encoder for many tasks at once", "多任务：一个编码器同时服务多个任务"),
     "baseline": words("Baselines: nothing is meta-learned", "基线：不做元学习"),
 }
 

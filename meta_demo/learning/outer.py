@@ -109,11 +109,13 @@ class Run:
         self.mean = self._weights()
 
     def notes(self) -> list[Note]:
-        """What a person should know of the inputs to train and to validate on, but for those that a program draws."""
+        """What a person should know of the sources for this method, and of the inputs to train and to validate on, but for those that a
+        program draws."""
         kept = [texts for s in self.tasks.sources if not s.program for texts in s.classes.values()]
         asked = [row.content for episode in self.valid for row in (*episode.support, *episode.query)]
         given = [content for texts in kept for content in texts]
-        return reading_notes(self.algorithm.backbone, [*given, *asked])
+        told = self.algorithm.remarks(self.tasks.sources)
+        return [*told, *reading_notes(self.algorithm.backbone, [*given, *asked])]
 
     def train(self, *, resume: bool = False) -> Iterator[Progress]:
         """Meta-trains the algorithm in place and keeps the best start in `output`. Yields after every step; closing it stops the run.
