@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.backbones.added import added_of
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
@@ -60,6 +61,7 @@ class Algorithm(nn.Module, ABC):
     title: ClassVar[Words]
     paper: ClassVar[str]
     about: ClassVar[Words]
+    lesson: ClassVar[Lesson | None] = None  # what the Learn tab teaches of it
     family: ClassVar[str] = "other"
     Config: ClassVar[type[knobs.Config]] = knobs.Config
     objectives: ClassVar[frozenset[str]] = frozenset({"classes"})  # what a label may be

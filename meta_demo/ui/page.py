@@ -24,6 +24,8 @@ from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.learn import tab as learn_tab
+from meta_demo.ui.learn.tab import Learning, LearnTab
 from meta_demo.ui.proxy import BehindProxy
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
@@ -56,15 +58,19 @@ def build_app(service: Service) -> gr.Blocks:
                 training = training_tab.lay_out()
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
+            with gr.Tab(label("page.tab.learn"), id="learn") as learn:
+                lessons = learn_tab.lay_out()
         for sheet, _ in page.sheets.values():
             sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
-        _wire_teach(app, page, handlers, Teaching(page, handlers), asking)
+        teaching = Teaching(page, handlers)
+        _wire_teach(app, page, handlers, teaching, asking)
         _wire_adapt(app, page, handlers, asking)
         _wire_look(page, asking)
         if training:
             _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
         app.load(benchmark_tab.show, None, tables, **QUIET)
+        _wire_learning(page, learn, lessons, learn_tab.Learning(page, lessons, handlers, teaching))
     return app
 
 
@@ -245,6 +251,12 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     adapt = page.adapt
     changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
     on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed)
+
+
+def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:
+    opened.select(learn_tab.show, None, [tab.introduction, tab.linear, tab.lessons], trigger_mode=LAST, **QUIET)
+    asked = _settings(page) | _aside(page) | {tab.asked, page.teach.shots, page.teach.sample}
+    _on(page, tab.asked.ask, learning.set_up, asked, _side_outputs(page) | {page.tabs})
 
 
 def _settings(page: Page) -> set[Any]:
