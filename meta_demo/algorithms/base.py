@@ -158,8 +158,12 @@ class Algorithm(nn.Module, ABC):
         version = sum(p._version for p in self.parameters())  # grows with every change in place
         if self._merged is None or self._merged[0] != version:
             with torch.no_grad():
-                self._merged = version, self.merged()
-        return self.backbone.outputs(contents, self.boundary, self._merged[1], (self._number, version), among)
+                start = self.merged()
+                self._merged = version, {} if self.backbone.has(start) else start
+        merged = self._merged[1]
+        if not merged:  # the model's own, as in every other algorithm of which that is true
+            return self.backbone.features(contents, self.backbone.n_layers, among)
+        return self.backbone.outputs(contents, self.boundary, merged, (self._number, version), among)
 
     def merged(self) -> dict[str, Tensor]:
         """The start as weights of the model that cost no more than its own."""

@@ -117,10 +117,10 @@ def work_of(algorithm: Algorithm, support: Iterable[Any], query: Iterable[Any], 
     """The work that inputs are for an algorithm; none of them is read."""
     inputs, config = algorithm.backbone.inputs, algorithm.config
     said = config if isinstance(config, BodyConfig) else None
-    looks = int(getattr(algorithm, "looks", 1))
+    looks, added = int(getattr(algorithm, "looks", 1)), algorithm.added
     return Work(
-        tuple(inputs.foreseen(content) + algorithm.added for content in support for _ in range(looks)),
-        tuple(inputs.foreseen(content) + algorithm.added for content in query for _ in range(looks)),
+        tuple(inputs.foreseen(content) + added for content in support for _ in range(looks)),
+        tuple(inputs.foreseen(content) + added for content in query for _ in range(looks)),
         outputs,
         algorithm.steps,
         said.scope if said else "head",

@@ -38,6 +38,7 @@ from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.serving.sketch import sketched
 
 LENT = Note("gpu_lent")
 T = TypeVar("T")
@@ -183,6 +184,22 @@ class Service:
         jobs, errand = self._lent(self._jobs(request))
         try:
             return [self._asked(request, job, lambda job: job.predict(contents, step, similar=similar)) for job in jobs]
+        finally:
+            if errand:
+                errand.close()
+
+    @torch.no_grad()
+    def sketch(self, requests: Sequence[Request], contents: Sequence[Content], step: int) -> list[list[Prediction]]:
+        """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept."""
+        asked = [(request, replace(job, keeps=False)) for request in requests for job in self._jobs(request)]
+        jobs, errand = self._lent([job for _, job in asked])
+
+        def alone(number: int) -> Prediction:
+            return self._asked(asked[number][0], jobs[number], lambda job: job.predict(contents, step, similar=False))
+
+        try:
+            found = iter(sketched(jobs, contents, step, alone))
+            return [[next(found) for _ in dict.fromkeys(request.algorithms)] for request in requests]
         finally:
             if errand:
                 errand.close()
