@@ -10,7 +10,7 @@ import pytest
 from meta_demo.algorithms.lesson import PARTS, Lesson
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.ui.frontier import Point
-from meta_demo.ui.learn import loops
+from meta_demo.ui.learn import linear, loops
 from meta_demo.ui.learn.drawing import drawing
 from meta_demo.ui.learn.equation import equation
 from meta_demo.ui.learn.lessons import introduction, lessons
@@ -104,3 +104,18 @@ def test_every_part_has_a_name_in_every_language() -> None:
     for name in PARTS:
         for lang in LANGUAGES:
             assert PARTS[name][lang] in drawing(lesson(learned=(name,)), lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_attention_and_the_gradient_step_are_the_same_numbers(lang: str) -> None:
+    """Both columns of the table, to all digits that are shown; and they are what one computes by hand."""
+    made = linear.sheet(lang)
+    Balance(made)
+    cells = [float(cell.split("<")[0]) for cell in made.split("<td>")[1:]]
+    for x, (before, by_gradient, by_attention, truth) in zip(
+        linear.QUESTIONS, zip(*[iter(cells)] * 4, strict=True), strict=True
+    ):
+        slope = linear.RATE / 4 * sum(a * y for a, y in linear.EXAMPLES)
+        height = linear.RATE / 4 * sum(y for _, y in linear.EXAMPLES)
+        assert (before, truth) == (0, 2 * x - 1)
+        assert by_gradient == by_attention == pytest.approx(slope * x + height, abs=1e-12)

@@ -261,7 +261,7 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
 
 
 def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:
-    opened.select(learn_tab.show, None, [tab.introduction, tab.lessons], trigger_mode=LAST, **QUIET)
+    opened.select(learn_tab.show, None, [tab.introduction, tab.linear, tab.lessons], trigger_mode=LAST, **QUIET)
     asked = _settings(page) | _aside(page) | {tab.asked, page.teach.shots, page.teach.sample}
     _on(page, tab.asked.ask, learning.set_up, asked, _side_outputs(page) | {page.tabs})
 

@@ -13,6 +13,7 @@ from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.learn.lessons import introduction, lessons
+from meta_demo.ui.learn.linear import sheet
 from meta_demo.ui.scripts import script
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.words import request_language, title
@@ -26,6 +27,7 @@ FEW = 1  # examples of a class: where algorithms differ most
 @dataclass
 class LearnTab:
     introduction: gr.HTML
+    linear: gr.HTML
     lessons: gr.HTML
     asked: gr.HTML  # its value is the algorithm whose button was pressed last
 
@@ -33,16 +35,17 @@ class LearnTab:
 def lay_out() -> LearnTab:
     """The places, as `show` fills them."""
     first = gr.HTML("", elem_id="learn-introduction", padding=False)
+    second = gr.HTML("", elem_id="learn-linear", padding=False)
     every = gr.HTML("", elem_id="learn-lessons", padding=False)
     asked = gr.HTML("", html_template="", js_on_load=script("learn"), apply_default_css=False, elem_id="learn-asked")
-    return LearnTab(first, every, asked)
+    return LearnTab(first, second, every, asked)
 
 
-def show(request: gr.Request) -> tuple[str, str]:
-    """The introduction and every lesson, with what was measured, in the visitor's language."""
+def show(request: gr.Request) -> tuple[str, str, str]:
+    """The introduction, attention as a gradient step, and every lesson, with what was measured, in the visitor's language."""
     lang = request_language(request)
     points = [point for table in read_tables() for point in table.points]
-    return introduction(lang), lessons(points, lang)
+    return introduction(lang), sheet(lang), lessons(points, lang)
 
 
 class Learning:
