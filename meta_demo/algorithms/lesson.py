@@ -10,6 +10,7 @@ from meta_demo.words import Words, words
 PARTS: dict[str, Words] = {
     "layers": words("last layers", "末几层"),
     "context": words("context tokens", "上下文词元"),
+    "mixture": words("mixture", "混合权重"),
     "prototypes": words("class means", "类别均值"),
     "metric": words("comparison", "比较"),
     "memory": words("memory", "记忆"),

@@ -75,7 +75,12 @@ class FineTune(GradientAlgorithm):
     Config = FineTuneConfig
     config: FineTuneConfig
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # AdamW's steps do not grow with the loss
-    beta2, eps = 0.999, 1e-8
+    beta2 = 0.999
+
+    @property
+    def eps(self) -> float:
+        """A hundred roundings: a gradient that is nothing but rounding, as of a head that begins at the mean, moves hardly anything."""
+        return min(1e-5, max(1e-8, 100 * torch.finfo(self.backbone.dtype).eps))
 
     def init_slots(self, fast: Fast) -> Fast:
         """Both moments of each weight."""
