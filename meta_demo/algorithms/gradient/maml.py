@@ -16,26 +16,31 @@ from meta_demo.words import words
     ),
     lesson=Lesson(
         outer=words(
-            "The weights that a task begins from. How a change of them changes the loss after the inner loop decides.",
-            "每个任务开始时的权重。外循环会看穿整个内循环：起点的改变如何影响内循环之后的损失。",
+            "The weights that every task begins from. The gradient looks through the whole inner loop: how would another start "
+            "have changed the loss after it?",
+            "每个任务开始时的权重。梯度会看穿整个内循环：换一个起点，内循环之后的损失会怎样变化？",
         ),
         inner=words(
-            "A few gradient steps move the adapted layers and a head that begins at the class means.",
-            "几步梯度下降移动被适应的层，以及从类别均值开始的分类头。",
+            "A few gradient steps with momentum move the adapted layers and a head that begins at the class means.",
+            "带动量的几步梯度下降移动被适应的层，以及从类别均值开始的分类头。",
         ),
-        equation=r"\theta \leftarrow \theta - \beta \nabla_\theta \sum_i \mathcal{L}^{\mathrm{query}}_i\bigl(\theta - \alpha \nabla_\theta "
-        r"\mathcal{L}^{\mathrm{support}}_i(\theta)\bigr)",
+        equation=r"\theta \leftarrow \theta - \beta \nabla_\theta \sum_i \mathcal{L}^{\text{query}}_i \bigl(\theta - \alpha \nabla_\theta "
+        r"\mathcal{L}^{\text{support}}_i(\theta)\bigr)",
         cost=words(
-            "A task: one gradient a step. Training: that again on the way back, with products of second derivatives.",
-            "每个任务：每步一次梯度。训练：回传时再来一遍，并含二阶导数的乘积。",
+            "A task takes one gradient a step. Training walks back through all steps by products with second derivatives, in "
+            "memory that hardly grows with their number.",
+            "一个任务每步一次梯度。训练时借助与二阶导数的乘积逐步回溯，所需内存几乎不随步数增加。",
         ),
         use=words(
-            "Where tasks to come are like those trained on, and a few examples must move the model itself: curves, odd drawings.",
-            "当未来的任务与训练任务相似，且少量示例须改变模型本身时：曲线、少见的图画。",
+            "Where tasks to come are like those trained on, and a few examples must move the model itself: curves, or pictures "
+            "unlike any that it knows.",
+            "当未来的任务与训练任务相似，且少量示例须改变模型本身时：曲线，或与模型所知全然不同的图片。",
         ),
         look=words(
-            "From its start the first steps do most of the work; on sentences, most of the gain is there before the first.",
-            "从其起点出发，最初几步贡献最大；从普通权重出发，同样的步数收效较小。在句子上，大部分收益在第一步之前就已存在。",
+            "On sines the first step from its start does most of the work, and the same step from plain weights hardly any. On "
+            "sentences most of the gain is there before the first step.",
+            "在正弦曲线上，从其起点出发的第一步就完成大部分工作，而从普通权重出发的同一步收效甚微。在句子上，"
+            "大部分收益在第一步之前就已存在。",
         ),
         learned=("layers",),
         moved=("layers", "head"),
