@@ -101,7 +101,7 @@ def test_a_start_that_has_changed_is_used_at_once(name, kind, scope):
     before = embeddings()
     assert torch.equal(embeddings(), before)
     with torch.no_grad():
-        for w in algorithm.body.values():
+        for w in algorithm.parameters():
             w.add_(0.1 * torch.randn(w.shape, generator=torch.Generator().manual_seed(1), dtype=w.dtype))
     fresh = build(name, 0, kind, scope=scope)
     fresh.load_state_dict(algorithm.state_dict())

@@ -370,3 +370,19 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit: Open, path: 
     )
     brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
     assert (brightness[0] > brightness[1] + 300) if dark else (brightness[1] > brightness[0] + 300)
+
+
+def test_lines_without_a_label_help_at_once(visit: Open) -> None:
+    """Pasted into their box, soft k-means joins and learns from them; without, it is prototypes."""
+    page = visit()
+    without(page, "Fine-tuning", "MAML")
+    page.locator("#lines textarea").fill(
+        "a window seat please\nis breakfast included in the rate\nmy suitcase never arrived"
+    )
+    box = page.locator("#algorithms").get_by_label("Soft k-means", exact=True)
+    expect(box).to_be_checked(timeout=SLOW)
+    adapt(page)
+    expect(page.locator(".run[data-algorithm=soft_kmeans]")).to_be_visible()
+    page.locator("#lines textarea").fill("")
+    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"), timeout=SLOW)
+    expect(box).to_be_checked()

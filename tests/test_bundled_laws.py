@@ -104,7 +104,4 @@ def test_the_laws_hold_on_every_bundled_model(model: str, name: str, kind: str, 
         np.testing.assert_array_equal(start[0], found[0], "no step is the start")
     turned, others = answers(algorithm, model, kind, (5, 2, 0, 3, 1, 4))
     turned = turned[..., [others.index(n) for n in names]] if names else turned
-    if (name, kind) == ("finetune", "numbers") and model != "curves":
-        # AdamW divides a gradient by its own size, and that of a head which begins at the mean is nothing but rounding.
-        turned, found = turned[:1], found[:1]
     np.testing.assert_allclose(turned, found, rtol=2e-2, atol=2e-3)

@@ -17,8 +17,10 @@ FAMILIES = {
     "metric": "protonet kernel soft_kmeans matching siamese relation r2d2 simpleshot feat attention",
     "baseline": "linear_probe nearest",
     "memory": "mann",
-    "generated": "meta_lstm learned_optimizer learned_loss generated",
-    "multitask": "shared_hierarchy multitask",
+    "generated": "generated",
+    "rule": "meta_lstm learned_optimizer learned_loss",
+    "hierarchy": "shared_hierarchy",
+    "multitask": "multitask",
 }
 MARKS = {name: mark_of(name, family) for family, names in FAMILIES.items() for name in names.split()}
 # Machado, Oliveira & Fernandes 2009: how linear red, green and blue look to somebody without one kind of cones.

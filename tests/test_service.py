@@ -118,7 +118,8 @@ def test_the_report_is_the_contract(service):
     report, errors = service.report(REQUEST)
     assert not errors
     assert report.keys() == {"model", "device", "objective", "labels", "notes", "results"}
-    assert (report["objective"], report["notes"]) == ("classes", [])
+    assert report["objective"] == "classes"
+    assert [note.split(":")[0] for note in report["notes"]] == ["Heads differ"]
     assert report["labels"] == list(NAMES) and report["device"] == "cpu" and report["model"] == "minilm"
     assert [r["algorithm"] for r in report["results"]] == list(ALL)
     for result in report["results"]:
@@ -136,6 +137,17 @@ def test_the_report_is_the_contract(service):
 def test_without_a_checkpoint_it_says_so(service):
     plain = replace(REQUEST, checkpoint="none")
     assert {s.checkpoint for s in service.adapt_stream(plain)} == {NOT_TRAINED} == {"not meta-trained"}
+
+
+def test_it_is_said_where_heads_differ_and_can_be_mended(service):
+    both = replace(REQUEST, algorithms=("anil", "finetune", "maml", "protonet"))
+    (said,) = [note.message() for note in service.notes(both) if note.name == "heads_differ"]
+    assert "anil, maml begin from class means, finetune from one vector" in said
+    for alike in (
+        replace(both, knobs={"finetune": {"head": "prototypes"}}),
+        replace(both, algorithms=("anil", "maml", "protonet")),
+    ):
+        assert not any(note.name == "heads_differ" for note in service.notes(alike))
 
 
 def test_queries_without_labels(service):

@@ -232,3 +232,31 @@ def test_a_sheet_lies_over_the_side_that_was_shown(page: Page) -> None:
     values = {**said(page, "text"), page.modality: "curve"}
     assert page.side(values) is page.sides["text"]
     assert Handlers(Service(torch.device("cpu")), page).form(values).name == "classes"
+
+
+def test_lines_that_nobody_labelled_are_learned_from(page: Page) -> None:
+    """With the first of them soft k-means joins; who unticks it is not contradicted; a file's come into their place."""
+    handlers = Handlers(Service(torch.device("cpu")), page)
+    teaching, adapt = Teaching(page, handlers), page.adapt
+    lines = page.sides["text"].lines
+    values = said(page, "text") | {
+        page.lined: False,
+        lines: "a night train to Rome\n\n a night train to  Rome\nis it windy",
+    }
+    joined = teaching.collect(values, ENGLISH)
+    assert joined[adapt.algorithms] == ["protonet", "soft_kmeans"] and joined[page.lined] is True
+    assert teaching.collect(values | {page.lined: True}, ENGLISH).get(adapt.algorithms) is None
+    request = handlers._request(handlers._spelling(values | {adapt.algorithms: joined[adapt.algorithms]}))
+    assert request.episode.unlabelled == ("a night train to Rome", "is it windy")
+    assert handlers._spelling(values).digest() != handlers._spelling(values | {lines: ""}).digest()
+
+
+def test_what_a_file_leaves_without_a_label_comes_into_their_place(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label\na lost card,card\npay my rent,money\nwhere is it,\nsend it all,\n")
+    teaching, teach = Teaching(page, Handlers(Service(torch.device("cpu")), page)), page.teach
+    values = said(page, "text") | {teach.upload: str(path), teach.columns: None}
+    filled = teaching.open_file(values, ENGLISH)
+    assert filled[page.sides["text"].lines]["value"] == "where is it\nsend it all"
+    sample = teaching.open_sample(values | {teach.sample: "news", teach.shots: 1}, ENGLISH)
+    assert sample[page.sides["text"].lines]["value"] == ""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import in_turn
 
-from meta_demo.algorithms.gradient import leave_out, together
+from meta_demo.algorithms.gradient import abreast, leave_out, together
 from meta_demo.algorithms.gradient.base import GradientAlgorithm
 from meta_demo.algorithms.gradient.leave_out import PARTS, parts
 from meta_demo.algorithms.registry import REGISTRY
@@ -188,3 +188,37 @@ def test_where_it_is_not_cheap_the_starts_errors_count(backbone, monkeypatch):
     assert algorithm.left_out([support], range(3)) is None
     start = next(algorithm.adapt(support))
     assert algorithm.spreads([support], [start]) == [[UNITS.spread(start.outputs, y, left_out=False)] * 3]
+
+
+# --- several algorithms on one support set
+
+
+@pytest.mark.parametrize("head", ["prototypes", "shared"])
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_abreast_equals_one_algorithm_after_the_other(backbone, steps, head):
+    """Each from a start of its own, by its own rule, and one that moves fewer weights than the others."""
+    scopes = {name: "attention" if name == "tmaml" else "model" for name in GRADIENT if name != "cavia"}
+    knobs = {"inner_steps": steps, "head": head}
+    algorithms = [made(backbone, name, scope=scope, **knobs) for name, scope in scopes.items()]
+    going = [a for a in algorithms if abreast.goes(a)]
+    assert {a.name for a in going} >= {"maml", "fomaml", "reptile", "imaml", "maml_pp", "meta_sgd", "tmaml", "finetune"}
+    assert not {a.name for a in going} & {"anil"}, "what leaves the Transformer alone has nothing to gain"
+    (task,) = tasks(going[0], 4)
+    fasts = abreast.ends(going, task.support, steps)
+    outputs = abreast.answers(going, fasts, task.query.x)
+    for algorithm, fast, out in zip(going, fasts, outputs, strict=True):
+        *_, alone = algorithm.adapt(task.support)
+        assert fast.keys() == alone.tensors.keys()
+        for name, w in alone.tensors.items():
+            torch.testing.assert_close(
+                fast[name], w, rtol=1e-9, atol=1e-9
+            )  # AdamW divides what is but rounding by 1e-8
+        torch.testing.assert_close(out, algorithm.predict(alone, task.query.x), rtol=1e-9, atol=1e-11)
+        assert not any(w.requires_grad for w in fast.values())
+
+
+def test_only_what_shares_the_loop_and_the_model_goes_abreast(backbone):
+    assert not abreast.goes(made(backbone, "cavia")), "its tokens stand before those of an input"
+    assert not abreast.goes(made(backbone, "maml", scope="lora")), "factors are no weights of the model"
+    assert not abreast.goes(made(backbone, "maml", scope="head")), "nothing in the Transformer moves"
+    assert not abreast.goes(REGISTRY["kernel"](backbone, REGISTRY["kernel"].Config()))

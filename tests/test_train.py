@@ -62,7 +62,7 @@ def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tmp
     assert [p.step for p in seen] == [0, 1, 2]
     assert any(p.valid for p in seen) and all(p.loss is None or p.loss >= 0 for p in seen)
     loaded = checkpoint.load(tmp_path / "run", algorithm.backbone)
-    for key, value in algorithm.state_dict().items():
+    for key, value in algorithm.lasting.items():
         assert torch.equal(value, loaded.state_dict()[key])
 
 

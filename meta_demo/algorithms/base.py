@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.backbones.added import added_of
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
+from meta_demo.core.errors import Note
 from meta_demo.core.examples import Examples, Task
 from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
@@ -60,6 +62,7 @@ class Algorithm(nn.Module, ABC):
     title: ClassVar[Words]
     paper: ClassVar[str]
     about: ClassVar[Words]
+    lesson: ClassVar[Lesson | None] = None  # what the Learn tab teaches of it
     family: ClassVar[str] = "other"
     Config: ClassVar[type[knobs.Config]] = knobs.Config
     objectives: ClassVar[frozenset[str]] = frozenset({"classes"})  # what a label may be
@@ -90,6 +93,17 @@ class Algorithm(nn.Module, ABC):
     def prepare(self, sources: Sequence[Any]) -> None:
         """Look at the sources of tasks, once before the first step of a training, for a method that has a head for each."""
 
+    def training_notes(self) -> tuple[Note, ...]:
+        """What a person should know of how its meta-training goes."""
+        return ()
+
+    def check_fits(self, examples: int, outputs: int) -> None:
+        """Raises UserError, before anything is computed, where it cannot hold so many examples or outputs."""
+
+    def remarks(self, sources: Sequence[Any]) -> list[Note]:  # noqa: ARG002
+        """What a person should know of training it on these sources."""
+        return []
+
     @property
     def lasting(self) -> dict[str, Tensor]:
         """What a checkpoint holds: the state dict without what is `transient`."""
@@ -113,6 +127,16 @@ class Algorithm(nn.Module, ABC):
         return False
 
     @property
+    def copies(self) -> int:
+        """How many times it holds the weights in scope."""
+        return 1
+
+    @property
+    def beside(self) -> int:
+        """How many numbers an inner step makes for each weight that moves, beside its gradient and the few that any step makes."""
+        return 0
+
+    @property
     def body(self) -> dict[str, Tensor]:
         """The meta-learned start of the Transformer's weights in scope, under the model's own names."""
         return {}
@@ -134,8 +158,12 @@ class Algorithm(nn.Module, ABC):
         version = sum(p._version for p in self.parameters())  # grows with every change in place
         if self._merged is None or self._merged[0] != version:
             with torch.no_grad():
-                self._merged = version, self.merged()
-        return self.backbone.outputs(contents, self.boundary, self._merged[1], (self._number, version), among)
+                start = self.merged()
+                self._merged = version, {} if self.backbone.has(start) else start
+        merged = self._merged[1]
+        if not merged:  # the model's own, as in every other algorithm of which that is true
+            return self.backbone.features(contents, self.backbone.n_layers, among)
+        return self.backbone.outputs(contents, self.boundary, merged, (self._number, version), among)
 
     def merged(self) -> dict[str, Tensor]:
         """The start as weights of the model that cost no more than its own."""

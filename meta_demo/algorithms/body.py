@@ -83,11 +83,16 @@ class BodyAlgorithm(Algorithm):
         own = scope.weights(backbone, reach, torch.Generator().manual_seed(seed))
         if not own and self.boundary < backbone.n_layers:
             raise UserError("scope_empty", scope=config.scope, model=backbone.name)
-        self._body = nn.ParameterDict({name.replace(".", "/"): nn.Parameter(w) for name, w in own.items()})
+        self._own = {name: nn.Parameter(w) for name, w in own.items()}  # the same as in `_body`, quicker to get at
+        self._body = nn.ParameterDict({name.replace(".", "/"): w for name, w in self._own.items()})
 
     @property
     def body(self) -> dict[str, Tensor]:
-        return {name.replace("/", "."): w for name, w in self._body.items()}
+        return dict(self._own)
+
+    def taken_over(self, body: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Its own parameters `_body`, by name, from those of another method's start."""
+        return body
 
     def merged(self) -> dict[str, Tensor]:
         return merged(self.backbone, self.body)

@@ -10,6 +10,11 @@ from meta_demo.words import Words, words
 FAMILIES: dict[str, Words] = {
     "gradient": words("Gradient-based: a start from which a few steps go far", "基于梯度：从好的起点出发，几步即可"),
     "metric": words("Metric-based: a space in which neighbours share a label", "基于度量：同类样本彼此相近的空间"),
+    "memory": words("Memories and attention: reading the examples is the learning", "记忆与注意力：阅读示例就是学习"),
+    "rule": words("Learned rules: the update itself is learned", "学习规则：更新方式本身是学来的"),
+    "generated": words("Generated weights: a network writes the learner's weights", "生成权重：由网络写出学习者的权重"),
+    "hierarchy": words("Hierarchies: a task chooses among what all tasks share", "层次化：任务在共享的部件中做选择"),
+    "multitask": words("Multi-task: one encoder for many tasks at once", "多任务：一个编码器同时服务多个任务"),
     "baseline": words("Baselines: nothing is meta-learned", "基线：不做元学习"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.core.errors import UserError
 from meta_demo.core.objective import Objective
 from meta_demo.words import Words
@@ -17,11 +18,12 @@ BROKEN: dict[str, str] = {}  # module -> why it could not be imported: the other
 
 
 def register(
-    name: str, *, title: Words | None = None, paper: str = "", about: Words | None = None
+    name: str, *, title: Words | None = None, paper: str = "", about: Words | None = None, lesson: Lesson | None = None
 ) -> Callable[[type[Algorithm]], type[Algorithm]]:
     """Class decorator: makes the algorithm known to page, command line, benchmarks and tests under `name`.
 
-    Without a title it is called by that name. Raises ValueError when another algorithm has the name already.
+    Without a title it is called by that name; without a `lesson` the Learn tab says what it is `about`. Raises ValueError
+    when another algorithm has the name already.
     """
 
     def add(cls: type[Algorithm]) -> type[Algorithm]:
@@ -30,7 +32,7 @@ def register(
             raise ValueError(
                 f"{cls.__module__}.{cls.__qualname__} and {other.__module__}.{other.__qualname__} are both called {name}"
             )
-        cls.name, cls.title, cls.paper, cls.about = name, title or {}, paper, about or {}
+        cls.name, cls.title, cls.paper, cls.about, cls.lesson = name, title or {}, paper, about or {}, lesson
         REGISTRY[name] = cls
         return cls
 

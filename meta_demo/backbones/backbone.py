@@ -150,6 +150,11 @@ class Backbone:
     def parameter(self, name: str) -> Tensor:
         return self.parameters[name]
 
+    def has(self, weights: dict[str, Tensor]) -> bool:
+        """Whether `weights` are the model's own, number by number."""
+        own = self.parameters
+        return all(name in own and torch.equal(w, own[name]) for name, w in weights.items())
+
     def encode(self, content: Content) -> Encoded:
         """`content` as the model reads it; raises UserError when the model reads something else."""
         return self.inputs.encode(content)

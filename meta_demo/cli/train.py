@@ -73,6 +73,7 @@ class Train:
         if track:
             track.finish()
         if processes.is_main:
+            notes += tell(list(history[-1].notes))
             if self.export:
                 checkpoint.export(run.algorithm, self.export)
             last = history[-1]

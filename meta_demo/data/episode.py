@@ -38,6 +38,7 @@ class Episode:
     query: tuple[Example, ...] = ()
     unlabelled: tuple[Content, ...] = ()  # inputs that nobody labelled, for methods that learn from them too
     notes: tuple[Note, ...] = field(default=(), compare=False)  # what a person should know of how it was read
+    source: str = ""  # the name of what it was drawn from
 
     @property
     def labels(self) -> tuple[str, ...]:

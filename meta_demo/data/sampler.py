@@ -204,7 +204,7 @@ class Sampler:
         if source.tasks:
             shots, queries = self.shape.whole(rng)
             drawn = tuple(source.tasks(rng, shots + queries))
-            return Episode(drawn[:shots], drawn[shots:])
+            return Episode(drawn[:shots], drawn[shots:], source=source.name)
         support, query = [], []
         for name, shots, queries in self.shape.of(source).sizes(source, self._labels(source, rng), rng):
             texts = source.classes[name]
@@ -212,7 +212,7 @@ class Sampler:
             picked = [Example(texts[i], source.label(name, i)) for i in places]
             support += picked[:shots]
             query += picked[shots:]
-        return Episode(tuple(support), tuple(query))
+        return Episode(tuple(support), tuple(query), source=source.name)
 
     def _labels(self, source: Source, rng: np.random.Generator) -> Sequence[str]:
         """The classes that a task is drawn from: all, or one group's."""

@@ -16,10 +16,13 @@ import numpy as np
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.files import MB, Limits, read_bytes, read_json, read_text
 from meta_demo.core.strings import clean, clean_name, shorten
+from meta_demo.data.broad import kinds
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading.columns import Columns
 from meta_demo.data.reading.readers import UNLABELLED, parse_lines, read_source, read_unlabelled
 from meta_demo.data.reading.tasks import beside, bounded
+from meta_demo.data.reading.udhr import UDHR, udhr_source
+from meta_demo.data.reading.wordnet import WORDNET, wordnet_source
 from meta_demo.data.scales import NUMBERS, number_source
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.waves import FAMILIES, wave_source
@@ -43,17 +46,20 @@ def pack_names() -> list[str]:
 def built_in(modality: str) -> list[str]:
     """What the page offers to train on for one modality: packs by their names, or what `load_source` calls another source."""
     waves = [f"{BUILTIN}:{name}" for name in FAMILIES]
-    return {Text.name: [*pack_names(), NUMBERS], Pictures.name: [GLYPHS], Curves.name: waves}.get(modality, [])
+    return {Text.name: [*pack_names(), NUMBERS, *kinds.OFFERED], Pictures.name: [GLYPHS], Curves.name: waves}.get(
+        modality, []
+    )
 
 
 def kind_of(name: str) -> str:
     """What labels are in a source that the page offers: the name of their objective."""
-    return Classes.name if name in pack_names() else load_source(name).objective.name
+    return Classes.name if name in (*pack_names(), *kinds.OFFERED) else load_source(name).objective.name
 
 
 def load_source(spec: str, columns: Columns | None = None) -> Source:
     """The source called `spec`: `builtin`, `builtin:<pack>`, `builtin:glyphs`, `builtin:glyphs:<seed>`, `builtin:numbers`,
-    `builtin:sines` or another family of curves, a table, a folder or zip of class folders, `fonts:<folder>`, or `hub:<dataset id>`.
+    `builtin:sines` or another family of curves, `builtin:broad` or one of its kinds, `builtin:chinese`, a table, a folder or zip of class
+    folders, `fonts:<folder>`, `wordnet:<folder>`, `udhr:<folder>`, or `hub:<dataset id>`.
 
     Raises UserError when it cannot be had or read.
     """
@@ -61,10 +67,9 @@ def load_source(spec: str, columns: Columns | None = None) -> Source:
         return _built_in(spec)
     if spec.startswith(HUB):
         return make_source(spec, _hub(spec.removeprefix(HUB)))
-    if spec.startswith(FONTS):
-        from meta_demo.data.drawing.fonts import font_source
-
-        return font_source(Path(spec.removeprefix(FONTS)), spec)
+    for prefix, read in FOLDERS.items():
+        if spec.startswith(prefix):
+            return read(Path(spec.removeprefix(prefix)), spec)
     path = Path(spec)
     name = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
     return make_source(name, *read_source(path, LIMITS, beside(path.parent), columns))
@@ -80,12 +85,21 @@ def _built_in(spec: str) -> Source:
         return number_source()
     if name in FAMILIES:
         return wave_source(name, spec)
-    raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES]))
+    if name in kinds.NAMES:
+        return kinds.broad_source(name, spec)
+    raise _unknown(spec)
+
+
+def _unknown(spec: str) -> UserError:
+    """That nothing built in is called so, and what is."""
+    return UserError(
+        "pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES, *kinds.NAMES])
+    )
 
 
 def _is_named(spec: str) -> bool:
     """Whether a source has a name of its own instead of a file."""
-    return spec in pack_names() or spec.startswith((BUILTIN, HUB, FONTS))
+    return spec in pack_names() or spec.startswith((BUILTIN, HUB, *FOLDERS))
 
 
 def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> tuple[list[Content], list[Note]]:
@@ -108,11 +122,20 @@ def load_unlabelled(specs: Sequence[str], columns: Columns | None = None) -> tup
     return found, notes
 
 
+def _fonts(folder: Path, spec: str) -> Source:
+    from meta_demo.data.drawing.fonts import font_source
+
+    return font_source(folder, spec)
+
+
+FOLDERS = {FONTS: _fonts, WORDNET: wordnet_source, UDHR: udhr_source}  # what is said before a folder -> what reads it
+
+
 def _glyphs(seed: str, spec: str) -> Source:
     from meta_demo.data.drawing.glyphs import glyph_source
 
     if not seed.isdecimal():
-        raise UserError("pack_unknown", pack=spec, known=", ".join([*pack_names(), "glyphs", "numbers", *FAMILIES]))
+        raise _unknown(spec)
     return replace(glyph_source(int(seed)), name=spec)
 
 

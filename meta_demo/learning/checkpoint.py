@@ -22,6 +22,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.body import BodyAlgorithm
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import suited
@@ -35,6 +36,16 @@ WEIGHTS, CARD = "weights.safetensors", "card.json"
 SHIPPED = place("checkpoints")
 RANDOM = "random"  # where a start comes from: weights that nobody has trained
 CLASSES = "classes"  # the objective that is meant where nobody says which
+BODY = "_body."  # what the names of a start's weights in the Transformer begin with
+SHAPES = (
+    "scope",
+    "last_n",
+    "lora_rank",
+    "tokens",
+    "hidden",
+    "adaptive",
+    "adapters",
+)  # knobs that say which weights there are
 
 
 class Card(BaseModel):
@@ -126,7 +137,7 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     card = read_card(folder)
     cls = get_algorithm(card.algorithm)
     own, config = (cls.Config.from_dict({**card.config, **more}) for more in ({}, changes or {}))
-    for name in ("scope", "last_n", "lora_rank", "tokens"):
+    for name in SHAPES:
         made, value = getattr(own, name, None), (changes or {}).get(name)
         if value not in (None, made):
             raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
@@ -154,7 +165,10 @@ def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> Non
         raise UserError("checkpoint_damaged", folder=folder) from error
     own = algorithm.lasting
     if not exact:
-        own, weights = ({n: w for n, w in side.items() if n.startswith("_body.")} for side in (own, weights))
+        own, weights = ({n: w for n, w in side.items() if n.startswith(BODY)} for side in (own, weights))
+        if isinstance(algorithm, BodyAlgorithm):
+            taken = algorithm.taken_over({n.removeprefix(BODY): w for n, w in weights.items()})
+            weights = {BODY + n: w for n, w in taken.items()}
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
     if wrong or not all(bool(torch.isfinite(w).all()) for w in weights.values()):

@@ -97,6 +97,8 @@ class Work:
     times: int = 1
     kept: int = 0  # bytes of states that are kept at the most
     pixels: int = 0  # numbers of one input that is no text
+    copies: int = 1  # of the weights in scope
+    beside: int = 0  # numbers that a step makes for each weight that moves
 
 
 @dataclass(frozen=True)
@@ -115,16 +117,18 @@ def work_of(algorithm: Algorithm, support: Iterable[Any], query: Iterable[Any], 
     """The work that inputs are for an algorithm; none of them is read."""
     inputs, config = algorithm.backbone.inputs, algorithm.config
     said = config if isinstance(config, BodyConfig) else None
-    looks = int(getattr(algorithm, "looks", 1))
+    looks, added = int(getattr(algorithm, "looks", 1)), algorithm.added
     return Work(
-        tuple(inputs.foreseen(content) + algorithm.added for content in support for _ in range(looks)),
-        tuple(inputs.foreseen(content) + algorithm.added for content in query for _ in range(looks)),
+        tuple(inputs.foreseen(content) + added for content in support for _ in range(looks)),
+        tuple(inputs.foreseen(content) + added for content in query for _ in range(looks)),
         outputs,
         algorithm.steps,
         said.scope if said else "head",
         Reach(said.last_n, said.lora_rank, said.tokens) if said else Reach(1, 1),
         algorithm.adapts_body,
         pixels=inputs.numbers,
+        copies=algorithm.copies,
+        beside=algorithm.beside,
         **more,
     )
 
@@ -138,13 +142,14 @@ def cost(work: Work, backbone: Backbone) -> Cost:
     learned, asked = sum(work.support), sum(work.query)
     kept = sum(size.kept(length, above) for length in work.support)
     longest = max((*work.support, *work.query), default=1)
-    own = SCOPES[work.scope].size(backbone, work.reach) * size.itemsize
+    own = SCOPES[work.scope].size(backbone, work.reach) * size.itemsize * work.copies
     fast = own if work.moves else 0
 
     hidden = COPIES * (learned + asked) * size.width * size.itemsize
     first = COPIES * (len(work.support) + len(work.query)) * work.pixels * size.itemsize + 48 * (learned + asked)
     states = (work.steps + 1) * fast  # all are kept, or none
     states = (states if states <= work.kept else 0) + own + 5 * fast
+    states += fast * work.beside * (max(1, work.steps) if work.learns else 1)
     answers = 2 * max(len(work.support), len(work.query)) * work.outputs * backbone.dim * size.itemsize
     batch = min(size.most(longest) * longest, learned + asked)
     batch_bytes = 3 * batch * (size.weights // size.width + size.heads * longest) * size.itemsize
@@ -174,7 +179,7 @@ def _together(work: Work, backbone: Backbone, own: int) -> int:
     if backbone.inputs.pads or not work.moves:
         return 1
     tokens = (sum(work.support) + sum(work.query)) * max(1, work.steps)
-    return max(1, min(MANY, work.times, ROOM // max(1, own), TOKENS // max(1, tokens)))
+    return max(1, min(MANY, work.times, ROOM // max(1, own * (1 + work.beside)), TOKENS // max(1, tokens)))
 
 
 def together(costs: Sequence[Cost]) -> Cost:
@@ -275,7 +280,8 @@ def afford_episodes(algorithm: Algorithm, episodes: Sequence[Episode], budget: B
 
 
 def work_of_episode(algorithm: Algorithm, episode: Episode, **more: Any) -> Work:
-    """The work of one task."""
+    """The work of one task; raises UserError where the algorithm cannot hold it at all."""
+    algorithm.check_fits(len(episode.support), episode.objective.width)
     others = episode.unlabelled if algorithm.reads_unlabelled else ()
     support = [*(row.content for row in episode.support), *others]
     query = [row.content for row in episode.query]

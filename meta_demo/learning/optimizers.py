@@ -65,4 +65,5 @@ def find_muon() -> Any:
 
 
 def _is_matrix(name: str, p: nn.Parameter) -> bool:
-    return p.ndim == 2 and min(p.shape) >= NARROW and "embedding" not in name and "lora" not in name
+    others = name.startswith("heads.") or "embedding" in name or "lora" in name
+    return p.ndim == 2 and min(p.shape) >= NARROW and not others

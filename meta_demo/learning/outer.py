@@ -59,7 +59,7 @@ class Progress:
     best: float
     best_step: int
     valid: tuple[float, float] | None = None
-    notes: tuple[Note, ...] = ()  # on where it was computed
+    notes: tuple[Note, ...] = ()  # on how it goes and where it was computed
 
     @property
     def remaining(self) -> float:
@@ -109,11 +109,13 @@ class Run:
         self.mean = self._weights()
 
     def notes(self) -> list[Note]:
-        """What a person should know of the inputs to train and to validate on, but for those that a program draws."""
+        """What a person should know of the sources for this method, and of the inputs to train and to validate on, but for those that a
+        program draws."""
         kept = [texts for s in self.tasks.sources if not s.program for texts in s.classes.values()]
         asked = [row.content for episode in self.valid for row in (*episode.support, *episode.query)]
         given = [content for texts in kept for content in texts]
-        return reading_notes(self.algorithm.backbone, [*given, *asked])
+        told = self.algorithm.remarks(self.tasks.sources)
+        return [*told, *reading_notes(self.algorithm.backbone, [*given, *asked])]
 
     def train(self, *, resume: bool = False) -> Iterator[Progress]:
         """Meta-trains the algorithm in place and keeps the best start in `output`. Yields after every step; closing it stops the run.
@@ -147,7 +149,8 @@ class Run:
     def _progress(self, loss: float | None, now: Validation | None) -> Progress:
         assert self.best, "a run is validated before its first step"
         valid = (now.score, now.ci95) if now else None
-        return Progress(self.step, self.plan.steps, loss, self.seconds, self.best.score, self.best.step, valid)
+        notes = self.algorithm.training_notes()
+        return Progress(self.step, self.plan.steps, loss, self.seconds, self.best.score, self.best.step, valid, notes)
 
     @torch.enable_grad()  # a process that was forked in the midst of an adaptation has gradients switched off
     def _backward(self) -> Tensor:

@@ -24,4 +24,4 @@ def to_task(algorithm: Algorithm, episode: Episode, among: Corpus[Content] | Non
 
     seen = episode.unlabelled if algorithm.reads_unlabelled else ()
     others = algorithm.features(seen, among) if seen else None
-    return Task(side(episode.support), side(episode.query), others, labels=episode.labels)
+    return Task(side(episode.support), side(episode.query), others, episode.source, episode.labels)

@@ -82,6 +82,7 @@ class Job:
     episode: Episode
     errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
     intervals: bool = True
+    keeps: bool = True  # whether what it computes is kept for others
 
     @property
     def is_known(self) -> bool:
@@ -105,7 +106,8 @@ class Job:
     def support(self) -> Examples:
         """The support set as the algorithm takes it; what the algorithm has come to hold by then counts from now on."""
         x = self.algorithm.features([row.content for row in self.episode.support])
-        self.shelf.put(self.start, (self.algorithm, self.checkpoint))
+        if self.keeps:
+            self.shelf.put(self.start, (self.algorithm, self.checkpoint))
         return Examples(x, self.y, self.objective)
 
     def spreads(self, start: State) -> list[Tensor | None]:
@@ -138,7 +140,7 @@ class Job:
                     query, known.states[last], last, (times, known.seconds[last]), spreads[last], known.error
                 )
             return
-        course, step = _Course(self.shelf.limit, self.algorithm.steps + 1), -1
+        course, step = _Course(self.shelf.limit if self.keeps else 0, self.algorithm.steps + 1), -1
         support, times = self._timed_support()
         error = None
         for state, elapsed, error in self._adapt(support):
@@ -155,7 +157,7 @@ class Job:
         known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
         if known:
             return known.states[0], *known.at(step)
-        course = _Course(self.shelf.limit, self.algorithm.steps + 1)
+        course = _Course(self.shelf.limit if self.keeps else 0, self.algorithm.steps + 1)
         support, times = self._timed_support()
         first, last, at, error = None, None, -1, None
         for state, elapsed, error in self._adapt(support):
@@ -234,7 +236,7 @@ class Job:
             if state is None:
                 return
             elapsed += time.perf_counter() - started
-            if not _finite(state):
+            if not finite([_support_outputs(state), *state.tensors.values()]):
                 error = UserError("diverged", algorithm=self.algorithm.name, step=step)
                 if good is None:
                     raise error
@@ -290,9 +292,8 @@ def array(tensor: Tensor) -> Array:
     return found
 
 
-def _finite(state: State) -> bool:
+def finite(tensors: Sequence[Tensor]) -> bool:
     """Whether every number is. Where all sums are finite, so is what was added; only a sum of finite numbers that is too large looks on."""
-    tensors = (_support_outputs(state), *state.tensors.values())
     sums = torch.stack([t.sum() for t in tensors])
     return bool(torch.isfinite(sums).all()) or all(bool(torch.isfinite(t).all()) for t in tensors)
 

@@ -110,6 +110,7 @@ def work_of(run: Run) -> Work:
         "folder": str(run.output),
         "first": first,
         "last": run.step + count,
+        "sources": [[source.name, list(source.classes)] for source in run.tasks.sources],
         "tasks": [_packed(episode, contents) for episode in episodes],
         "valid": [_packed(episode, contents) for episode in run.valid],
         "contents": [],
@@ -139,7 +140,7 @@ def _packed(episode: Episode, contents: dict[Content, int]) -> list[Any]:
         return contents.setdefault(content, len(contents))
 
     rows = [[[place(row.content), row.label] for row in side] for side in (episode.support, episode.query)]
-    return [*rows, [place(content) for content in episode.unlabelled]]
+    return [*rows, [place(content) for content in episode.unlabelled], episode.source]
 
 
 # --- in the process that has the GPU
@@ -147,11 +148,11 @@ def _packed(episode: Episode, contents: dict[Content, int]) -> list[Any]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Tasks that were drawn in the other process, from number `first` on."""
+    """Tasks that were drawn in the other process, from number `first` on; of their `sources` the classes by name."""
 
     episodes: Sequence[Episode]
-    first: int = 0
-    sources: Sequence[Source] = ()
+    first: int
+    sources: Sequence[Source]
     corpus: None = None
 
     def draw(self, index: int) -> Episode:
@@ -166,9 +167,10 @@ def trained(backbone: Backbone, work: Work) -> Iterator[Piece]:
 
     def episode(sides: list[Any]) -> Episode:
         support, query = (tuple(Example(contents[place], label) for place, label in rows) for rows in sides[:2])
-        return Episode(support, query, tuple(contents[place] for place in sides[2]))
+        return Episode(support, query, tuple(contents[place] for place in sides[2]), source=sides[3])
 
-    plan, tasks = Plan(**said["plan"]), Drawn([episode(sides) for sides in said["tasks"]], said["first"])
+    sources = [Source(name, dict.fromkeys(labels, ())) for name, labels in said["sources"]]
+    plan, tasks = Plan(**said["plan"]), Drawn([episode(sides) for sides in said["tasks"]], said["first"], sources)
     algorithm = checkpoint.start(backbone, said["algorithm"], None, said["knobs"], plan.seed, said["objective"])
     valid = [episode(sides) for sides in said["valid"]]
     run = Run(algorithm, tasks, valid, plan, Path(said["folder"]), said["record"], said["about"])

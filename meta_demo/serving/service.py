@@ -38,6 +38,7 @@ from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.serving.sketch import sketched
 
 LENT = Note("gpu_lent")
 T = TypeVar("T")
@@ -78,8 +79,9 @@ class Service:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
         the model knows, and how answers are made."""
         backbone, episode = self.backbone(request.model), request.episode
-        if request.algorithms:
-            self._jobs(request)  # which refuses what is wrong or too dear, before anything is read
+        jobs = (
+            self._jobs(request) if request.algorithms else []
+        )  # refuses what is wrong or too dear before anything is read
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
         read = reading_notes(backbone, contents)
         return [
@@ -87,6 +89,7 @@ class Service:
             *read,
             *_about_random(request),
             *_about_unlabelled(request),
+            *_about_heads([job.algorithm for job in jobs]),
             *episode.objective.notes(len(episode.support)),
         ]
 
@@ -186,6 +189,22 @@ class Service:
                 errand.close()
 
     @torch.no_grad()
+    def sketch(self, requests: Sequence[Request], contents: Sequence[Content], step: int) -> list[list[Prediction]]:
+        """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept."""
+        asked = [(request, replace(job, keeps=False)) for request in requests for job in self._jobs(request)]
+        jobs, errand = self._lent([job for _, job in asked])
+
+        def alone(number: int) -> Prediction:
+            return self._asked(asked[number][0], jobs[number], lambda job: job.predict(contents, step, similar=False))
+
+        try:
+            found = iter(sketched(jobs, contents, step, alone))
+            return [[next(found) for _ in dict.fromkeys(request.algorithms)] for request in requests]
+        finally:
+            if errand:
+                errand.close()
+
+    @torch.no_grad()
     def attention(
         self, request: Request, algorithm: str, content: Content, step: int | None = None
     ) -> tuple[Array, Array]:
@@ -253,6 +272,16 @@ def _about_unlabelled(request: Request) -> list[Note]:
     asked = {identity(row.content) for row in episode.query}
     both = sum(identity(content) in asked for content in episode.unlabelled)
     return [Note("transductive", (("count", both),))] if both else []
+
+
+def _about_heads(algorithms: Sequence[Algorithm]) -> list[Note]:
+    """What is to be said where some begin with another head than others: part of what tells them apart is the head's."""
+    begins: dict[str, list[str]] = {}
+    for algorithm in algorithms:
+        if head := getattr(algorithm.config, "head", None):
+            begins.setdefault(head, []).append(algorithm.name)
+    said = ((head, ", ".join(names)) for head, names in sorted(begins.items()))
+    return [Note("heads_differ", tuple(said))] if len(begins) > 1 else []
 
 
 def _stamp(spec: str) -> tuple[int, ...] | None:

@@ -10,6 +10,7 @@ import numpy as np
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import Note
 from meta_demo.core.objective import objective_of
+from meta_demo.data.broad.kinds import OFFERED
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.scales import NUMBERS
@@ -40,7 +41,7 @@ def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str,
     entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
     entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
     entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
-    for kind, names in (("sample", sample_names()), ("pack", (*pack_names(), NUMBERS, GLYPHS))):
+    for kind, names in (("sample", sample_names()), ("pack", (*pack_names(), NUMBERS, *OFFERED, GLYPHS))):
         entries |= {f"{kind}.{n}": {lang: named(kind, n, lang) for lang in LANGUAGES} for n in names}
     entries |= {f"algorithm.{name}": {lang: cls.said(lang) for lang in LANGUAGES} for name, cls in REGISTRY.items()}
     return entries

@@ -80,6 +80,11 @@ def colours_of(value: Any) -> dict[str, int]:
     return form_of(value).colours(value)
 
 
+def nobody_labelled(episode: Episode) -> list[Content]:
+    """The inputs of an episode without a label: those to learn from, and the questions that nobody has answered."""
+    return [*episode.unlabelled, *(example.content for example in episode.query if example.label is None)]
+
+
 def first_query(episode: Episode) -> Content | None:
     """Something to try: the first query, unlabelled ones before labelled ones."""
     return next((e.content for e in sorted(episode.query, key=lambda e: e.label is not None)), None)

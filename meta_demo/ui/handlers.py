@@ -14,6 +14,7 @@ import gradio as gr
 
 from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.data.episode import make_episode
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
 from meta_demo.serving.requests import Request, Snapshot
@@ -219,6 +220,7 @@ class Handlers:
         return Spelling(
             modality=side.name,
             cards=spelled(values[side.cards], side),
+            unlabelled=side.unlabelled(values),
             named=bool(values[adapt.names]) and side.named and self.form(values).named,
             model=model,
             algorithms=algorithms,
@@ -229,7 +231,11 @@ class Handlers:
 
     def _request(self, spelling: Spelling) -> Request:
         """The request that the page spells, its pictures decoded; raises UserError."""
-        episode = episode_of(spelling.cards, self.page.sides[spelling.modality])
+        side = self.page.sides[spelling.modality]
+        episode = episode_of(spelling.cards, side)
+        if spelling.unlabelled:
+            lines = [(item, f"unlabelled {place}") for place, item in enumerate(spelling.unlabelled, 1)]
+            episode = make_episode(episode.support, episode.query, side.read(lines), episode.notes)
         if spelling.named:
             episode = with_names(episode)
         return Request(

@@ -91,8 +91,9 @@ class Page:
 
     `bench` is what all sides share, and a sheet, which shares nothing, takes its place.
 
-    The session's own: `run`, what was adapted; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts
-    that the visitor trained; `shown`, the side that is shown, and `left`, how each side was left when another one was.
+    The session's own: `run`, what was adapted; `lined`, whether there were examples that nobody labelled; `row`, which token looks;
+    `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained; `shown`, the side that is shown, and
+    `left`, how each side was left when another one was.
     """
 
     message: gr.HTML
@@ -106,6 +107,7 @@ class Page:
     trial: Trial
     look: Look
     run: gr.State
+    lined: gr.State
     row: gr.State
     switch: gr.State
     own: gr.State
@@ -140,6 +142,7 @@ def lay_out() -> Page:
                     for side in sides.values():
                         cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
                         side.cards = side.own(collector(side, cards, visible=visible(side is first)))
+                        side.lay_out_lines(shown=side is first)
                 with gr.Column(elem_classes="sheet", min_width=300):
                     adapt = _adapt(first, switch, sample.objective.algorithms)
                 with gr.Column(elem_classes="sheet", min_width=300):
@@ -150,9 +153,9 @@ def lay_out() -> Page:
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
-    run, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(2))
+    run, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(3))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
-    states = (run, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
+    states = (run, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
     return Page(message, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
 
 

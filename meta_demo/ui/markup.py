@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-_VOID = ("br", "img")  # elements without an end
+_VOID = ("br", "img", "input")  # elements without an end
 
 
 class Html(str):

@@ -24,6 +24,8 @@ from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
+from meta_demo.ui.learn import tab as learn_tab
+from meta_demo.ui.learn.tab import Learning, LearnTab
 from meta_demo.ui.proxy import BehindProxy
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
@@ -56,15 +58,19 @@ def build_app(service: Service) -> gr.Blocks:
                 training = training_tab.lay_out()
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
                 tables = benchmark_tab.lay_out()
+            with gr.Tab(label("page.tab.learn"), id="learn") as learn:
+                lessons = learn_tab.lay_out()
         for sheet, _ in page.sheets.values():
             sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
-        _wire_teach(app, page, handlers, Teaching(page, handlers), asking)
+        teaching = Teaching(page, handlers)
+        _wire_teach(app, page, handlers, teaching, asking)
         _wire_adapt(app, page, handlers, asking)
         _wire_look(page, asking)
         if training:
             _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
         app.load(benchmark_tab.show, None, tables, **QUIET)
+        _wire_learning(page, learn, lessons, learn_tab.Learning(page, lessons, handlers, teaching))
     return app
 
 
@@ -130,6 +136,13 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     ):
         _ask(page, asking, opened.then)
     on(partial(gr.on, [held.edit for held in cards]), teaching.edit, settings, {teach.shots, adapt.notice})
+    lines = [side.lines.change for side in page.sides.values() if side.lines]
+    on(
+        partial(gr.on, lines),
+        teaching.collect,
+        settings | {page.lined},
+        _fitting(page) | {page.lined, adapt.algorithms},
+    )
     gr.on([held.clear for held in cards], lambda: None, None, teach.sample, queue=False, **QUIET)
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
@@ -247,10 +260,16 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed)
 
 
+def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:
+    opened.select(learn_tab.show, None, [tab.introduction, tab.linear, tab.lessons], trigger_mode=LAST, **QUIET)
+    asked = _settings(page) | _aside(page) | {tab.asked, page.teach.shots, page.teach.sample}
+    _on(page, tab.asked.ask, learning.set_up, asked, _side_outputs(page) | {page.tabs})
+
+
 def _settings(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
-    cards = (side.cards for side in page.sides.values())
+    cards = (part for side in page.sides.values() for part in (side.cards, side.lines) if part)
     chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
     return {page.run, page.switch, page.own, page.modality, page.shown, *cards, *chosen}
 

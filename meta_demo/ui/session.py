@@ -17,6 +17,7 @@ class Spelling:
 
     modality: str
     cards: Spelled
+    unlabelled: tuple[str, ...]
     named: bool  # whether the names of classes count as examples
     model: str
     algorithms: tuple[str, ...]

@@ -7,7 +7,7 @@ their modality, in `page.py`; the page around them knows none of them by name, n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
@@ -48,6 +48,7 @@ class Side(ABC, Generic[C]):
         self.parts: list[gr.components.Component] = []
         self.cards: gr.HTML
         self.tried: gr.components.Component
+        self.lines: gr.Textbox | None = None  # where examples that nobody labelled stand, if the side collects them
 
     # --- what there is ---
 
@@ -70,6 +71,9 @@ class Side(ABC, Generic[C]):
     def lay_out_tried(self, first: C | None, *, shown: bool) -> None:
         """Where something new is shown to be recognised, as `tried`, beginning with `first`."""
 
+    def lay_out_lines(self, *, shown: bool) -> None:
+        """Where examples that nobody labelled are collected, as `lines`, if the side can."""
+
     def lay_out_beside(self, *, shown: bool) -> None:
         """What stands below the controls of attention, if anything."""
 
@@ -85,7 +89,7 @@ class Side(ABC, Generic[C]):
     @property
     def heavy(self) -> list[gr.components.Component]:
         """What may hold much, and is sent to the server only while this side is shown."""
-        return [self.cards, self.tried]
+        return [self.cards, self.tried, *([self.lines] if self.lines else [])]
 
     def placed(self, shown: bool) -> dict[Any, Any]:
         """All parts shown or hidden."""
@@ -104,6 +108,10 @@ class Side(ABC, Generic[C]):
     @abstractmethod
     def items(self, held: Any) -> list[str]:
         """The examples of a card, without those where nothing is."""
+
+    def unlabelled(self, values: Mapping[Any, Any]) -> tuple[str, ...]:
+        """The examples that nobody labelled, as strings."""
+        return tuple(self.items(values.get(self.lines))) if self.lines else ()
 
     @abstractmethod
     def written(self, content: C) -> str:

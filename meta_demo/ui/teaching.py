@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode
 from meta_demo.data.reading.columns import Seen
@@ -15,11 +16,12 @@ from meta_demo.data.reading.readers import read_episode
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.ui import blocks, columns
-from meta_demo.ui.cards import cards_from, dealt, first_query, relabelled
+from meta_demo.ui.cards import cards_from, dealt, first_query, nobody_labelled, relabelled
 from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.handlers import Handlers, can
 from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
+from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
 
@@ -55,6 +57,18 @@ class Teaching:
     def edit(self, values: Values, request: gr.Request) -> Updates:
         """Edited cards are no longer as they were dealt."""
         return {self.page.teach.shots: None} | self.playground.mark_changes(values, request)
+
+    def collect(self, values: Values, request: gr.Request) -> Updates:
+        """Examples that nobody labelled. With the first of them whoever learns from such joins the algorithms: who was chosen stays."""
+        page, adapt, form = self.page, self.page.adapt, self.playground.form(values)
+        there, chosen = bool(page.side(values).unlabelled(values)), values[adapt.algorithms] or []
+        readers = [name for name, cls in REGISTRY.items() if cls.reads_unlabelled and can(name, form)]
+        updates: Updates = {page.lined: there}
+        if there and not values[page.lined] and readers and not set(readers) & set(chosen):
+            joined = {adapt.algorithms: [name for name in algorithm_names() if name in (*chosen, readers[0])]}
+            updates |= joined | self.playground.refit({**values, **joined}, request)
+            values = {**values, **joined, page.switch: updates[page.switch]}
+        return updates | self.playground.mark_changes(values, request)
 
     def relabel(self, values: Values, request: gr.Request) -> Updates:
         """Other labels for the examples that are there, which stay; so does what they were labelled before, for the way back."""
@@ -120,6 +134,8 @@ class Teaching:
         updates: Updates = {side.cards: gr.update(value=cards, visible=True)}
         if query:
             updates[side.tried] = gr.update(value=side.written(query), visible=True)
+        if side.lines:
+            updates[side.lines] = gr.update(value="\n".join(map(side.written, nobody_labelled(episode))), visible=True)
         return updates
 
     def show_side(self, values: Values, request: gr.Request) -> Updates:

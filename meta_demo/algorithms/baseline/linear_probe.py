@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm, State
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.core import config as knobs
 from meta_demo.core.config import knob
@@ -39,6 +40,32 @@ class ProbeConfig(knobs.Config):
     about=words(
         "Logistic regression on the frozen embeddings, as everybody would try first; a baseline that the others have to beat.",
         "在冻结的嵌入上做逻辑回归，人人都会先试；其他方法需要超过的基线。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "Nothing: the pretrained model is taken as it is.",
+            "什么也不学：直接使用预训练模型。",
+        ),
+        inner=words(
+            "A linear head, fitted to the examples' embeddings until the best one is found, with a penalty on large weights.",
+            "一个线性分类头，在示例的嵌入上拟合到最优，并惩罚过大的权重。",
+        ),
+        equation=r"\min_{W, b} \; \frac{1}{2} \lVert W \rVert^2 + C \sum_j \mathcal{L}(W f(x_j) + b, \, y_j)",
+        cost=words(
+            "Examples go through the Transformer once, then scikit-learn takes some hundredths of a second. Nothing is trained "
+            "before.",
+            "示例只经过 Transformer 一次，随后 scikit-learn 只需百分之几秒。事先不训练任何东西。",
+        ),
+        use=words(
+            "First of all: whatever is more elaborate should be better than this.",
+            "最先用它：更复杂的方法理应比它好。",
+        ),
+        look=words(
+            "Its curve is level. On sentences it is right as often as class means of the plain model, within half a point or so, "
+            "and with one example a class much less sure of it.",
+            "它的曲线是水平的。在句子上，它的正确率与普通模型的类别均值相差约半个百分点以内；每类一个示例时，它的把握要小得多。",
+        ),
+        moved=("head",),
     ),
 )
 class LinearProbe(Algorithm):

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from meta_demo.algorithms.base import State
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm
 from meta_demo.algorithms.registry import register
 from meta_demo.core.examples import Examples
@@ -17,6 +18,34 @@ from meta_demo.words import words
     about=words(
         "Takes the class of the single most similar example; look for how much one odd example can spoil.",
         "取最相似的那个示例的类别；留意一个异常示例能造成多大影响。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "If it is meta-trained, the layers, so that the nearest example is one of the same class, and how sharply distance "
+            "counts. Usually it takes the model as it is.",
+            "若做元训练，则学各层，使最近的示例属于同一类别，以及距离有多敏感。通常直接使用现成的模型。",
+        ),
+        inner=words(
+            "Nothing moves: the examples' embeddings are kept, and a question takes the class of the one that is nearest.",
+            "什么也不移动：保存示例的嵌入，问题取最近那个示例的类别。",
+        ),
+        equation=r"p(y = n \mid x) = \text{softmax}_n \bigl(-s \min_{j \in S_n} \lVert f_\theta(x) - f_\theta(x_j) \rVert^2\bigr)",
+        cost=words(
+            "One pass over the examples and no gradient; memory and time of an answer grow with the number of examples.",
+            "示例过一遍，不求梯度；作答所需的内存与时间随示例数增加。",
+        ),
+        use=words(
+            "When a class falls into several groups, which a mean would lie between.",
+            "当一个类别分成几群、其均值会落在群与群之间时。",
+        ),
+        look=words(
+            "With one example a class its answers are those of class means. With five it was right less often than these on "
+            "sentences of plain weights, by half a point to eight: one odd example takes all questions near it.",
+            "每类一个示例时，答案与类别均值相同。五个示例时，在普通权重的句子上正确率比后者低半个到八个百分点："
+            "一个异常示例会抢走它附近的所有问题。",
+        ),
+        learned=("layers",),
+        moved=("memory",),
     ),
 )
 class NearestNeighbour(DistanceAlgorithm):

@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 from meta_demo.algorithms.base import State
 from meta_demo.algorithms.gradient.fast import Fast
 from meta_demo.algorithms.gradient.finetune import FineTune, FineTuneConfig
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.core.examples import Examples
 from meta_demo.core.heads import prototypes
@@ -33,6 +34,33 @@ class CosineConfig(FineTuneConfig):
     about=words(
         "Trains one vector for each class, compared by cosine, on frozen embeddings; a baseline that many meta-learners did not beat.",
         "在冻结的嵌入上为每个类别训练一个按余弦比较的向量；许多元学习方法未能超过的基线。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "As a baseline nothing: it takes the pretrained model as it is. Meta-trained, the layers, so that cosines to a "
+            "fitted vector tell classes apart.",
+            "作为基线，什么也不学：直接使用预训练模型。若做元训练，则学各层，使与所拟合向量的余弦能区分类别。",
+        ),
+        inner=words(
+            "AdamW moves one vector for each class, begun at the class mean and compared by cosine; the layers stand still.",
+            "AdamW 为每个类别移动一个从类别均值开始、按余弦比较的向量；各层不动。",
+        ),
+        equation=r"p(y = n \mid x) = \text{softmax}_n \, \frac{s \, f_\theta(x) \cdot w_n}{\lVert f_\theta(x) \rVert \, \lVert w_n \rVert}",
+        cost=words(
+            "Examples go through the Transformer once; twenty steps of a few vectors cost next to nothing.",
+            "示例只经过 Transformer 一次；几个向量的二十步几乎不费时间。",
+        ),
+        use=words(
+            "As a strong baseline on a good encoder: a meta-learner that does not beat it has learned nothing of use.",
+            "作为良好编码器上的强基线：超不过它的元学习方法等于没学到有用的东西。",
+        ),
+        look=words(
+            "On sentences of plain weights its steps change hardly an answer with one example a class, and gained nothing with "
+            "five. What they change is how sure it is.",
+            "在普通权重的句子上，每类一个示例时各步几乎不改变答案，五个示例时也没有收益。它们改变的是有多确定。",
+        ),
+        learned=("layers",),
+        moved=("head",),
     ),
 )
 class BaselinePlusPlus(FineTune):

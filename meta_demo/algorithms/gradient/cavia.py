@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import Fast
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.added import TOKENS
 from meta_demo.backbones.backbone import Backbone
@@ -41,6 +42,35 @@ class CAVIAConfig(GradientConfig):
     about=words(
         "Moves a few context tokens and the head, never the Transformer's weights; look for how much so little can say about a task.",
         "只移动少量上下文词元和分类头，从不改动 Transformer 的权重；留意这么少的量能说明多少任务信息。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "Where in the embedding space the context tokens are placed, and the weights of the last layers that read them.",
+            "上下文词元放在嵌入空间的何处，以及读取它们的末几层权重。",
+        ),
+        inner=words(
+            "A few tokens before those of the input, which say what is special to the task, and the head. No weight of the "
+            "Transformer moves.",
+            "输入之前的几个词元，用来说明任务的特点；还有分类头。Transformer 的权重一个也不动。",
+        ),
+        equation=r"\theta \leftarrow \theta - \beta \nabla_\theta \sum_i \mathcal{L}^{\text{query}}_i(\theta, \phi_i), \quad \phi_i = 0 - "
+        r"\alpha \nabla_\phi \mathcal{L}^{\text{support}}_i(\theta, \phi) \bigr|_{\phi = 0}",
+        cost=words(
+            "A task is a few tokens and a head, not a copy of weights. A step still takes a gradient through the last layers, "
+            "and training second derivatives.",
+            "一个任务只是几个词元和一个分类头，而非一份权重的副本。每一步仍须对末几层求梯度，训练仍须二阶导数。",
+        ),
+        use=words(
+            "When many tasks are to be kept side by side, each as small as possible, on one model that all share.",
+            "当许多任务要并存、每个都尽量小、且共用同一个模型时。",
+        ),
+        look=words(
+            "No start is shipped. From plain weights the tokens say next to nothing yet: on sines eight steps left the error "
+            "where it was.",
+            "没有自带起点。从普通权重出发，这些词元还几乎说明不了什么：在正弦曲线上，八步之后误差仍在原处。",
+        ),
+        learned=("layers", "context"),
+        moved=("context", "head"),
     ),
 )
 class CAVIA(GradientAlgorithm):

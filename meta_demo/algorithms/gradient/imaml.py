@@ -10,6 +10,7 @@ from torch.autograd import grad
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import Fast, Step, leaves
 from meta_demo.algorithms.gradient.walk_back import Loop, Point
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.core.config import knob
 from meta_demo.core.examples import Examples, Task
@@ -43,6 +44,37 @@ class ImplicitConfig(GradientConfig):
     about=words(
         "Holds adapted weights near the start and differentiates where they settle, not the way; look for many steps without overfitting.",
         "把适应后的权重留在起点附近，只对其落点求导而不问路径；留意走很多步也不过拟合。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The weights that every task begins from and is held to. The gradient asks only where the inner loop ended and how "
+            "curved the loss is there, not which way it came.",
+            "每个任务的起点权重，适应后的权重也被拉向它。梯度只问内循环落在何处、那里的损失有多弯曲，而不问它从哪条路来。",
+        ),
+        inner=words(
+            "A few gradient steps with momentum move the adapted layers and a head that begins at the class means, while a pull "
+            "holds both near where the task began.",
+            "带动量的几步梯度下降移动被适应的层，以及从类别均值开始的分类头，同时有一股拉力把两者留在任务的起点附近。",
+        ),
+        equation=r"\theta'_i = \underset{\phi}{\text{argmin}} \; \mathcal{L}^{\text{support}}_i(\phi) + \frac{\lambda}{2} \lVert \phi - "
+        r"\theta \rVert^2, \quad \frac{d \mathcal{L}^{\text{query}}_i}{d \theta} = \Bigl(I + \frac{1}{\lambda} \nabla^2 "
+        r"\mathcal{L}^{\text{support}}_i(\theta'_i)\Bigr)^{-1} \nabla \mathcal{L}^{\text{query}}_i(\theta'_i)",
+        cost=words(
+            "A task costs what it costs MAML. Training keeps nothing of the way, however long: it solves for its gradient by a "
+            "few products with second derivatives at the end.",
+            "一个任务的代价与 MAML 相同。训练不保存路径，无论多长：它在终点用几次与二阶导数的乘积解出梯度。",
+        ),
+        use=words(
+            "When tasks should take many steps and must not leave behind what the start knows.",
+            "当任务要走很多步、又不能丢掉起点所知的东西时。",
+        ),
+        look=words(
+            "No start is shipped. On sines of plain weights its curve falls a little behind that of MAML, by more with every "
+            "step: the pull grows with the distance from the start.",
+            "没有自带起点。在普通权重的正弦曲线上，它的曲线略落后于 MAML，且每一步落后更多：拉力随离起点的距离增大。",
+        ),
+        learned=("layers",),
+        moved=("layers", "head"),
     ),
 )
 class ImplicitMAML(GradientAlgorithm):

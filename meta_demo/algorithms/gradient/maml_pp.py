@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import HEAD, Step
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import knob
@@ -48,6 +49,38 @@ class MAMLPlusPlusConfig(GradientConfig):
     about=words(
         "MAML with a learned rate for every layer and step, asked after each step; look for curves that rise from the first step on.",
         "每层每步都有学习到的学习率、并在每一步后都受检验的 MAML；留意从第一步起就上升的曲线。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The weights that every task begins from, and a learning rate for each layer at each step. The loss is asked for "
+            "after every step, and that after the last counts most.",
+            "每个任务开始时的权重，以及每层每步的学习率。每一步之后都看损失，最后一步之后的分量最重。",
+        ),
+        inner=words(
+            "A few gradient steps without momentum move the adapted layers and a head that begins at the class means, each layer "
+            "at its rate of that step.",
+            "不带动量的几步梯度下降移动被适应的层，以及从类别均值开始的分类头，每层用该步的学习率。",
+        ),
+        equation=r"(\theta, \alpha) \leftarrow (\theta, \alpha) - \beta \nabla_{(\theta, \alpha)} \sum_i \sum_{t=1}^{k} v_t \, "
+        r"\mathcal{L}^{\text{query}}_i \bigl(\theta^{(t)}_i\bigr), \quad \theta^{(t)}_i = \theta^{(t-1)}_i - \alpha_t \nabla "
+        r"\mathcal{L}^{\text{support}}_i \bigl(\theta^{(t-1)}_i\bigr)",
+        cost=words(
+            "A task costs what it costs MAML. In training the query goes through the model after every step and not only after "
+            "the last.",
+            "一个任务的代价与 MAML 相同。训练时查询在每一步之后都要经过模型，而不只是最后一步之后。",
+        ),
+        use=words(
+            "When rates are hard to choose by hand, or when a task may be stopped after any step.",
+            "当学习率难以手工选定，或任务可能在任何一步之后停下时。",
+        ),
+        look=words(
+            "No start is shipped. From plain weights the rates are those of MAML, and it goes the way of MAML without momentum; "
+            "as training asks after every step, the curve of a trained start should rise from the first.",
+            "没有自带起点。从普通权重出发，学习率就是 MAML 的，它走不带动量的 MAML 的路；训练时每一步之后都看损失，"
+            "所以训练过的起点，其曲线应从第一步起就上升。",
+        ),
+        learned=("layers", "rule"),
+        moved=("layers", "head"),
     ),
 )
 class MAMLPlusPlus(GradientAlgorithm):

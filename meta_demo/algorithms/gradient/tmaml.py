@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from meta_demo.algorithms.gradient.base import GradientConfig
 from meta_demo.algorithms.gradient.maml import MAML
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.registry import register
 from meta_demo.words import words
 
@@ -24,6 +25,35 @@ class TMAMLConfig(GradientConfig):
     about=words(
         "MAML that moves the Transformer's own attention weights, without low-rank factors; look for heatmaps that change within a step.",
         "直接移动 Transformer 自身注意力权重的 MAML，不用低秩因子；留意热力图在一步之内的变化。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The attention weights that every task begins from: the whole matrices of the last two layers.",
+            "每个任务开始时的注意力权重：最后两层的整个矩阵。",
+        ),
+        inner=words(
+            "A few gradient steps with momentum move these matrices, with a smaller rate than MAML's low-rank factors, and a "
+            "head that begins at the class means.",
+            "带动量的几步梯度下降以小于 MAML 低秩因子的学习率移动这些矩阵，以及从类别均值开始的分类头。",
+        ),
+        equation=r"\theta \leftarrow \theta - \beta \nabla_\theta \sum_i \mathcal{L}^{\text{query}}_i \bigl(\theta - \alpha \nabla_\theta "
+        r"\mathcal{L}^{\text{support}}_i(\theta)\bigr), \quad \theta = (W_Q, W_K, W_V, W_O)",
+        cost=words(
+            "What MAML costs, with more to hold for each task: on the bundled model of sentences more than three times as many "
+            "numbers.",
+            "与 MAML 相同，但每个任务要保存的更多：在自带的句子模型上是三倍多的数。",
+        ),
+        use=words(
+            "To watch attention itself learn from a few examples, with nothing added to the model.",
+            "想观察注意力本身如何从少量示例中学习、且不给模型添加任何东西时。",
+        ),
+        look=words(
+            "No start is shipped, so on the Playground it begins from plain weights: look at the heatmaps before and after, "
+            "which here change by the model's own attention weights.",
+            "没有自带起点，所以在演练场从普通权重出发：比较前后的热力图，这里的变化来自模型自身的注意力权重。",
+        ),
+        learned=("layers",),
+        moved=("layers", "head"),
     ),
 )
 class TMAML(MAML):

@@ -37,6 +37,8 @@ class Learner(Protocol):
     @property
     def steps(self) -> int: ...
     @property
+    def beside(self) -> int: ...
+    @property
     def body(self) -> Fast: ...
     @property
     def moving(self) -> Fast: ...
@@ -59,7 +61,7 @@ def room(algorithm: Learner, tasks: Sequence[Task]) -> int:
     """How many of the tasks go together: 1 where they are of several shapes, some input is padded, or the model is too large."""
     if algorithm.backbone.inputs.pads or len({_shape(task) for task in tasks}) != 1:
         return 1
-    weights = sum(w.nbytes for w in algorithm.body.values())
+    weights = weight_of(algorithm)
     tokens = sum(side.x.groups[0].mask.numel() for side in (tasks[0].support, tasks[0].query))
     return max(1, min(len(tasks), ROOM // max(1, weights), TOKENS // (tokens * max(1, algorithm.steps))))
 
@@ -67,9 +69,14 @@ def room(algorithm: Learner, tasks: Sequence[Task]) -> int:
 def most(algorithm: Learner) -> int:
     """How many tasks of usual size would go together."""
     inputs = algorithm.backbone.inputs
-    weights = sum(w.nbytes for w in algorithm.body.values())
+    weights = weight_of(algorithm)
     tokens = USUAL * inputs.encode(inputs.example).length
     return 1 if inputs.pads else max(1, min(MANY, ROOM // max(1, weights), TOKENS // tokens))
+
+
+def weight_of(algorithm: Learner) -> int:
+    """Bytes of one task's fast weights in the Transformer, with what a step makes beside them."""
+    return sum(w.nbytes for w in algorithm.body.values()) * (1 + algorithm.beside)
 
 
 def traces(algorithm: Learner, tasks: Sequence[Task], steps: Sequence[int], *, intervals: bool = True) -> list[Trace]:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from meta_demo.algorithms.body import log_scale
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -20,6 +21,34 @@ from meta_demo.words import words
     about=words(
         "One layer of a Transformer lets the class means move apart from each other; look for classes that are close to one another.",
         "用一层 Transformer 让各类别均值彼此拉开；留意彼此接近的类别。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The layers, and a layer of attention in which class means look at each other before anything is compared with them.",
+            "各层的权重，以及一层注意力：在做任何比较之前，各类别均值先在其中互相看一看。",
+        ),
+        inner=words(
+            "Class means, each shifted in the light of the others. There is no gradient step.",
+            "类别均值，每个都依据其余均值作了移动。没有梯度步。",
+        ),
+        equation=r"c'_n = \text{LayerNorm}\bigl(c_n + W_O \sum_m a_{nm} W_V c_m\bigr), \quad a_{nm} = \text{softmax}_m \, \frac{(W_Q "
+        r"c_n)^\top W_K c_m}{\sqrt{d}}",
+        cost=words(
+            "What prototypical networks cost, and one small layer of attention over as many means as there are classes.",
+            "与原型网络相同，另加一层小的注意力，作用于与类别数同样多的均值。",
+        ),
+        use=words(
+            "When what tells classes apart depends on which others there are, and there are many tasks to learn that from.",
+            "当区分类别的依据取决于还有哪些类别，且有许多任务可供学习时。",
+        ),
+        look=words(
+            "Before meta-training attention adds nothing, and its answers are those of class means or within half a point of "
+            "them. No start is shipped: the Meta-train tab shows whether attention gains anything on your tasks.",
+            "元训练之前注意力不起作用，答案与类别均值相同，或相差不到半个百分点。没有自带起点："
+            "在“元训练”页可以看到注意力对您的任务有没有收益。",
+        ),
+        learned=("layers", "prototypes"),
+        moved=("prototypes",),
     ),
 )
 class Feat(DistanceAlgorithm):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from meta_demo.algorithms.base import State
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import AveragingAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -44,6 +45,35 @@ class MatchingConfig(DistanceConfig):
     about=words(
         "Attends to every example by its cosine and averages their labels; look for which single example an answer leans on.",
         "按余弦相似度注意每个示例并平均其标签；留意一个答案倚重哪个示例。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "A space in which a question attends to examples of its own class: the last layers, and how sharply it attends. With "
+            "full context also the LSTMs that read all examples together.",
+            "一个问题会注意到本类示例的空间：末几层的权重，以及注意有多集中。用完整上下文时，还有一并读取全部示例的 LSTM。",
+        ),
+        inner=words(
+            "Nothing moves: the examples' embeddings are kept with their labels, and an answer is a mean of labels weighted by "
+            "attention.",
+            "什么也不移动：保存示例的嵌入及其标签，答案是按注意力加权的标签均值。",
+        ),
+        equation=r"\hat{y}(x) = \sum_j a_j y_j, \quad a_j = \text{softmax}_j \bigl(s \cos(f_\theta(x), f_\theta(x_j))\bigr)",
+        cost=words(
+            "One pass over the examples and no gradient; every question attends to every example.",
+            "示例过一遍，不求梯度；每个问题都要注意每个示例。",
+        ),
+        use=words(
+            "When it should be plain which examples an answer comes from; for numbers as well as for classes.",
+            "当需要看清一个答案来自哪些示例时；数值与类别皆可。",
+        ),
+        look=words(
+            "With one example a class its answers are those of class means. With five it was level with them on questions to a "
+            "bank, and up to three points behind on other sentences: it hears the nearest few examples, and a mean all of them.",
+            "每类一个示例时，答案与类别均值相同。五个示例时，在银行问题上与之持平，在其他句子上落后至多三个百分点：它听最近的几个示例，"
+            "而均值听全部示例。",
+        ),
+        learned=("layers",),
+        moved=("memory",),
     ),
 )
 class MatchingNetwork(AveragingAlgorithm):

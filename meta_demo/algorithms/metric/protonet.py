@@ -8,6 +8,7 @@ from operator import add
 import torch
 from torch import Tensor
 
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm
 from meta_demo.algorithms.registry import register
 from meta_demo.core.examples import Examples, Task
@@ -22,6 +23,34 @@ from meta_demo.words import words
     about=words(
         "Averages each class's examples and picks the nearest average, without any gradient step; look for a result that is there at once.",
         "对每个类别的示例取平均，再选最近的平均值，无需梯度步；留意结果立即可得。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "A space in which examples of a class lie close together: the last layers, and how sharply distance counts.",
+            "一个同类示例彼此靠近的空间：末几层的权重，以及距离有多敏感。",
+        ),
+        inner=words(
+            "Each class becomes the mean of its examples' embeddings. There is no gradient step.",
+            "每个类别成为其示例嵌入的均值。没有梯度步。",
+        ),
+        equation=r"p(y = n \mid x) = \text{softmax}_n \bigl(-s \lVert f_\theta(x) - c_n \rVert^2\bigr), \quad c_n = \frac{1}{|S_n|} "
+        r"\sum_{j \in S_n} f_\theta(x_j)",
+        cost=words(
+            "One pass over the examples, no gradient, and one vector to keep for each class. Training takes one gradient for all "
+            "tasks of a step together.",
+            "示例过一遍，不求梯度，每个类别只存一个向量。训练时一步的所有任务合用一次梯度。",
+        ),
+        use=words(
+            "First of all the learners here: it is fast, has nothing to tune, and is hard to beat on a good encoder.",
+            "在这些方法中最先用它：快，没有什么要调，在良好的编码器上很难被超过。",
+        ),
+        look=words(
+            "Its curve is level, as there is nothing to step. On sentences its start gains most with one example a class, and "
+            "less than a point with five.",
+            "它的曲线是水平的，因为没有步可走。在句子上，其起点在每类一个示例时收益最大，五个示例时不到一个百分点。",
+        ),
+        learned=("layers",),
+        moved=("prototypes",),
     ),
 )
 class PrototypicalNetwork(DistanceAlgorithm):

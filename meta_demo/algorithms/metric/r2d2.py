@@ -9,6 +9,7 @@ from torch import Tensor
 
 from meta_demo.algorithms.base import State
 from meta_demo.algorithms.body import log_scale
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -47,6 +48,34 @@ class RidgeConfig(MetricConfig):
     about=words(
         "Solves for the best linear head in closed form on embeddings that were meta-learned for it; look for a fit that is there at once.",
         "在为此元学习的嵌入上以闭式求出最佳线性头；留意拟合立即可得。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "Layers on which a linear head fits a few examples well and carries over to others, and how strongly that head is "
+            "held back.",
+            "让线性头在少量示例上拟合良好且能推广的各层权重，以及对该分类头的抑制强度。",
+        ),
+        inner=words(
+            "A linear head, solved for in one go and not stepped towards: the best fit with a penalty on large weights.",
+            "一个线性头，一次解出而不是一步步逼近：在惩罚大权重之下的最佳拟合。",
+        ),
+        equation=r"W = Z^\top (Z Z^\top + \lambda I)^{-1} Y, \quad \hat{y}(x) = s \, W^\top f_\theta(x)",
+        cost=words(
+            "One pass over the examples, no gradient, and an inverse as large as there are examples. Training differentiates "
+            "through that inverse.",
+            "示例过一遍，不求梯度，再求一个大小等于示例数的逆矩阵。训练时穿过该逆矩阵求导。",
+        ),
+        use=words(
+            "When a fitted head is wanted at the price of a mean; for numbers as well as for classes.",
+            "当想以求均值的代价得到一个拟合的分类头时；数值与类别皆可。",
+        ),
+        look=words(
+            "On sentences of plain weights it was right as often as class means, within a point. With five examples its "
+            "probabilities say how often it is right, where those of class means are much too modest.",
+            "在普通权重的句子上，正确率与类别均值相差不到一个百分点。五个示例时，它的概率与实际正确率相符，而类别均值的概率过于保守。",
+        ),
+        learned=("layers",),
+        moved=("head",),
     ),
 )
 class RidgeRegression(MetricAlgorithm):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from meta_demo.algorithms.base import State
 from meta_demo.algorithms.body import ScaleConfig
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -36,6 +37,33 @@ class RelationConfig(MetricConfig, ScaleConfig):
     about=words(
         "A small network judges how an input is related to each class's mean; look for classes that a plain distance mixes up.",
         "由一个小网络判断输入与各类别均值的关系；留意普通距离会混淆的类别。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The layers, and a small network that judges how an input is related to a class's mean: what nearness is, is learned.",
+            "各层的权重，以及一个判断输入与类别均值有何关系的小网络：何谓接近也是学出来的。",
+        ),
+        inner=words(
+            "Each class becomes the mean of its examples' embeddings. There is no gradient step.",
+            "每个类别成为其示例嵌入的均值。没有梯度步。",
+        ),
+        equation=r"r_n(x) = v^\top \text{relu}\bigl(W \, [\, z, \; c_n, \; (z - c_n)^2 \,] + b\bigr), \quad z = f_\theta(x)",
+        cost=words(
+            "What prototypical networks cost, and a small network for every pair of a question and a class.",
+            "与原型网络相同，另外每个问题与类别的配对都要过一个小网络。",
+        ),
+        use=words(
+            "When distance in the embedding misleads, and there are many tasks to learn a better comparison from.",
+            "当嵌入中的距离会误导，且有许多任务可供学习更好的比较时。",
+        ),
+        look=words(
+            "Its network begins as plain distance, so before meta-training it answers as a prototypical network does. No start "
+            "is shipped: the Meta-train tab shows whether a learned comparison gains anything on your tasks.",
+            "它的网络起初就是普通距离，所以元训练之前与原型网络的答案相同。没有自带起点："
+            "在“元训练”页可以看到学习到的比较对您的任务有没有收益。",
+        ),
+        learned=("layers", "metric"),
+        moved=("prototypes",),
     ),
 )
 class RelationNetwork(MetricAlgorithm):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from meta_demo.algorithms.base import State
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import MetricAlgorithm, MetricConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -38,6 +39,34 @@ class SiameseConfig(MetricConfig):
     about=words(
         "Learns one question only - are these two of one kind? - and asks it of every example; look for answers that need no retraining.",
         "只学一个问题——这两个是同类吗？——并对每个示例发问；留意无需重新训练的答案。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The answer to one question, are these two of one kind: the layers, and how much a difference in each feature speaks "
+            "against it.",
+            "一个问题的答案——这两个是同类吗：各层的权重，以及每个特征上的差异在多大程度上否定同类。",
+        ),
+        inner=words(
+            "Nothing moves: the examples' embeddings are kept, and each is compared with the question. A class's score is the "
+            "mean over its examples.",
+            "什么也不移动：保存示例的嵌入，逐一与问题比较。类别的得分是其各示例的平均。",
+        ),
+        equation=r"p(\text{same} \mid x, x_j) = \sigma\bigl(b - \sum_d a_d \, | f_\theta(x)_d - f_\theta(x_j)_d |\bigr)",
+        cost=words(
+            "One pass over the examples and no gradient; every question is compared with every example.",
+            "示例过一遍，不求梯度；每个问题与每个示例都要比较。",
+        ),
+        use=words(
+            "When the question really is whether two things are of one kind, such as two signatures, or when classes come and go.",
+            "当问题本来就是两样东西是否同类（如两个签名），或类别时有增减时。",
+        ),
+        look=words(
+            "Its curve is level. On sentences of plain weights it was as often right as class means or up to two points less, "
+            "and much less sure.",
+            "它的曲线是水平的。在普通权重的句子上，它的正确率与类别均值相同或低至多两个百分点，把握也小得多。",
+        ),
+        learned=("layers", "metric"),
+        moved=("memory",),
     ),
 )
 class SiameseNetwork(MetricAlgorithm):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -25,6 +26,35 @@ MOST = 2000  # inputs whose mean is the centre
     about=words(
         "Subtracts from every embedding the mean of all training data, then takes the nearest class mean; look for how far so little goes.",
         "从每个嵌入中减去全部训练数据的均值，再取最近的类别均值；留意这么简单能走多远。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The layers, and the centre that distances are seen from. The centre begins as the mean embedding of all training "
+            "data.",
+            "各层的权重，以及看距离时所在的中心。中心起初是全部训练数据嵌入的均值。",
+        ),
+        inner=words(
+            "Class means of embeddings that were centred and brought to one length. There is no gradient step.",
+            "嵌入经居中并归一到同一长度后的类别均值。没有梯度步。",
+        ),
+        equation=r"z(x) = \frac{f_\theta(x) - \mu}{\lVert f_\theta(x) - \mu \rVert}, \quad p(y = n \mid x) = \text{softmax}_n \bigl(-s "
+        r"\lVert z(x) - c_n \rVert^2\bigr)",
+        cost=words(
+            "What prototypical networks cost, and one vector more to keep.",
+            "与原型网络相同，另存一个向量。",
+        ),
+        use=words(
+            "When all embeddings of an encoder point the same way, so that what they share hides what tells them apart.",
+            "当编码器的所有嵌入都朝同一方向，其共同之处掩盖了差异时。",
+        ),
+        look=words(
+            "No start is shipped, and without one the centre is zero. With the mean of training sentences for a centre, one "
+            "example a class was worth up to a point more than with class means alone, and five hardly any.",
+            "没有自带起点，没有起点时中心为零。以训练句子的均值为中心时，每类一个示例比单用类别均值多至多一个百分点，"
+            "五个示例时几乎没有差别。",
+        ),
+        learned=("layers", "metric"),
+        moved=("prototypes",),
     ),
 )
 class SimpleShot(DistanceAlgorithm):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
 from meta_demo.algorithms.registry import register
 from meta_demo.backbones.backbone import Backbone
@@ -61,6 +62,36 @@ class SoftKMeansConfig(DistanceConfig):
     about=words(
         "Prototypes that unlabelled examples pull towards where they lie; look for what twenty lines without a label are worth.",
         "未标注示例把原型拉向自己所在之处；留意二十行没有标签的文本值多少。",
+    ),
+    lesson=Lesson(
+        outer=words(
+            "The space, as prototypical networks do. If strangers are to be kept out, also from which distance on an unlabelled "
+            "example counts for no class.",
+            "与原型网络一样学空间。若要排除无关示例，还学从多远起一个未标注示例不算任何类别。",
+        ),
+        inner=words(
+            "Class means, which unlabelled examples then pull towards where they lie: each is shared out among the classes by "
+            "its distances.",
+            "类别均值，随后未标注示例把它们拉向自己所在之处：每个示例按距离分给各类别。",
+        ),
+        equation=r"c'_n = \frac{\sum_{j \in S_n} z_j + \sum_u p_{un} z_u}{|S_n| + \sum_u p_{un}}, \quad p_{un} = \text{softmax}_n "
+        r"\bigl(-\tau \lVert z_u - c_n \rVert^2\bigr)",
+        cost=words(
+            "One pass over the examples and over the unlabelled ones, and no gradient.",
+            "示例与未标注示例各过一遍，不求梯度。",
+        ),
+        use=words(
+            "When few examples have a label and many of the same kind have none.",
+            "当有标签的示例很少、而同类的无标签示例很多时。",
+        ),
+        look=words(
+            "Without unlabelled examples it is a prototypical network. With one example a class, forty unlabelled sentences of "
+            "the same classes brought the plain model eleven points; with five examples, twenty brought one or two.",
+            "没有未标注示例时，它就是原型网络。每类一个示例时，同类的四十条未标注句子给普通模型带来十一个百分点；五个示例时，"
+            "二十条带来一两个百分点。",
+        ),
+        learned=("layers",),
+        moved=("prototypes",),
     ),
 )
 class SoftKMeans(DistanceAlgorithm):

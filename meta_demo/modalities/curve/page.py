@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
+from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
@@ -58,6 +61,11 @@ _WORDS = (
 )
 
 Answer = dict[str, Any]
+Curve = tuple[str, str]  # a start, and an algorithm
+Outputs = dict[
+    Curve, list[Array]
+]  # its values at the grid and at the points, with the ends of their intervals, step by step
+Asked = list[tuple[str, Request]]  # each with its start
 
 
 def able() -> list[str]:
@@ -121,56 +129,31 @@ class CurvesSheet(Sheet):
     def _fit(self, asked: Answer) -> Answer:
         episode = spelled(asked["points"])
         grid = [float(x) for x in np.linspace(*span(episode), FINE)]
+        contents = [*map(Point, grid), *_points(episode)]
         names = [name for name in able() if name in asked["algorithms"]]
         steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
+        drawn = _drawn(names)
         band = tuple(asked.get("band") or ())
-        found = []
-        for start in BOTH:
-            begun = names if start == "plain" else [name for name in names if trained(name)]
-            twins = {name: _twin(name, begun) if start == "plain" else name for name in begun}
-            seen = twins.get(band[0]) if band[1:] == (start,) else None
-            known = self._outputs(start, episode, grid, set(twins.values()), seen, steps, only=bool(asked.get("only")))
-            found += [_curve(name, start, episode, known[twins[name]]) for name in begun]
-        notes = [
-            note.message(_lang(asked)) for note in MODALITIES[self.name].notes([e.content for e in episode.support])
-        ]
+        seen = next(((start, twin) for start, name, twin in drawn if (name, start) == band), None)
+        requests = _requests(episode, {(start, twin) for start, _, twin in drawn}, seen, steps)
+        known = self._sketched(requests, contents, steps) if asked.get("only") else self._followed(requests, contents)
+        notes = [note.message(_lang(asked)) for note in MODALITIES[self.name].notes(_points(episode))]
+        found = [_curve(name, start, episode, known[start, twin]) for start, name, twin in drawn]
         return {"grid": grid, "curves": found, "notes": notes}
 
-    def _outputs(
-        self,
-        start: str,
-        episode: Episode,
-        grid: list[float],
-        names: set[str],
-        seen: str | None,
-        steps: int,
-        *,
-        only: bool,
-    ) -> dict[str, list[Array]]:
-        """By algorithm, the values at the grid and at the points after each step, or after the last `only`; with the ends of their
-        intervals where the algorithm is the one `seen`."""
-        points = [row.content for row in episode.support]
-        contents = [*(Point(x) for x in grid), *points]
-        whole = Episode(episode.support, () if only else tuple(map(Example, contents)))
-        found: dict[str, list[Array]] = {}
-        for asked in (names - {seen}, names & {seen}):
-            if not asked:
-                continue
-            request = Request(
-                whole,
-                CURVES.name,
-                tuple(sorted(asked)),
-                knobs=_longer(sorted(asked), steps),
-                checkpoint=BOTH[start],
-                intervals=asked == {seen},
-            )
-            if only:
-                found |= {
-                    p.algorithm: [p.outputs] for p in self.service.predict(request, contents, steps, similar=False)
-                }
-            else:
-                history = self.service.history(request)
-                found |= {name: [snapshot.outputs for snapshot in snapshots] for name, snapshots in history.items()}
+    def _sketched(self, requests: Asked, contents: Sequence[Point], steps: int) -> Outputs:
+        """The values at `contents` after the last step."""
+        answers = self.service.sketch([request for _, request in requests], contents, steps)
+        pairs = zip(requests, answers, strict=True)
+        return {(start, p.algorithm): [p.outputs] for (start, _), found in pairs for p in found}
+
+    def _followed(self, requests: Asked, contents: Sequence[Point]) -> Outputs:
+        """The values at `contents` after each step."""
+        found: Outputs = {}
+        for start, request in requests:
+            asked = replace(request, episode=replace(request.episode, query=tuple(map(Example, contents))))
+            for name, snapshots in self.service.history(asked).items():
+                found[start, name] = [snapshot.outputs for snapshot in snapshots]
         return found
 
     def _attend(self, asked: Answer) -> Answer:
@@ -190,6 +173,25 @@ class CurvesSheet(Sheet):
             "before": reduced[0],
             "after": reduced[1],
         }
+
+
+def _drawn(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """The start and the algorithm of each curve, and the algorithm that computes it: one for all that do the same."""
+    begun = [name for name in names if trained(name)]
+    return [("trained", name, name) for name in begun] + [("plain", name, _twin(name, names)) for name in names]
+
+
+def _requests(episode: Episode, curves: set[Curve], seen: Curve | None, steps: int) -> Asked:
+    """What is asked for the curves of a task; the one that is `seen` has an interval."""
+    found = []
+    for start, checkpoint in BOTH.items():
+        names = {name for begun, name in curves if begun == start and (begun, name) != seen}
+        own = {name for begun, name in curves if begun == start and (begun, name) == seen}
+        for asked, intervals in ((names, False), (own, True)):
+            knobs, request = _longer(sorted(asked), steps), Request(episode, CURVES.name, tuple(sorted(asked)))
+            more = replace(request, knobs=knobs, checkpoint=checkpoint, intervals=intervals)
+            found += [(start, more)] if asked else []
+    return found
 
 
 def _curve(name: str, start: str, episode: Episode, outputs: list[Array]) -> Answer:
@@ -224,9 +226,14 @@ def spelled(points: Any) -> Episode:
     return make_episode(rows)
 
 
+def _points(episode: Episode) -> list[Point]:
+    """The points that a task learns from."""
+    return [row.content for row in episode.support if isinstance(row.content, Point)]
+
+
 def span(episode: Episode) -> tuple[float, float]:
     """From where to where curves are drawn: a little farther than the model has learned, and as far as there are points."""
-    places = [row.content.x for row in episode.support if isinstance(row.content, Point)]
+    places = [point.x for point in _points(episode)]
     edge = max(1.1 * HIGH, *(1.05 * abs(x) for x in places))
     return -edge, edge
 
@@ -261,18 +268,16 @@ def _longer(names: Sequence[str], steps: int) -> dict[str, dict[str, int]]:
 def _twin(name: str, names: Sequence[str]) -> str:
     """The first of `names` that does the same as `name` from a plain start: MAML, its first order and Reptile differ in how a start is
     learned, and in nothing else."""
+    return next(other for other in names if _acts(REGISTRY[other]) == _acts(REGISTRY[name]))
 
-    def does(other: str) -> tuple[Any, ...]:
-        cls = REGISTRY[other]
-        acts = (
-            getattr(cls, act, None)
-            for act in ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer")
-        )
-        known = [k.name for k in cls.Config.knobs()]
-        knobs = {**{k.name: k.default for k in cls.Config.knobs()}, **suited(CURVES.name, other, known)}
-        return (*acts, cls.adapts_body, tuple(sorted(knobs.items())))
 
-    return next(other for other in names if does(other) == does(name))
+@cache
+def _acts(cls: type[Algorithm]) -> tuple[Any, ...]:
+    """What an algorithm does from a plain start."""
+    loop = ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer")
+    knobs = {k.name: k.default for k in cls.Config.knobs()}
+    knobs |= suited(CURVES.name, cls.name, [*knobs])
+    return (*(getattr(cls, act, None) for act in loop), cls.adapts_body, tuple(sorted(knobs.items())))
 
 
 def _rounded(values: Any) -> list[float]:

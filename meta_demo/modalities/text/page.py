@@ -46,6 +46,20 @@ class TextSide(Side[str]):
             )
         )
 
+    def lay_out_lines(self, *, shown: bool) -> None:
+        self.lines = self.own(
+            gr.Textbox(
+                "",
+                label=label("page.lines"),
+                info=label("page.lines.about"),
+                placeholder=label("page.lines.placeholder"),
+                lines=2,
+                max_lines=8,
+                visible=visible(shown),
+                elem_id="lines",
+            )
+        )
+
     def lay_out_beside(self, *, shown: bool) -> None:
         how = {"js_on_load": script("tokens"), "visible": visible(shown), "elem_id": "look-sentence"}
         self.sentence = self.own(gr.HTML("", **how))

@@ -1,0 +1,1 @@
+"""Generated weights: a network reads the examples and writes the weights of the learner that answers."""

@@ -1,0 +1,1 @@
+"""Sources of many kinds of classes, made by code from patterns and words."""
