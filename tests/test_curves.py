@@ -210,23 +210,25 @@ def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
 
 
 def test_a_sketch_answers_as_a_prediction_and_keeps_nothing():
-    """Of all algorithms from both starts, one that diverges among them."""
+    """From both starts, one that diverges among them, and some that do not go abreast."""
     service, episode = Service(CPU), curves.spelled([[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5]])
-    names = tuple(curves.able())
-    knobs = {**curves._longer(names, 3), "fomaml": {"inner_steps": 3, "inner_lr": 1e6}}
+    names = ("anil", "cavia", "finetune", "fomaml", "kernel", "maml", "tmaml")
+    wild = {"inner_steps": 8, "inner_lr": 1e6, "head_lr": 1e6}  # ends early, with the last good state
+    knobs = {**curves._longer(names, 8), "fomaml": wild}
     requests = [
         Request(episode, "curves", names, knobs=knobs, checkpoint=start, intervals=False) for start in ("auto", "none")
     ]
     contents = [Point(float(x)) for x in np.linspace(-5, 5, 7)]
-    before = service.sketch(requests, contents, 3)
+    before = service.sketch(requests, contents, 8)
     size = service.cache.size
     assert [[p.algorithm for p in found] for found in before] == [list(names)] * 2
-    assert service.sketch(requests, contents, 3)[0][0].outputs.tobytes() == before[0][0].outputs.tobytes()
+    assert service.sketch(requests, contents, 8)[0][0].outputs.tobytes() == before[0][0].outputs.tobytes()
     assert service.cache.size == size
     for request, found in zip(requests, before, strict=True):
-        for sketched, predicted in zip(found, service.predict(request, contents, 3, similar=False), strict=True):
+        for sketched, predicted in zip(found, service.predict(request, contents, 8, similar=False), strict=True):
             assert (sketched.algorithm, sketched.step) == (predicted.algorithm, predicted.step)
             np.testing.assert_allclose(sketched.outputs, predicted.outputs, rtol=1e-4, atol=1e-5)
+    assert before[0][names.index("fomaml")].step < 8
     assert service.cache.size > size, "a prediction is kept"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 import torch
 from test_sides import ENGLISH
@@ -22,7 +23,7 @@ from meta_demo.serving.service import Service
 from meta_demo.ui import plots, training_blocks, training_tab
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
-from meta_demo.ui.training_knobs import PagePlan
+from meta_demo.ui.training_knobs import KNOBS, PagePlan
 from meta_demo.ui.training_sources import UNLABELLED, Uploaded
 from meta_demo.ui.training_tab import TrainingHandlers
 
@@ -103,3 +104,55 @@ def test_numbers_and_examples_without_labels_do_not_mix(handlers: TrainingHandle
     with pytest.raises(UserError) as refused:
         prepare(replace(recipe(), unlabelled=["a", "b"]), lambda: backbone, tmp_path)
     assert refused.value.name == "clusters_are_classes" and "numbers" in str(refused.value)
+
+
+# --- curves, which a sheet has
+
+
+WAVES = ["builtin:sines", "builtin:lines", "builtin:triangles", "builtin:damped"]
+
+
+def test_curves_are_trained_with_what_suits_them_and_texts_as_before(handlers: TrainingHandlers) -> None:
+    tab = handlers.tab
+    assert [name for _, name in tab.sources.choices][-4:] == WAVES
+    tab, updates = chosen(handlers, [NUMBERS, "builtin:sines"], "numbers", "kernel", 5)
+    assert updates[tab.sources] == ["builtin:sines"] and updates[tab.kind] == "curve", "no model reads both"
+    assert updates[tab.algorithm].value == "maml" and not updates[tab.knobs["n_way"]]["visible"]
+    assert {name: updates[tab.knobs[name]] for name in ("k_shot", "meta_batch", "lr", "steps")} == {
+        "k_shot": 10, "meta_batch": 16, "lr": 2e-3, "steps": 200
+    }  # fmt: skip
+    assert chosen(handlers, WAVES, "curve", "anil")[1] == {}
+    tab, updates = chosen(handlers, ["school", "builtin:lines"], "curve", "maml", 10)
+    assert updates[tab.sources] == ["school"] and updates[tab.kind] == "classes"
+    assert updates[tab.knobs["lr"]] == KNOBS["lr"].default and updates[tab.knobs["k_shot"]] == KNOBS["k_shot"].default
+    shown = {handlers.page.modality: "curve", tab.sources: pack_names(), tab.left: {}}
+    assert handlers.follow(shown, ENGLISH)[tab.sources] == ["builtin:sines"]
+
+
+def test_a_start_for_curves_is_trained_and_drawn_from(handlers: TrainingHandlers) -> None:
+    tab, page = handlers.tab, handlers.page
+    spelled: dict[Any, Any] = {control: KNOBS[name].default for name, control in tab.knobs.items()}
+    spelled |= {
+        tab.knobs[name]: value for name, value in {"k_shot": 5, "lr": 0.01, "meta_batch": 4, "steps": 2}.items()
+    }
+    values = {tab.sources: ["builtin:sines"], tab.algorithm: "anil", tab.uploaded: Uploaded(), tab.training: None}
+    first, *_, last = handlers.train({**spelled, **values, page.adapt.model: "minilm"}, ENGLISH)
+    assert last[tab.result].visible and Path(last[tab.download].value["path"]).exists()
+    training = first[tab.training]
+    assert training.model == "curves"
+
+    sheet, _ = page.sheets["curve"]
+    sheet.service = handlers.service
+    used = handlers.use({tab.training: training, page.own: ()}, ENGLISH)
+    assert used[page.modality] == "curve" and used[page.own] == (training,)
+    fit, _, attend = sheet._functions()  # type: ignore[attr-defined]
+    asked = {"points": [[-1.0, 1.0], [2.0, 0.5]], "algorithms": ["anil"], "lang": "en", "steps": 1, "only": True}
+    shipped, _ = fit(asked)["curves"]
+    own = used[sheet.parts[0]]["own"]
+    trained, plain = fit({**asked, "own": own})["curves"]
+    assert (trained["start"], plain["start"]) == ("trained", "plain") and trained["values"] != shipped["values"]
+    whole = fit({**asked, "own": own, "only": False})["curves"][0]
+    np.testing.assert_allclose(whole["values"][-1], trained["values"][0], atol=2e-3)
+    seen = {**asked, "algorithm": "anil", "start": "trained", "x": 0.5, "step": 1, "own": own}
+    assert "after" in attend(seen)
+    assert "train it again" in fit({**asked, "own": {"anil": "guessed"}})["problem"]

@@ -119,6 +119,12 @@ class Page:
         name = values[self.modality]
         return self.sides[values[self.shown] if name in self.sheets else name]
 
+    def placing(self, name: str) -> dict[Any, Any]:
+        """The sheet called `name`, or what all sides share, in its place."""
+        shown = {self.bench: name not in self.sheets}
+        shown |= {place: name == sheet for sheet, (_, place) in self.sheets.items()}
+        return {place: gr.update(elem_classes=placed(place is not self.bench, here)) for place, here in shown.items()}
+
 
 def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""

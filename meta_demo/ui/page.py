@@ -247,17 +247,17 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         {tab.uploaded, tab.sources, tab.told, tab.columns},
     )
     kinds = {tab.sources, tab.uploaded, tab.algorithm, tab.kind, tab.knobs["k_shot"]}
-    on(
-        tab.sources.change,
-        handlers.fit,
-        kinds,
-        kinds - {tab.uploaded} | {tab.knobs["n_way"]},
-    )
+    on(tab.sources.change, handlers.fit, kinds, kinds - {tab.uploaded} | {*tab.knobs.values()})
     on(tab.go.click, handlers.train, fields, shown, **TRAINING)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
     changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
-    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed)
+    sheets = {
+        page.modality,
+        page.bench,
+        *(part for sheet, place in page.sheets.values() for part in (place, *sheet.parts)),
+    }
+    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed | sheets)
 
 
 def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:

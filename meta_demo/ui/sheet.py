@@ -6,20 +6,31 @@ For a modality to which cards of classes do not fit. Sheets are found in the fol
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import gradio as gr
 
 from meta_demo.data.episode import Episode
+from meta_demo.learning.recipe import Training
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
 from meta_demo.ui.side import discover
 
 
 class Sheet(ABC):
-    """One modality's sheet on one page. What it asks for while it is shown, it asks of `service`."""
+    """One modality's sheet on one page. What it asks for while it is shown, it asks of `service`.
+
+    Of a training on its tasks: the `model` that is trained, what a label is, `labels`, the name of an objective; the `sources` and the
+    algorithm, `learner`, that are chosen at first, and the `knobs` that suit it where other values do than usually.
+    """
 
     name: ClassVar[str]  # the modality's
+    model: ClassVar[str]
+    labels: ClassVar[str]
+    sources: ClassVar[tuple[str, ...]]
+    learner: ClassVar[str]
+    knobs: ClassVar[Mapping[str, Any]] = {}
     service: Service  # the page's, known from when the page is whole
 
     def __init__(self) -> None:
@@ -32,6 +43,10 @@ class Sheet(ABC):
     @abstractmethod
     def filled(self, episode: Episode) -> dict[Any, Any]:
         """What `parts` shall hold to show a task; raises UserError where they cannot."""
+
+    @abstractmethod
+    def using(self, own: Sequence[Training]) -> dict[Any, Any]:
+        """What `parts` shall hold to begin from starts that the visitor trained, the last of each algorithm."""
 
 
 SHEETS: dict[str, type[Sheet]] = {}

@@ -20,7 +20,7 @@ from meta_demo.ui.cards import cards_from, dealt, first_query, nobody_labelled, 
 from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, can
-from meta_demo.ui.layout import FIRST_SHOTS, Page, placed
+from meta_demo.ui.layout import FIRST_SHOTS, Page
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
@@ -105,7 +105,7 @@ class Teaching:
         page, modality = self.page, episode.modality
         if modality in page.sheets:
             sheet, _ = page.sheets[modality]
-            return {page.message: "", page.modality: modality} | self._placed(modality) | sheet.filled(episode)
+            return {page.message: "", page.modality: modality} | self.page.placing(modality) | sheet.filled(episode)
         if modality not in page.sides:
             raise UserError("other_sheet", nouns=MODALITIES[modality].nouns)
         cards = self._cards(episode, shots)
@@ -141,10 +141,10 @@ class Teaching:
     def show_side(self, values: Values, request: gr.Request) -> Updates:
         """Another side of the page, as it was left, or with a sample; `values` already say which. A sheet takes everything's place."""
         if values[self.page.modality] in self.page.sheets:
-            return self._placed(str(values[self.page.modality]))
+            return self.page.placing(str(values[self.page.modality]))
         teach, side = self.page.teach, self.page.side(values)
         if side.name == values[self.page.shown]:  # it was there all the time, under a sheet
-            return self._placed(side.name)
+            return self.page.placing(side.name)
         before, updates = self._form(values), self._switched(values, request)
         if values[side.cards]:
             shots = gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)
@@ -156,13 +156,6 @@ class Teaching:
         updates |= self.playground.fit(now, request, before)
         shots = gr.update(value=FIRST_SHOTS, visible=form_for(sample.objective.name).dealt_by_shots)
         return updates | {teach.sample: chosen, teach.shots: shots}
-
-    def _placed(self, name: str) -> Updates:
-        """The sheet called `name`, or what all sides share, in its place."""
-        page = self.page
-        shown = {page.bench: name not in page.sheets}
-        shown |= {place: name == sheet for sheet, (_, place) in page.sheets.items()}
-        return {place: gr.update(elem_classes=placed(place is not page.bench, here)) for place, here in shown.items()}
 
     def _switched(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
@@ -180,7 +173,7 @@ class Teaching:
             page.trial.heading: blocks.heading("try", lang, side.name),
             page.look.heading: blocks.heading("look", lang, side.name),
             page.message: "",
-        } | self._placed(side.name)
+        } | self.page.placing(side.name)
         for other in page.sides.values():
             updates |= other.placed(other is side)
         return updates | self.playground.outcome(now.run, lang)

@@ -25,8 +25,7 @@ def waiting(recipe: Recipe, lang: str) -> Html:
 
 def gallery(episode: Episode, lang: str) -> Html:
     """One task as it is sampled, where its examples are best looked at: what each class is learned from, class by class."""
-    side = SIDES[episode.modality]()
-    if not side.gallery or not episode.labels:
+    if episode.modality not in SIDES or not (side := SIDES[episode.modality]()).gallery or not episode.labels:
         return together()
     shown: dict[str, list[Html]] = {label: [] for label in episode.labels[:GALLERY_CLASSES]}
     for example in episode.support:

@@ -11,6 +11,7 @@ import gradio as gr
 
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.ui.controls import knob_control
+from meta_demo.ui.sheet import SHEETS
 from meta_demo.ui.words import label
 from meta_demo.words import LANGUAGES, words
 
@@ -67,6 +68,12 @@ def spelt(values: Mapping[str, Any], lang: str) -> tuple[PageTaskPlan, PagePlan]
     plan = PagePlan(**{k.name: good[k.name] for k in PagePlan.knobs() if k.name in good})
     every = ceil(plan.steps / VALIDATIONS)
     return task, replace(plan, save_every=every, valid_every=every)
+
+
+def suited(before: str, kind: str) -> dict[str, Any]:
+    """The knobs whose value changes when tasks are of another kind: to what suits a sheet, and back to what is usual."""
+    usual = {name: KNOBS[name].default for name in (SHEETS[before].knobs if before in SHEETS else ())}
+    return usual | dict(SHEETS[kind].knobs if kind in SHEETS else {})
 
 
 def _control(name: str) -> gr.components.Component:

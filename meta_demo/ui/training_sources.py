@@ -13,7 +13,8 @@ from meta_demo.data.reading.readers import read_source
 from meta_demo.data.source import Source, make_source
 from meta_demo.data.sources import built_in, kind_of
 from meta_demo.modalities.base import Content
-from meta_demo.ui.form import forms
+from meta_demo.ui.form import Form, form_for, forms
+from meta_demo.ui.sheet import SHEETS, sheets
 from meta_demo.ui.side import discover
 
 UPLOADED = ":uploaded"  # the choice that stands for the visitor's table; no pack is called so
@@ -32,8 +33,9 @@ class Uploaded:
 
 
 def offered() -> list[str]:
-    """The built-in sources of every side's modality: a sheet has models of its own, which this tab does not train."""
-    return [name for side in discover() for name in built_in(side.name)]
+    """The built-in sources of every modality that the page shows, those of sheets last."""
+    shown = [*(side.name for side in discover()), *(sheet.name for sheet in sheets())]
+    return [name for modality in shown for name in built_in(modality)]
 
 
 def own_source(path: Path, said: Columns, seen: list[Seen]) -> Source:
@@ -45,7 +47,15 @@ def own_source(path: Path, said: Columns, seen: list[Seen]) -> Source:
 
 
 def kind_among(name: str, mine: Uploaded) -> str:
-    """What labels are in a source that is chosen; sentences without labels are made into classes."""
+    """What labels are in a source that is chosen, or the name of the sheet that has a model of its own for it; sentences without labels
+    are made into classes."""
     if name == UPLOADED and mine.source:
-        return mine.source.objective.name
-    return forms()[0].name if name in (UPLOADED, UNLABELLED) else kind_of(name)
+        return mine.source.modality if mine.source.modality in SHEETS else mine.source.objective.name
+    if name in (UPLOADED, UNLABELLED):
+        return forms()[0].name
+    return next((sheet.name for sheet in sheets() if name in built_in(sheet.name)), None) or kind_of(name)
+
+
+def form_of_kind(kind: str) -> Form:
+    """The form of what `kind_among` says."""
+    return form_for(SHEETS[kind].labels if kind in SHEETS else kind)

@@ -24,12 +24,13 @@ from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
 from meta_demo.ui import blocks, columns, plots, training_blocks, training_knobs
 from meta_demo.ui.charts import chart, figure_json
-from meta_demo.ui.form import Form, form_for, forms
+from meta_demo.ui.form import Form, forms
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, can
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
-from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, kind_among, offered, own_source
+from meta_demo.ui.sheet import SHEETS
+from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, form_of_kind, kind_among, offered, own_source
 from meta_demo.ui.words import label, named, request_language, title
 from meta_demo.words import text
 
@@ -176,10 +177,11 @@ class TrainingHandlers:
         """Built-in sources of the modality that the page now shows, as they were left; a visitor's own files stay chosen."""
         tab, shown, chosen = self.tab, values[self.page.modality], values[self.tab.sources] or []
         before = [name for name in MODALITIES if set(chosen) <= set(built_in(name))]
-        if not before or shown in before or shown in self.page.sheets:
+        if not before or shown in before:
             return {}
         left = {**values[tab.left], before[0]: chosen}
-        first = [name for name in built_in(shown) if kind_of(name) == kind_of(built_in(shown)[0])]
+        usual = [name for name in built_in(shown) if kind_of(name) == kind_of(built_in(shown)[0])]
+        first = list(SHEETS[shown].sources) if shown in SHEETS else usual
         return {tab.left: left, tab.sources: left.get(shown, first)}
 
     def fit(self, values: Values, request: gr.Request) -> Updates:
@@ -194,25 +196,28 @@ class TrainingHandlers:
         kind = next((k for k in kinds.values() if k != before), before)
         if not chosen or set(kinds.values()) == {before}:
             return {}
-        form, algorithm, shots = form_for(kind), str(values[tab.algorithm]), values[tab.knobs["k_shot"]]
+        form, algorithm, shots = form_of_kind(kind), str(values[tab.algorithm]), values[tab.knobs["k_shot"]]
         able = trainable(form)
-        usual = next((name for name in (*FIRST_ALGORITHMS, *form.objective.algorithms) if name in able), able[0])
+        first = (SHEETS[kind].learner,) if kind in SHEETS else (*FIRST_ALGORITHMS, *form.objective.algorithms)
+        usual = next((name for name in first if name in able), able[0])
+        algorithm = usual if kind in SHEETS or algorithm not in able else algorithm
         few = form.objective.pooled and (shots or 0) < form.objective.least
+        suited = training_knobs.suited(before, kind)
         return {
             tab.kind: kind,
             tab.sources: [name for name in chosen if kinds[name] == kind],
-            tab.algorithm: gr.Radio(
-                [(title(n, lang), n) for n in able], value=algorithm if algorithm in able else usual
-            ),
+            tab.algorithm: gr.Radio([(title(n, lang), n) for n in able], value=algorithm),
             tab.knobs["n_way"]: gr.update(visible=not form.objective.pooled),
             tab.knobs["k_shot"]: SHOTS if few else gr.skip(),
-        }
+        } | {tab.knobs[name]: value for name, value in suited.items()}
 
     def train(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Runs the outer loop and shows every step. Where it cannot begin, what was trained before stays."""
         tab, page, lang = self.tab, self.page, request_language(request)
         recipe = self._recipe(values, lang)
-        training, model = Training(recipe, self.playground.model(values)), self.playground.model(values)
+        modality = recipe.train_on[0].modality
+        model = SHEETS[modality].model if modality in SHEETS else self.playground.model(values)
+        training = Training(recipe, model)
         running = {tab.go: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
         idle = {tab.go: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
         yield {tab.training: training, tab.status: training_blocks.waiting(recipe, lang), page.message: "", **running}
@@ -256,7 +261,9 @@ class TrainingHandlers:
         """The trained start becomes the one its algorithm has in the Playground, which opens."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
         training: Training = values[self.tab.training]
-        name = training.recipe.algorithm
+        name, modality = training.recipe.algorithm, training.recipe.train_on[0].modality
+        if modality in page.sheets:
+            return self._use_on_sheet(training, modality, values)
         chosen = sorted({*(values[adapt.algorithms] or []), name})
         own = (*(a for a in values[page.own] if a is not training), training)
         switch = replace(values[page.switch], plain=values[page.switch].plain - {name})
@@ -266,6 +273,14 @@ class TrainingHandlers:
         key = "page.train.in_use" if objective is self.playground.form(values).objective else "page.train.in_use.other"
         said = blocks.notice(text(key, lang, algorithm=title(name, lang), objective=objective.title))
         return {adapt.notice: said} | fitted | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
+
+    def _use_on_sheet(self, training: Training, modality: str, values: Values) -> Updates:
+        """The sheet of a modality, with the visitor's own starts on it."""
+        page, (sheet, _) = self.page, self.page.sheets[modality]
+        own = (*(a for a in values[page.own] if a is not training), training)
+        mine = [a for a in own if a.recipe.train_on[0].modality == modality]
+        shown = {page.own: own, page.modality: modality, page.tabs: gr.Tabs(selected=PLAYGROUND)}
+        return shown | page.placing(modality) | sheet.using(mine)
 
     def _recipe(self, values: Values, lang: str) -> Recipe:
         """What the tab spells; raises UserError."""

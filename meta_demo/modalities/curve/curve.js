@@ -6,7 +6,7 @@ const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 
 const MOST = 10; // steps
 const STRIDE = 0.1; // what an arrow key moves by; with Shift five times as far
 const root = element.querySelector(".curves");
-const state = { points: [], truth: null, fitted: null, step: 1, cursor: [0, 0], shown: new Set(props.first), asking: false, stale: false };
+const state = { points: [], truth: null, fitted: null, step: 1, cursor: [0, 0], shown: new Set(props.first), own: {}, off: new Set(), asking: false, stale: false };
 let playing = null;
 let held = null; // the point under the pointer: {at, moved}
 
@@ -99,6 +99,10 @@ function redraw() {
   drawCurves();
 }
 
+// The visitor's own starts that are not switched off: algorithm -> the name by which the server knows it.
+const own = () => Object.fromEntries(Object.entries(state.own).filter(([name]) => !state.off.has(name)));
+const begun = (algorithm) => algorithm.trained || algorithm.name in own();
+
 // --- asking: one question at a time, the newest next
 
 async function ask() {
@@ -114,7 +118,7 @@ async function ask() {
       const drag = { steps: state.step, only: true };
       const seen = band.checked ? seer.value.split(" ") : null;
       const dragged = Boolean(held);
-      const asked = { points: state.points, algorithms: [...state.shown], steps: MOST, ...(dragged ? drag : {}), lang };
+      const asked = { points: state.points, algorithms: [...state.shown], own: own(), steps: MOST, ...(dragged ? drag : {}), lang };
       const found = await server.fit({ ...asked, band: dragged ? null : seen });
       note.textContent = found.problem || (found.notes || []).join(" ");
       note.hidden = !note.textContent;
@@ -270,10 +274,26 @@ function tell() {
     const name = make("label", "", { htmlFor: box.id }, swatch, algorithm.title[lang]);
     const cells = ["trained", "plain"].map((start) => {
       const curve = found.find((c) => c.algorithm === algorithm.name && c.start === start);
-      return make("td", start, { textContent: curve ? far(curve) : box.checked && !algorithm.trained && state.fitted ? "–" : "" });
+      return make("td", start, { textContent: curve ? far(curve) : box.checked && !begun(algorithm) && state.fitted ? "–" : "" });
     });
-    return make("tr", "", {}, make("th", "", { scope: "row" }, box, name), ...cells);
+    const yours = algorithm.name in state.own ? [toggleOf(algorithm)] : [];
+    return make("tr", "", {}, make("th", "", { scope: "row" }, box, name, ...yours), ...cells);
   }));
+}
+// The switch of a start that the visitor trained.
+function toggleOf(algorithm) {
+  const on = !state.off.has(algorithm.name);
+  const toggle = button("curves-own", words.yours, () => {
+    if (on) state.off.add(algorithm.name);
+    else state.off.delete(algorithm.name);
+    seers();
+    drawCurves();
+    ask();
+    document.querySelector(`#curves-own-${algorithm.name}`).focus();
+  });
+  toggle.id = `curves-own-${algorithm.name}`;
+  toggle.setAttribute("aria-pressed", on);
+  return toggle;
 }
 function far(curve) {
   const ys = curve.values[at(curve)];
@@ -285,8 +305,13 @@ function far(curve) {
 // --- whose interval is shown, and attention over the tokens of x
 
 const seer = make("select", "", { id: "curves-seer" });
-seer.append(...props.algorithms.flatMap((a) => ["trained", "plain"].filter((start) => a.trained || start === "plain").map((start) => make("option", "", { value: `${a.name} ${start}`, textContent: `${a.title[lang]}, ${words[start]}` }))));
-seer.value = `${props.first[0]} trained`;
+function seers() {
+  const was = seer.value || `${props.first[0]} trained`;
+  seer.replaceChildren(...props.algorithms.flatMap((a) => ["trained", "plain"].filter((start) => begun(a) || start === "plain").map((start) => make("option", "", { value: `${a.name} ${start}`, textContent: `${a.title[lang]}, ${words[start]}` }))));
+  seer.value = was;
+  if (!seer.value) seer.selectedIndex = 0;
+}
+seers();
 const where = make("input", "", { type: "number", step: 0.5, value: 0, id: "curves-x" });
 const depth = make("select", "", { id: "curves-layer" });
 const band = make("input", "", { type: "checkbox", checked: true, id: "curves-band" });
@@ -297,7 +322,7 @@ async function look() {
   if (!state.fitted || playing) return;
   const mine = ++looking;
   const [algorithm, start] = seer.value.split(" ");
-  const found = await server.attend({ points: state.points, algorithm, start, x: where.valueAsNumber, step: state.step, lang });
+  const found = await server.attend({ points: state.points, algorithm, start, own: own(), x: where.valueAsNumber, step: state.step, lang });
   if (mine !== looking) return;
   if (found.problem) return void maps.replaceChildren(make("p", "empty", { textContent: found.problem }));
   const chosen = Number(depth.value || found.first);
@@ -330,7 +355,15 @@ Object.assign(state, props.opening);
 redraw();
 ask();
 watch("value", () => {
-  if (!props.value) return; // a task from a file
+  if (!props.value) return;
+  if (props.value.own) { // starts that the visitor trained
+    for (const name of Object.keys(props.value.own)) if (props.value.own[name] !== state.own[name]) state.shown.add(name);
+    state.own = props.value.own;
+    state.off.clear();
+    seers();
+    return changed(true);
+  }
+  // a task from a file
   Object.assign(state, { points: props.value.points, truth: null, fitted: null });
   changed();
 });

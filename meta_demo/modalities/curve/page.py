@@ -7,12 +7,14 @@ the service keeps.
 from __future__ import annotations
 
 import math
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import gradio as gr
 import numpy as np
@@ -24,6 +26,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.waves import FAMILIES, HIGH, LOW
 from meta_demo.learning.checkpoint import shipped
+from meta_demo.learning.recipe import Training
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
@@ -56,6 +59,7 @@ _WORDS = (
         "table",
         "algorithm",
         "trained",
+        "yours",
     ),
     *("plain", "legend", "look", "look_about", "seer", "band", "at", "place", "before", "after", "lost", "none"),
 )
@@ -77,8 +81,15 @@ def able() -> list[str]:
 class CurvesSheet(Sheet):
     """The side of curves."""
 
-    name = "curve"
+    name, model, labels, sources, learner = "curve", CURVES.name, "numbers", ("builtin:sines",), "maml"
+    knobs: ClassVar[Mapping[str, Any]] = {"steps": 200, "meta_batch": 16, "lr": 2e-3, "k_shot": 10, "n_query": 10}
     service: Service
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: WeakValueDictionary[str, Training] = (
+            WeakValueDictionary()
+        )  # of all visitors, by a name none can guess
 
     def lay_out(self) -> None:
         first = drawn("sines", OPENING, POINTS)
@@ -106,6 +117,22 @@ class CurvesSheet(Sheet):
             raise UserError("curve_points", limit=MOST)
         return {self.paper: {"points": points, "number": time.time_ns()}}
 
+    def using(self, own: Sequence[Training]) -> Answer:
+        """The names by which the browser asks for a visitor's own starts."""
+        names = {training.recipe.algorithm: secrets.token_urlsafe(16) for training in own}
+        self._runs.update({names[training.recipe.algorithm]: training for training in own})
+        return {self.paper: {"own": names, "number": time.time_ns()}}
+
+    def _own(self, asked: Answer) -> dict[str, str]:
+        """The folders of the starts that a visitor trained and draws from, by algorithm; raises UserError where one is gone."""
+        found = {}
+        for name, key in dict(asked.get("own") or {}).items():
+            training = self._runs.get(str(key))
+            if training is None:
+                raise UserError("run_gone", algorithm=name)
+            found[name] = str(training.folder)
+        return found
+
     # --- what the browser asks
 
     def _functions(self) -> list[Callable[[Answer], Answer]]:
@@ -132,10 +159,11 @@ class CurvesSheet(Sheet):
         contents = [*map(Point, grid), *_points(episode)]
         names = [name for name in able() if name in asked["algorithms"]]
         steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
-        drawn = _drawn(names)
+        own = self._own(asked)
+        drawn = _drawn(names, own)
         band = tuple(asked.get("band") or ())
         seen = next(((start, twin) for start, name, twin in drawn if (name, start) == band), None)
-        requests = _requests(episode, {(start, twin) for start, _, twin in drawn}, seen, steps)
+        requests = _requests(episode, {(start, twin) for start, _, twin in drawn}, seen, steps, own)
         known = self._sketched(requests, contents, steps) if asked.get("only") else self._followed(requests, contents)
         notes = [note.message(_lang(asked)) for note in MODALITIES[self.name].notes(_points(episode))]
         found = [_curve(name, start, episode, known[start, twin]) for start, name, twin in drawn]
@@ -161,7 +189,9 @@ class CurvesSheet(Sheet):
         x = asked["x"]
         if not isinstance(x, int | float) or not math.isfinite(x):
             raise UserError("no_point", where="x", said=x)
-        request = Request(episode, CURVES.name, (name,), knobs=_longer([name], STEPS), checkpoint=BOTH[asked["start"]])
+        start, longer = str(asked["start"]), _longer([name], STEPS)
+        request = Request(episode, CURVES.name, (name,), knobs=longer, checkpoint=BOTH[start])
+        request = replace(request, checkpoints=self._own(asked) if start == "trained" else {})
         both = self.service.attention(request, name, Point(float(x)), int(asked["step"]))
         layers, heads = both[0].shape[:2]
         places = [(layer, head) for layer in range(layers) for head in (None, *range(heads))]
@@ -175,21 +205,22 @@ class CurvesSheet(Sheet):
         }
 
 
-def _drawn(names: Sequence[str]) -> list[tuple[str, str, str]]:
+def _drawn(names: Sequence[str], own: Container[str]) -> list[tuple[str, str, str]]:
     """The start and the algorithm of each curve, and the algorithm that computes it: one for all that do the same."""
-    begun = [name for name in names if trained(name)]
+    begun = [name for name in names if trained(name) or name in own]
     return [("trained", name, name) for name in begun] + [("plain", name, _twin(name, names)) for name in names]
 
 
-def _requests(episode: Episode, curves: set[Curve], seen: Curve | None, steps: int) -> Asked:
-    """What is asked for the curves of a task; the one that is `seen` has an interval."""
+def _requests(episode: Episode, curves: set[Curve], seen: Curve | None, steps: int, own: Mapping[str, str]) -> Asked:
+    """What is asked for the curves of a task; the one that is `seen` has an interval, and those of `own` begin from there."""
     found = []
     for start, checkpoint in BOTH.items():
         names = {name for begun, name in curves if begun == start and (begun, name) != seen}
-        own = {name for begun, name in curves if begun == start and (begun, name) == seen}
-        for asked, intervals in ((names, False), (own, True)):
+        banded = {name for begun, name in curves if begun == start and (begun, name) == seen}
+        for asked, intervals in ((names, False), (banded, True)):
             knobs, request = _longer(sorted(asked), steps), Request(episode, CURVES.name, tuple(sorted(asked)))
             more = replace(request, knobs=knobs, checkpoint=checkpoint, intervals=intervals)
+            more = replace(more, checkpoints=dict(own)) if start == "trained" else more
             found += [(start, more)] if asked else []
     return found
 
