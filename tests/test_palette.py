@@ -14,9 +14,9 @@ from meta_demo.ui.palette import CLASS_COLOURS, TONES, Mark, algorithm_names, cl
 
 FAMILIES = {
     "gradient": "maml fomaml reptile anil finetune tmaml meta_sgd maml_pp imaml boil cavia baseline_pp",
-    "metric": "protonet kernel soft_kmeans matching siamese relation r2d2 simpleshot feat attention",
+    "metric": "protonet kernel soft_kmeans matching siamese relation r2d2 simpleshot feat",
     "baseline": "linear_probe nearest",
-    "memory": "mann",
+    "memory": "mann attention",
     "generated": "generated",
     "rule": "meta_lstm learned_optimizer learned_loss",
     "hierarchy": "shared_hierarchy",
