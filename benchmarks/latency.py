@@ -83,15 +83,15 @@ def task_contents(shots: int, modality: str) -> Contents:
 
 
 @torch.no_grad()
-def time_phases(algorithm: Algorithm, task: Contents) -> dict[str, float]:
-    """Seconds of each phase, once. The backbone keeps nothing, so everything is computed."""
+def time_phases(algorithm: Algorithm, task: Contents, now: Callable[[], float]) -> dict[str, float]:
+    """Seconds of each phase by the clock `now`, once. The backbone keeps nothing, so everything is computed."""
     backbone = algorithm.backbone
 
     def clock(work: Callable[[], Any]) -> tuple[Any, float]:
-        started = time.perf_counter()
+        started = now()
         result = work()
         synchronize(backbone.device)
-        return result, time.perf_counter() - started
+        return result, now() - started
 
     support, features = clock(lambda: algorithm.features(task.support))
     examples = task.labelled(support, algorithm.like)
@@ -100,8 +100,8 @@ def time_phases(algorithm: Algorithm, task: Contents) -> dict[str, float]:
     return dict(zip(PHASES, (features, adapt, predict), strict=True))
 
 
-def measure(backbone: Backbone, rounds: int) -> list[dict[str, Any]]:
-    """A row for every task and algorithm: of each phase the seconds, the floor, and the rate in operations per second."""
+def measure(backbone: Backbone, rounds: int, now: Callable[[], float] = time.perf_counter) -> list[dict[str, Any]]:
+    """A row for every task and algorithm: of each phase the seconds by the clock `now`, the floor, and the rate in operations a second."""
     tasks = {shots: task_contents(shots, backbone.inputs.modality) for shots in SHOTS}
     lengths = {
         shots: [[backbone.encode(content).length for content in side] for side in (task.support, task.query)]
@@ -115,7 +115,7 @@ def measure(backbone: Backbone, rounds: int) -> list[dict[str, Any]]:
     for number in range(rounds + 1):
         order.shuffle(cells)
         for shots, name in cells:
-            once = time_phases(algorithms[name], tasks[shots])
+            once = time_phases(algorithms[name], tasks[shots], now)
             if number:  # the first round warms up
                 for rate in rates[shots]:
                     rate.sample()
