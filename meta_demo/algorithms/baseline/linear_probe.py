@@ -57,7 +57,7 @@ class ProbeConfig(knobs.Config):
             "示例只经过 Transformer 一次，随后 scikit-learn 只需百分之几秒。事先不训练任何东西。",
         ),
         use=words(
-            "First of all: whatever is more elaborate should be better than this.",
+            "Before anything else: whatever is more elaborate should be better than this.",
             "最先用它：更复杂的方法理应比它好。",
         ),
         look=words(

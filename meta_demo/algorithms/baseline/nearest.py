@@ -39,9 +39,9 @@ from meta_demo.words import words
             "当一个类别分成几群、其均值会落在群与群之间时。",
         ),
         look=words(
-            "With one example a class its answers are those of class means. With five it was right less often than these on "
-            "sentences of plain weights, by half a point to eight: one odd example takes all questions near it.",
-            "每类一个示例时，答案与类别均值相同。五个示例时，在普通权重的句子上正确率比后者低半个到八个百分点："
+            "With one example a class its answers are those of class means. With five, on sentences and from plain weights, it "
+            "was right less often than these, by half a point to eight: one odd example takes all questions near it.",
+            "每类一个示例时，答案与类别均值相同。五个示例时，从普通权重出发，在句子上正确率比后者低半个到八个百分点："
             "一个异常示例会抢走它附近的所有问题。",
         ),
         learned=("layers",),

@@ -58,8 +58,9 @@ class GeneratedConfig(DistanceConfig):
     ),
     lesson=Lesson(
         outer=words(
-            "The generator: how a head and a small layer should be written for examples. A critic may compare them with fitted weights.",
-            "生成器：该为示例写出怎样的分类头和小层。还可由评判者把它们与拟合的权重作比较。",
+            "The generator, which writes a head and a small layer for examples, and the last layers, which it reads them by. "
+            "A critic may compare what is written with fitted weights.",
+            "生成器，它为示例写出分类头和小层；以及末几层，它借此阅读示例。还可由评判者把写出的与拟合的权重作比较。",
         ),
         inner=words(
             "The head and a low-rank layer before it, written in one pass over the examples.",
@@ -78,7 +79,7 @@ class GeneratedConfig(DistanceConfig):
             "One point instead of a curve. Untrained it equals prototypical networks: the difference is what the generator learned.",
             "只有一个点而没有曲线。未训练时等同于原型网络；差别就是生成器学到的。",
         ),
-        learned=("generator",),
+        learned=("layers", "generator"),
         moved=("head",),
     ),
 )

@@ -47,17 +47,17 @@ class CosineConfig(FineTuneConfig):
         ),
         equation=r"p(y = n \mid x) = \text{softmax}_n \, \frac{s \, f_\theta(x) \cdot w_n}{\lVert f_\theta(x) \rVert \, \lVert w_n \rVert}",
         cost=words(
-            "Examples go through the Transformer once; twenty steps of a few vectors cost next to nothing.",
-            "示例只经过 Transformer 一次；几个向量的二十步几乎不费时间。",
+            "Examples go through the Transformer once; the steps of a few vectors cost next to nothing.",
+            "示例只经过 Transformer 一次；几个向量的各步几乎不费时间。",
         ),
         use=words(
             "As a strong baseline on a good encoder: a meta-learner that does not beat it has learned nothing of use.",
             "作为良好编码器上的强基线：超不过它的元学习方法等于没学到有用的东西。",
         ),
         look=words(
-            "On sentences of plain weights its steps change hardly an answer with one example a class, and gained nothing with "
-            "five. What they change is how sure it is.",
-            "在普通权重的句子上，每类一个示例时各步几乎不改变答案，五个示例时也没有收益。它们改变的是有多确定。",
+            "From plain weights, on sentences, its steps change hardly an answer with one example a class, and gained nothing "
+            "with five. What they change is how sure it is.",
+            "从普通权重出发，在句子上，每类一个示例时各步几乎不改变答案，五个示例时也没有收益。它们改变的是有多确定。",
         ),
         learned=("layers",),
         moved=("head",),

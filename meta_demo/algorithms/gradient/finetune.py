@@ -47,8 +47,8 @@ class FineTuneConfig(GradientConfig):
             "用 AdamW 结束处查询损失的梯度。",
         ),
         inner=words(
-            "Ten small steps of AdamW move the adapted layers and a head whose rows are equal at first.",
-            "AdamW 的十小步移动被适应的层，以及起初各行相同的分类头。",
+            "Small steps of AdamW move the adapted layers and a head whose rows are equal at first.",
+            "AdamW 的小步更新移动被适应的层，以及起初各行相同的分类头。",
         ),
         equation=r"w \leftarrow (1 - \alpha \lambda) \, w - \alpha \, \frac{\hat{m}}{\sqrt{\hat{v}} + \epsilon}",
         cost=words(

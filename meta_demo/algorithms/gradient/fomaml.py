@@ -36,9 +36,9 @@ from meta_demo.words import words
             "当 MAML 训练太慢时，或作为它的前一阶段：精确的步可以放在最后。",
         ),
         look=words(
-            "On sentences it ends where MAML ends. On sines the exact gradient is worth its price: after one step MAML's start "
-            "errs less, beyond both intervals.",
-            "在句子上，两者的结果相同。在正弦曲线上，精确梯度物有所值：一步之后，MAML 的起点误差更小，且两者的区间不重叠。",
+            "On sentences it ends where MAML ends. On sines the exact gradient is worth its price: after one step from its start "
+            "MAML errs by a quarter less.",
+            "在句子上，它与 MAML 的结果相同。在正弦曲线上，精确梯度物有所值：从各自起点走一步之后，MAML 的误差小四分之一。",
         ),
         learned=("layers",),
         moved=("layers", "head"),

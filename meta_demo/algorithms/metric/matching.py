@@ -69,7 +69,7 @@ class MatchingConfig(DistanceConfig):
         look=words(
             "With one example a class its answers are those of class means. With five it was level with them on questions to a "
             "bank, and up to three points behind on other sentences: it hears the nearest few examples, and a mean all of them.",
-            "每类一个示例时，答案与类别均值相同。五个示例时，在银行问题上与之持平，在其他句子上落后至多三个百分点：它听最近的几个示例，"
+            "每类一个示例时，答案与类别均值相同。五个示例时，在银行问题上与之持平，在其他句子上至多落后三个百分点：它听最近的几个示例，"
             "而均值听全部示例。",
         ),
         learned=("layers",),

@@ -41,8 +41,8 @@ from meta_demo.words import words
             "示例过一遍，不求梯度，每个类别只存一个向量。训练时一步的所有任务合用一次梯度。",
         ),
         use=words(
-            "First of all the learners here: it is fast, has nothing to tune, and is hard to beat on a good encoder.",
-            "在这些方法中最先用它：快，没有什么要调，在良好的编码器上很难被超过。",
+            "The first learner to try: it is fast, has nothing to tune, and is hard to beat on a good encoder.",
+            "最先该试的元学习方法：快，没有什么要调，在良好的编码器上很难被超过。",
         ),
         look=words(
             "Its curve is level, as there is nothing to step. On sentences its start gains most with one example a class, and "

@@ -70,9 +70,9 @@ class RidgeConfig(MetricConfig):
             "当想以求均值的代价得到一个拟合的分类头时；数值与类别皆可。",
         ),
         look=words(
-            "On sentences of plain weights it was right as often as class means, within a point. With five examples its "
+            "From plain weights, on sentences, it was right as often as class means, within a point. With five examples its "
             "probabilities say how often it is right, where those of class means are much too modest.",
-            "在普通权重的句子上，正确率与类别均值相差不到一个百分点。五个示例时，它的概率与实际正确率相符，而类别均值的概率过于保守。",
+            "从普通权重出发，在句子上正确率与类别均值相差不到一个百分点。五个示例时，它的概率与实际正确率相符，而类别均值的概率过于保守。",
         ),
         learned=("layers",),
         moved=("head",),

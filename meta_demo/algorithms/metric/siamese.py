@@ -61,9 +61,9 @@ class SiameseConfig(MetricConfig):
             "当问题本来就是两样东西是否同类（如两个签名），或类别时有增减时。",
         ),
         look=words(
-            "Its curve is level. On sentences of plain weights it was as often right as class means or up to two points less, "
-            "and much less sure.",
-            "它的曲线是水平的。在普通权重的句子上，它的正确率与类别均值相同或低至多两个百分点，把握也小得多。",
+            "Its curve is level. From plain weights, on sentences, it was as often right as class means or up to two points "
+            "less, and much less sure.",
+            "它的曲线是水平的。从普通权重出发，在句子上它的正确率与类别均值相同，或至多低两个百分点，把握也小得多。",
         ),
         learned=("layers", "metric"),
         moved=("memory",),
