@@ -24,7 +24,8 @@ ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
 ]
 BLANK = "about:blank"
-SLOW = 30_000  # milliseconds: two busy cores
+SLOW = 90_000  # milliseconds: cores that others keep busy
+expect.set_options(timeout=SLOW)  # what is awaited comes when it comes
 Open = Callable[..., Page]
 
 
@@ -54,6 +55,7 @@ class Visitors:
 
     def _new(self, base: str, how: dict[str, Any]) -> Visitor:
         page = self.browser.new_context(**how).new_page()
+        page.set_default_timeout(SLOW)
         said: list[str] = []
         page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: said.append(str(e)))
