@@ -200,12 +200,12 @@ class AttentionLearner(DistanceAlgorithm):
         out, *spread = torch.func.vmap(read)(every, y)
         asked = torch.stack([task.query.y for task in tasks])
         loss = objective.loss(out.flatten(0, 1), asked.flatten(0, 1))
-        if spread:  # the answers do not follow it
-            loss = loss - log_likelihood(out.detach(), spread[0], asked).mean()
+        if spread:
+            loss = loss - log_likelihood(out, spread[0], asked).mean()
         return loss * len(tasks)
 
     def meta_loss(self, task: Task) -> Tensor:
-        """The query's loss; for numbers also minus their log-likelihood by the spread, which the answers do not follow -> []."""
+        """The query's loss; for numbers also minus the log-likelihood of the answers with their spread -> []."""
         return next(self.meta_losses([task]))
 
     def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:
