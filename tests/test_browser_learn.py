@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import browsing
 import pytest
 from browsing import SLOW, Open, open_tab
 from playwright.sync_api import expect
@@ -10,7 +9,6 @@ from playwright.sync_api import expect
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.words import text
 
-browser, visit = browsing.browser, browsing.visit  # the fixtures
 LEARN = 3
 
 

@@ -12,7 +12,6 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import browsing
 import pytest
 import torch
 from browsing import SLOW, adapt, choose, open_tab
@@ -30,7 +29,6 @@ from meta_demo.ui.headers import policy
 
 pytestmark = pytest.mark.slow
 
-browser = browsing.browser
 ROOT = Path(__file__).parents[1]
 TASK = {
     "support": [{"text": "I lost my card", "label": "card"}, {"text": "send money to my sister", "label": "transfer"}],

@@ -79,7 +79,8 @@ TOGETHER = [
 @pytest.mark.parametrize(
     ("name", "scope", "head"), in_turn(TOGETHER, lambda case: case[1:] == ("lora", "prototypes"), by=1, more=4)
 )
-def test_together_equals_one_after_the_other(backbone, name, scope, head):
+def test_together_equals_one_after_the_other(backbone, name, scope, head, monkeypatch):
+    monkeypatch.setattr(together, "ROOM", 1 << 40)  # for rules too, which make much beside each weight
     algorithm = made(backbone, name, scope=scope, head=head, inner_steps=2)
     some = tasks(algorithm, 3, 3, 3)
     assert together.room(algorithm, some) == 3
@@ -110,7 +111,8 @@ def test_no_more_go_together_than_there_is_room_for(backbone, monkeypatch):
 
 
 @pytest.mark.parametrize("name", GRADIENT)
-def test_traces_together_equal_one_after_the_other(backbone, name):
+def test_traces_together_equal_one_after_the_other(backbone, name, monkeypatch):
+    monkeypatch.setattr(together, "ROOM", 1 << 40)
     algorithm = made(backbone, name, scope="model", head="shared", inner_steps=3).requires_grad_(False)
     some = tasks(algorithm, 3, 3)
     assert algorithm.at_once > 1
