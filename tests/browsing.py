@@ -66,13 +66,13 @@ class Visitors:
         """What was wrong."""
         page = visitor.page
         marked = page.locator("span.error", has_text="Error").count()
+        found = [*visitor.complaints, *["a handler failed: Gradio marks its components with “Error”"] * bool(marked)]
         page.unroute_all()
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.context.clear_cookies()
         page.mouse.move(0, 0)
         page.goto(BLANK)
-        found = [*visitor.complaints, *["a handler failed: Gradio marks its components with “Error”"] * bool(marked)]
-        visitor.complaints.clear()
+        visitor.complaints.clear()  # also what Gradio said of streams that ended with the page
         visitor.busy = False
         return found
 

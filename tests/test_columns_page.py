@@ -213,7 +213,6 @@ def test_what_is_guessed_and_left_out_of_training_examples_is_said(tmp_path: Pat
     assert "“utterance”" in told and "“intent”" in told and "--" not in told
     assert 'class="notice"' in told and "mine.csv" in told
     assert told.count("<p>") >= 3, "the row that stands there twice is said too"
-    assert not any("sines" in name for _, name in tab.sources.choices), "curves are trained from the command line"
     path.write_text("text,value\n" + "".join(f"a text {i},{i}\n" for i in range(30)))
     updates = handlers.open_file(values, ENGLISH)
     assert "mine.csv · 30 examples with numbers" in [said for said, _ in updates[tab.sources].choices]
