@@ -16,6 +16,7 @@ from torch import Tensor
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
+from meta_demo.core.config import Knob
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 from meta_demo.learning.checkpoint import CARD, FORMAT, WEIGHTS
@@ -240,3 +241,33 @@ def test_a_checkpoint_works_for_any_number_of_classes(tiny: Backbone, folder: Pa
         task = make_task(tiny, loaded.boundary, rows, rows, tuple(range(n_way)))
         *_, state = loaded.adapt(task.support)
         assert loaded.predict(state, task.query.x).shape == (len(rows), n_way)
+
+
+def others(k: Knob) -> list[object]:
+    """Other values of a knob than its default."""
+    if k.choices:
+        return [choice for choice in k.choices if choice != k.default]
+    return [not k.default] if k.kind is bool else [k.default + 1 if k.kind is int else k.default / 2]
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_a_knob_that_says_which_weights_there_are_is_the_start_s_own(tiny: Backbone, tmp_path: Path, name: str) -> None:
+    """Whichever they are: named with what the start was made with, and every other knob is free."""
+    cls = REGISTRY[name]
+    start = cls(tiny, cls.Config(**({"last_n": 1} if "last_n" in [k.name for k in cls.Config.knobs()] else {})))
+    checkpoint.save(start, tmp_path)
+    shapes = {n: w.shape for n, w in start.lasting.items()}
+    for k in cls.Config.knobs():
+        for value in others(k):
+            try:
+                changed = cls(tiny, cls.Config.from_dict({**checkpoint.read_card(tmp_path).config, k.name: value}))
+            except UserError:
+                continue  # no such method can be made of this model
+            if {n: w.shape for n, w in changed.lasting.items()} == shapes:
+                assert getattr(checkpoint.load(tmp_path, tiny, {k.name: value}).config, k.name) == value
+                continue
+            with pytest.raises(UserError) as caught:
+                checkpoint.load(
+                    tmp_path, tiny, {"scale": 3.0, k.name: value} if hasattr(start.config, "scale") else {k.name: value}
+                )
+            assert (caught.value.name, caught.value.values["name"]) == ("checkpoint_knob", k.name)

@@ -37,15 +37,6 @@ SHIPPED = place("checkpoints")
 RANDOM = "random"  # where a start comes from: weights that nobody has trained
 CLASSES = "classes"  # the objective that is meant where nobody says which
 BODY = "_body."  # what the names of a start's weights in the Transformer begin with
-SHAPES = (
-    "scope",
-    "last_n",
-    "lora_rank",
-    "tokens",
-    "hidden",
-    "adaptive",
-    "adapters",
-)  # knobs that say which weights there are
 
 
 class Card(BaseModel):
@@ -136,44 +127,53 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     """
     card = read_card(folder)
     cls = get_algorithm(card.algorithm)
-    own, config = (cls.Config.from_dict({**card.config, **more}) for more in ({}, changes or {}))
-    for name in SHAPES:
-        made, value = getattr(own, name, None), (changes or {}).get(name)
-        if value not in (None, made):
-            raise UserError("checkpoint_knob", folder=folder, name=name, made=made, value=value)
-    algorithm: Algorithm = cls(backbone, config)
-    _fill(algorithm, folder, card, exact=True)
+    own, changes = cls.Config.from_dict(card.config), changes or {}
+    algorithm: Algorithm = cls(backbone, cls.Config.from_dict({**card.config, **changes}))
+    weights = _weights(folder, card, backbone)
+    if not _fits(algorithm, weights) and _fits(cls(backbone, own), weights):  # a knob that was changed is at fault
+        for name, value in changes.items():
+            if not _fits(cls(backbone, cls.Config.from_dict({**card.config, name: value})), weights):
+                raise UserError("checkpoint_knob", folder=folder, name=name, made=getattr(own, name), value=value)
+    _fill(algorithm, algorithm.lasting, weights, folder)
     return algorithm
 
 
 def warm_start(algorithm: Algorithm, folder: Path) -> None:
     """Give `algorithm` the Transformer's weights that a checkpoint of any algorithm of the same scope holds; raises UserError."""
-    _fill(algorithm, folder, read_card(folder), exact=False)
+    found = _weights(folder, read_card(folder), algorithm.backbone)
+    own, weights = ({n: w for n, w in side.items() if n.startswith(BODY)} for side in (algorithm.lasting, found))
+    if isinstance(algorithm, BodyAlgorithm):
+        taken = algorithm.taken_over({n.removeprefix(BODY): w for n, w in weights.items()})
+        weights = {BODY + n: w for n, w in taken.items()}
+    _fill(algorithm, own, weights, folder)
 
 
-def _fill(algorithm: Algorithm, folder: Path, card: Card, *, exact: bool) -> None:
-    """Load the tensors of `folder`; unless `exact`, only those of the Transformer."""
-    backbone = algorithm.backbone
+def _weights(folder: Path, card: Card, backbone: Backbone) -> dict[str, Tensor]:
+    """The tensors of `folder`; raises UserError where they are another backbone's or damaged."""
     if card.backbone_hash != backbone.hash:
         raise UserError("checkpoint_backbone", folder=folder, made_for=card.backbone, model=backbone.name)
     try:
         content = (folder / WEIGHTS).read_bytes()
         if hashlib.sha256(content).hexdigest() != card.weights_sha256:
             raise UserError("checkpoint_damaged", folder=folder)
-        weights = deserialize(content)
+        weights: dict[str, Tensor] = deserialize(content)
     except (OSError, SafetensorError) as error:
         raise UserError("checkpoint_damaged", folder=folder) from error
-    own = algorithm.lasting
-    if not exact:
-        own, weights = ({n: w for n, w in side.items() if n.startswith(BODY)} for side in (own, weights))
-        if isinstance(algorithm, BodyAlgorithm):
-            taken = algorithm.taken_over({n.removeprefix(BODY): w for n, w in weights.items()})
-            weights = {BODY + n: w for n, w in taken.items()}
+    return weights
+
+
+def _fits(algorithm: Algorithm, weights: dict[str, Tensor]) -> bool:
+    """Whether `weights` are an algorithm's, by name and shape."""
+    return {n: w.shape for n, w in algorithm.lasting.items()} == {n: w.shape for n, w in weights.items()}
+
+
+def _fill(algorithm: Algorithm, own: dict[str, Tensor], weights: dict[str, Tensor], folder: Path) -> None:
+    """Load `weights` for `own`, which are some of what the algorithm has; raises UserError where they do not fit."""
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
     if wrong or not all(bool(torch.isfinite(w).all()) for w in weights.values()):
         raise UserError("checkpoint_tensors", folder=folder, names=", ".join(wrong[:3]) or "NaN")
-    algorithm.load_state_dict(weights, strict=False)  # all that lasts, as was checked above
+    algorithm.load_state_dict(weights, strict=False)  # all that was meant, as was checked
 
 
 def shipped(model: str, algorithm: str, objective: str = CLASSES) -> Path | None:

@@ -79,9 +79,8 @@ class Service:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
         the model knows, and how answers are made."""
         backbone, episode = self.backbone(request.model), request.episode
-        jobs = (
-            self._jobs(request) if request.algorithms else []
-        )  # refuses what is wrong or too dear before anything is read
+        # To make jobs refuses what is wrong or too dear before anything is read.
+        jobs = self._jobs(request) if request.algorithms else []
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
         read = reading_notes(backbone, contents)
         return [

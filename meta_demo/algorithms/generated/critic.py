@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, softplus
 
+from meta_demo.algorithms.fresh import fresh
+
 HIDDEN = 64
 DIVERGED = 10.0  # nats of the critic's loss, of which guessing takes 0.69, from which on it is no judge any more
 
@@ -21,8 +23,7 @@ class Critic(nn.Module):
     def __init__(self, like: Tensor, rng: torch.Generator) -> None:
         super().__init__()
         d = len(like)
-        drawn = torch.randn(HIDDEN, 2 * d, generator=rng, dtype=torch.float64) * (2 * d) ** -0.5
-        self.hidden, self.bias = nn.Parameter(drawn.to(like)), nn.Parameter(like.new_zeros(HIDDEN))
+        self.hidden, self.bias = fresh(like, rng, HIDDEN, 2 * d), nn.Parameter(like.new_zeros(HIDDEN))
         self.out, self.out_bias = nn.Parameter(like.new_zeros(HIDDEN)), nn.Parameter(like.new_zeros(()))
 
     def forward(self, means: Tensor, weights: Tensor) -> Tensor:

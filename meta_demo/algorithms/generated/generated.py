@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm
 
 from meta_demo.algorithms.base import State
+from meta_demo.algorithms.fresh import fresh
 from meta_demo.algorithms.generated.critic import DIVERGED, Critic, fitted
 from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
@@ -100,13 +101,10 @@ class GeneratedWeights(DistanceAlgorithm):
         super().__init__(backbone, config, seed)
         like, d, rng = backbone.head, len(backbone.head), torch.Generator().manual_seed(seed)
 
-        def drawn(*shape: int) -> nn.Parameter:
-            return nn.Parameter((torch.randn(*shape, generator=rng, dtype=torch.float64) * shape[-1] ** -0.5).to(like))
-
-        self.read, self.read_bias = drawn(HIDDEN, d), nn.Parameter(like.new_zeros(HIDDEN))
-        self.mix, self.mix_bias = drawn(HIDDEN, 3 * HIDDEN), nn.Parameter(like.new_zeros(HIDDEN))
+        self.read, self.read_bias = fresh(like, rng, HIDDEN, d), nn.Parameter(like.new_zeros(HIDDEN))
+        self.mix, self.mix_bias = fresh(like, rng, HIDDEN, 3 * HIDDEN), nn.Parameter(like.new_zeros(HIDDEN))
         self.row, self.offset = nn.Parameter(like.new_zeros(d, HIDDEN)), nn.Parameter(like.new_zeros(HIDDEN))
-        self.down = drawn(config.rank * d, HIDDEN)
+        self.down = fresh(like, rng, config.rank * d, HIDDEN)
         self.up = nn.Parameter(like.new_zeros(config.rank * d, HIDDEN))
         self.critic = Critic(like, rng) if config.critic else None
         self.good: dict[str, Tensor] = {}  # the critic's weights when it was a judge last

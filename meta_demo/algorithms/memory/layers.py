@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm
 
+from meta_demo.algorithms.fresh import fresh
+
 HEADS, WIDTH = 4, 64  # of attention in all its heads
 SAME = 2.0  # how much more an example of one's own class is attended to, before training, by half of the heads; less by the others
 
@@ -36,18 +38,13 @@ class Layer(nn.Module):
     def __init__(self, like: Tensor, rng: torch.Generator) -> None:
         super().__init__()
         d = len(like)
-
-        def drawn(*shape: int) -> nn.Parameter:
-            return nn.Parameter((torch.randn(*shape, generator=rng, dtype=torch.float64) * shape[-1] ** -0.5).to(like))
-
-        self.q, self.k, self.v = drawn(WIDTH, d), drawn(WIDTH, d), drawn(WIDTH, d)
+        self.q, self.k, self.v = fresh(like, rng, WIDTH, d), fresh(like, rng, WIDTH, d), fresh(like, rng, WIDTH, d)
         self.out = nn.Parameter(like.new_zeros(d, WIDTH))
-        self.up, self.up_bias = drawn(2 * WIDTH, d), nn.Parameter(like.new_zeros(2 * WIDTH))
+        self.up, self.up_bias = fresh(like, rng, 2 * WIDTH, d), nn.Parameter(like.new_zeros(2 * WIDTH))
         self.down = nn.Parameter(like.new_zeros(d, 2 * WIDTH))
         self.same = nn.Parameter(like.new_tensor([SAME, -SAME] * (HEADS // 2)))
-        self.code = nn.Parameter(
-            drawn(3, d).data * 3**-0.5 * d**0.5
-        )  # of an example, of a question, of a unit of a number
+        # Of an example, of a question, of a unit of a number.
+        self.code = nn.Parameter(fresh(like, rng, d, 3).detach().T.contiguous())
 
     def forward(self, tokens: Tokens, seen: Tensor, tasks: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states [B, D] after the layer, and what is said of their labels by then; `seen` [S, D] are the examples' before it."""

@@ -22,7 +22,7 @@ from meta_demo.words import words
 HIDDEN = 64  # units of the controller
 GATE = (
     -6.0
-)  # the log-odds that an example is written where one was read, rather than where nothing is needed, before training
+)  # before training, the log-odds that an example is written where one was read and not where nothing is needed
 ANSWER = 10.0  # how much of a read's difference between classes an answer makes, before training
 LEAST = 1e-12
 

@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from meta_demo.algorithms.fresh import fresh
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import HEAD, Fast, Step, zero
 from meta_demo.backbones.backbone import Backbone
@@ -51,8 +52,7 @@ class Cell(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, like: Tensor, rng: torch.Generator) -> None:
         super().__init__()
-        drawn = torch.randn(4 * hidden, inputs + hidden, generator=rng, dtype=torch.float64)
-        self.weight = nn.Parameter((drawn * (inputs + hidden) ** -0.5).to(like))
+        self.weight = fresh(like, rng, 4 * hidden, inputs + hidden)
         self.bias = nn.Parameter(torch.cat([like.new_zeros(hidden), like.new_ones(hidden), like.new_zeros(2 * hidden)]))
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from meta_demo.algorithms.fresh import fresh
 from meta_demo.algorithms.gradient.base import GradientAlgorithm, GradientConfig
 from meta_demo.algorithms.gradient.fast import Fast, Step
 from meta_demo.algorithms.lesson import Lesson
@@ -95,12 +96,9 @@ class LearnedLoss(GradientAlgorithm):
         super().__init__(backbone, config, seed)
         like, rng, many = backbone.head, torch.Generator().manual_seed(seed), config.hidden
 
-        def drawn(*shape: int) -> nn.Parameter:
-            return nn.Parameter((torch.randn(*shape, generator=rng, dtype=torch.float64) * shape[-1] ** -0.5).to(like))
-
         self.usual = nn.Parameter(like.new_ones(()))
-        self.first, self.first_bias = drawn(many, SEEN), nn.Parameter(like.new_zeros(many))
-        self.second, self.second_bias = drawn(many, many), nn.Parameter(like.new_zeros(many))
+        self.first, self.first_bias = fresh(like, rng, many, SEEN), nn.Parameter(like.new_zeros(many))
+        self.second, self.second_bias = fresh(like, rng, many, many), nn.Parameter(like.new_zeros(many))
         self.out = nn.Parameter(like.new_zeros(many))
         if config.adaptive:
             self.follow = nn.Parameter(like.new_zeros(2, many, STATE))  # to the factor less 1, and to the shift

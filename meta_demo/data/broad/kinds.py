@@ -99,10 +99,7 @@ KINDS: dict[str, Callable[[], Classes]] = {
 }
 CHINESE = "chinese"
 NAMES = [BROAD, *KINDS, CHINESE]
-OFFERED = [
-    f"builtin:{BROAD}",
-    f"builtin:{CHINESE}",
-]  # in the page, where kinds beside their whole would share sentences
+OFFERED = [f"builtin:{BROAD}", f"builtin:{CHINESE}"]  # in the page: a kind beside the whole would share its sentences
 
 
 @cache

@@ -8,6 +8,7 @@ from meta_demo.words import text
 
 ALONG = ("layers", "prototypes", "metric", "memory", "head")  # parts that an input goes through, in this order
 STEERING = ("context", "mixture", "generator", "rule", "loss")  # parts below, which act on those above
+KINDS = ("learned", "moved", "both")  # what a part can be, if it is not fixed
 BOX, GAP, ROW, TALL = 104, 22, 62, 42
 
 
@@ -34,7 +35,7 @@ def drawing(lesson: Lesson, lang: str) -> Html:
         role="img",
         aria_label=_alt(lesson, lang),
     )
-    kinds = [kind for kind in ("learned", "moved", "both") if any(_kind(part, lesson) == kind for part in named)]
+    kinds = [kind for kind in KINDS if any(_kind(part, lesson) == kind for part in named)]
     keys = [tag("span", text(f"learn.{kind}", lang), cls=f"key {kind}") for kind in (*kinds, "fixed")]
     return tag("div", drawn, tag("p", keys, cls="legend", aria_hidden="true"), cls="drawing")
 
@@ -50,16 +51,13 @@ def _name(part: str, lang: str) -> str:
 
 def _alt(lesson: Lesson, lang: str) -> str:
     """The drawing in words."""
-    listed = {kind: [_name(part, lang) for part in PARTS if _kind(part, lesson) == kind] for kind in _KINDS}
+    listed = {kind: [_name(part, lang) for part in PARTS if _kind(part, lesson) == kind] for kind in KINDS}
     said = [
         text("learn.alt", lang, kind=text(f"learn.{kind}", lang), parts=", ".join(names))
         for kind, names in listed.items()
         if names
     ]
     return " ".join(said) or text("learn.fixed", lang)
-
-
-_KINDS = ("learned", "moved", "both")
 
 
 def _box(part: str, column: int, row: int, lesson: Lesson, lang: str) -> Html:
