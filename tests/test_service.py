@@ -142,7 +142,7 @@ def test_without_a_checkpoint_it_says_so(service):
 def test_it_is_said_where_heads_differ_and_can_be_mended(service):
     both = replace(REQUEST, algorithms=("anil", "finetune", "maml", "protonet"))
     (said,) = [note.message() for note in service.notes(both) if note.name == "heads_differ"]
-    assert "anil, maml begin from class means, finetune from one vector" in said
+    assert "class means for anil, maml, one vector for all classes for finetune." in said
     for alike in (
         replace(both, knobs={"finetune": {"head": "prototypes"}}),
         replace(both, algorithms=("anil", "maml", "protonet")),

@@ -10,10 +10,13 @@ import torch
 from conftest import SUPPORT, make_task, tiny_backbone
 from scipy.stats import kurtosis, skew
 
+from meta_demo.algorithms.base import State
 from meta_demo.algorithms.metric.soft_kmeans import LOG_RADIUS
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
+from meta_demo.core.examples import Examples
 from meta_demo.data.reading.tasks import parse_episode
+from meta_demo.objectives.classes import Classes
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 
@@ -56,6 +59,23 @@ def test_what_cannot_be_unlabelled_is_refused_by_its_place(rows, said):
     assert said in str(caught.value)
 
 
+def test_moved_prototypes_keep_one_length():
+    """A lone line between two classes and far from a third moves two of them and brings neither nearer to everything."""
+    z, labels = torch.eye(4, dtype=torch.float64), Classes.of(["a", "b", "c"])
+    support = Examples(None, labels.encode(["a", "b", "c"], z), labels)
+    line = torch.nn.functional.normalize(z[:1] + z[1:2], dim=1)
+    query = torch.nn.functional.normalize(z[3:] + 0.05 * z[2:3], dim=1)  # unlike all of them, least unlike c
+    answers = {}
+    for level in (True, False):
+        soft = build("soft_kmeans", strangers="none", level=level)
+        state = State(soft.remember(z[:3], support, line), objective=labels)
+        answers[level] = int(soft.answer(state, query).argmax())
+        lengths = state.tensors["prototypes"].norm(dim=1)
+        assert bool((lengths - lengths[0]).abs().max() < 1e-12) == level
+    torch.testing.assert_close(lengths[2], torch.tensor(1.0, dtype=torch.float64), atol=1e-3, rtol=0)
+    assert answers == {True: 2, False: 0}
+
+
 def test_without_unlabelled_examples_soft_k_means_are_prototypes():
     soft, plain = build("soft_kmeans"), build("protonet")
     task = make_task(BACKBONE, plain.boundary)
@@ -65,7 +85,7 @@ def test_without_unlabelled_examples_soft_k_means_are_prototypes():
 
 
 def test_one_round_by_hand():
-    soft = build("soft_kmeans", softness=3.0)
+    soft = build("soft_kmeans", softness=3.0, level=False, strangers="none")
     task = make_task(BACKBONE, soft.boundary)
     texts = ["my card", "the parcel is late", "password please", "a stranger"]
     with torch.no_grad():
@@ -130,7 +150,7 @@ def moved(z: np.ndarray, u: np.ndarray, label: np.ndarray, shares: np.ndarray) -
 
 def test_a_class_of_strangers_by_hand():
     """Ren et al. 2018, equations 5 to 7, with the sharpness in the place of a half."""
-    soft = build("soft_kmeans", softness=3.0, strangers="class")
+    soft = build("soft_kmeans", softness=3.0, strangers="class", level=False)
     assert float(soft.log_radius) == pytest.approx(LOG_RADIUS), "wider, strangers keep what is no stranger"
     with torch.no_grad():
         soft.log_radius.fill_(0.2)
@@ -143,7 +163,7 @@ def test_a_class_of_strangers_by_hand():
 
 def test_masks_of_strangers_by_hand():
     """Ren et al. 2018, equations 8 to 10."""
-    soft = build("soft_kmeans", softness=3.0, strangers="masks")
+    soft = build("soft_kmeans", softness=3.0, strangers="masks", level=False)
     rng = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for p in (soft.out, soft.hidden_bias):

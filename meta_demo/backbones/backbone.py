@@ -10,7 +10,7 @@ import copy
 import hashlib
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from meta_demo.backbones.added import added_of
+from meta_demo.backbones.batches import Batch, Places, Read, cuts, laid_out, padded
 from meta_demo.backbones.pieces import Appetite, through
 from meta_demo.backbones.replay import Replay
 from meta_demo.backbones.trial import check_sight, try_out
@@ -34,26 +35,6 @@ from meta_demo.modalities.sentence import FINISH
 
 LEAST = 1 / 64  # of the usual bounds of what goes through the layers at once
 _NUMBERS = count()
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Different inputs that are always computed together, shortest first; `key` is a hash of them."""
-
-    contents: tuple[Content, ...]
-    width: int
-    key: bytes
-
-
-class _Read(dict[Content, Encoded]):
-    """Inputs as the model reads them, each read once."""
-
-    def __init__(self, encode: Callable[[Content], Encoded]) -> None:
-        self._encode = encode
-
-    def __missing__(self, content: Content) -> Encoded:
-        self[content] = encoded = self._encode(content)
-        return encoded
 
 
 class Backbone:
@@ -181,7 +162,7 @@ class Backbone:
         """Hidden states after all layers, those above `boundary` under `weights`; each batch computed once per `run`."""
         boundary = self.reachable(boundary)
 
-        def whole(batch: _Batch, read: _Read) -> Tensor:
+        def whole(batch: Batch, read: Read) -> Tensor:
             known: Tensor | None = self._shelf.get((run, batch.key))
             if known is None:
                 hidden = self._prefix(boundary, batch, read)
@@ -194,7 +175,7 @@ class Backbone:
 
         return self._gathered(contents, self.n_layers, among, whole)
 
-    def _prefix(self, boundary: int, batch: _Batch, read: _Read) -> Tensor | None:
+    def _prefix(self, boundary: int, batch: Batch, read: Read) -> Tensor | None:
         """[b, W, D] with padding as it was computed, so that whatever goes on from here ends as one run would; None at boundary 0."""
         lower, known = self._highest_cached(batch.key, boundary)
         if lower < boundary:
@@ -208,10 +189,10 @@ class Backbone:
         contents: Sequence[Content],
         boundary: int,
         among: Corpus[Content] | None,
-        compute: Callable[[_Batch, _Read], Tensor | None],
+        compute: Callable[[Batch, Read], Tensor | None],
     ) -> Features:
         """The rows of `contents` out of the batches that they are in, in groups of their own."""
-        read = _Read(self.encode)
+        read = Read(self.encode)
         inputs = [read[content] for content in contents]
         rows: list[Tensor] = []
         if boundary:
@@ -226,19 +207,17 @@ class Backbone:
                     rows.append(whole[row, : encoded.length])
         order = sorted(range(len(inputs)), key=lambda i: inputs[i].length)
         groups = []
-        for cut in self._cuts([inputs[i].length for i in order]):
+        for cut in cuts([inputs[i].length for i in order], self.appetite.most, pads=self.inputs.pads):
             index = order[cut]
             width = inputs[index[-1]].length
             first, mask = self._batch([inputs[i] for i in index], width)
-            padded = _padded([rows[i] for i in index], width) if boundary else None
-            groups.append(Group(torch.tensor(index, device=self.device), first, mask, padded))
+            states = padded([rows[i] for i in index], width) if boundary else None
+            groups.append(Group(torch.tensor(index, device=self.device), first, mask, states))
         return Features(tuple(groups), boundary, len(inputs))
 
-    def _places(
-        self, contents: Sequence[Content], among: Corpus[Content] | None, read: _Read
-    ) -> dict[Content, tuple[_Batch, int]]:
+    def _places(self, contents: Sequence[Content], among: Corpus[Content] | None, read: Read) -> Places:
         """The batch of each input, and its row in there; inputs that are the same to the model share a row."""
-        places: dict[Content, tuple[_Batch, int]] = {}
+        places: Places = {}
         others = []
         for content in dict.fromkeys(contents):
             chunk = None if among is None else among.place(content)
@@ -248,29 +227,8 @@ class Backbone:
                 places |= among.remember((self._number, chunk), partial(self._laid_out, among.chunks[chunk], read))
         return places | self._laid_out(others, read)
 
-    def _laid_out(self, contents: Sequence[Content], read: _Read) -> dict[Content, tuple[_Batch, int]]:
-        """Batches for inputs that are computed together: few batches, and little padding."""
-        different = {read[content].digest: content for content in contents}
-        order = sorted(different, key=lambda digest: (read[different[digest]].length, digest))
-        found: dict[bytes, tuple[_Batch, int]] = {}
-        lengths = [read[different[digest]].length for digest in order]
-        for cut in self._cuts(lengths):
-            members = order[cut]
-            key = hashlib.blake2b(b"".join(members), digest_size=16).digest()
-            batch = _Batch(tuple(different[digest] for digest in members), lengths[cut.stop - 1], key)
-            found |= {digest: (batch, row) for row, digest in enumerate(members)}
-        return {content: found[read[content].digest] for content in contents}
-
-    def _cuts(self, lengths: Sequence[int]) -> Iterator[slice]:
-        """Where to cut inputs of ascending lengths into batches; those of a model that pads none have one length each."""
-        if self.inputs.pads:
-            parts = partition(lengths)
-        else:
-            ends = [i for i in range(1, len(lengths) + 1) if i == len(lengths) or lengths[i] > lengths[i - 1]]
-            parts = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
-        for part in parts:
-            most = self.appetite.most(lengths[part.stop - 1])
-            yield from (slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most))
+    def _laid_out(self, contents: Sequence[Content], read: Read) -> Places:
+        return laid_out(contents, read, self.appetite.most, pads=self.inputs.pads)
 
     def pack(self, features: Features) -> Features:
         """The same inputs in groups made for each other: each as wide as its longest input, and no more groups than pay.
@@ -388,11 +346,3 @@ class Backbone:
         if first.is_floating_point():
             first = first.to(self.dtype)
         return first.to(self.device), mask.to(self.device)
-
-
-def _padded(rows: Sequence[Tensor], width: int) -> Tensor:
-    """Hidden states of several inputs, each [L, D] -> [b, width, D]."""
-    whole = rows[0].new_zeros(len(rows), width, rows[0].shape[-1])
-    for place, row in enumerate(rows):
-        whole[place, : len(row)] = row
-    return whole

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import normalize, softplus
 
 from meta_demo.algorithms.lesson import Lesson
 from meta_demo.algorithms.metric.base import DistanceAlgorithm, DistanceConfig
@@ -44,7 +44,7 @@ class SoftKMeansConfig(DistanceConfig):
         hi=1000.0,
     )
     strangers: str = knob(
-        "none",
+        "masks",
         words("Strangers", "无关示例"),
         words(
             "unlabelled examples of no class. none: they count like others; class: one more class, of a learned width, takes them; "
@@ -52,6 +52,14 @@ class SoftKMeansConfig(DistanceConfig):
             "不属于任何类别的未标注示例。none：与其他一样计入；class：由另一个宽度经学习的类别收容；masks：超过学习到的距离便少计",
         ),
         choices=("none", "class", "masks"),
+    )
+    level: bool = knob(
+        True,
+        words("Prototypes of one length", "原型等长"),
+        words(
+            "moved prototypes have the mean length of those before: a shorter one would be near to everything; off: as published",
+            "移动后的原型取移动前的平均长度：较短的原型会离一切都近；关闭则与论文一致",
+        ),
     )
 
 
@@ -97,7 +105,8 @@ class SoftKMeansConfig(DistanceConfig):
 class SoftKMeans(DistanceAlgorithm):
     """Prototypes refined by soft k-means on unlabelled inputs (Ren et al. 2018, section 3.1.1); without any, prototypical networks.
 
-    Strangers among them are taken by one more class (3.1.2) or masked out (3.1.3).
+    Strangers among them are taken by one more class (3.1.2) or masked out (3.1.3). That prototypes keep one length is ours: embeddings
+    are of unit length, a mean of unlike ones is shorter, and what is shorter is nearer to every query, whatever it means.
     """
 
     Config = SoftKMeansConfig
@@ -119,9 +128,12 @@ class SoftKMeans(DistanceAlgorithm):
     def remember(self, z: Tensor, support: Examples, unlabelled: Tensor | None) -> dict[str, Tensor]:
         """Each round: shares [U, N] of the unlabelled by their distances, then means in which labelled examples count once."""
         c = prototypes(z, support.y)
+        length = c.norm(dim=1).mean()
         for _ in range(self.config.rounds if unlabelled is not None else 0):
             assert unlabelled is not None
             c = prototypes(torch.cat([z, unlabelled]), torch.cat([support.y, self.shares(unlabelled, c)]))
+            if self.config.level:
+                c = length * normalize(c, dim=1)
         return {"prototypes": c}
 
     def shares(self, z: Tensor, c: Tensor) -> Tensor:

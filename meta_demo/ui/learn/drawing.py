@@ -9,7 +9,7 @@ from meta_demo.words import text
 ALONG = ("layers", "prototypes", "metric", "memory", "head")  # parts that an input goes through, in this order
 STEERING = ("context", "mixture", "generator", "rule", "loss")  # parts below, which act on those above
 KINDS = ("learned", "moved", "both")  # what a part can be, if it is not fixed
-BOX, GAP, ROW, TALL = 104, 22, 62, 42
+BOX, GAP, ROW, TALL = 112, 22, 62, 42
 
 
 def drawing(lesson: Lesson, lang: str) -> Html:
