@@ -47,6 +47,12 @@ def test_thirty_algorithms_are_told_apart_by_dash_and_marker_alone() -> None:
     assert len({(m.dash, m.glyph) for m in MARKS.values()}) == len(MARKS)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_within_a_family_every_marker_is_another(family: str) -> None:
+    glyphs = [MARKS[name].glyph for name in FAMILIES[family].split()]
+    assert len({*glyphs}) == len(glyphs)
+
+
 @pytest.mark.parametrize("blind", BLIND)
 def test_what_looks_alike_without_some_cones_differs_otherwise(blind: str) -> None:
     def alike(one: Mark, other: Mark) -> bool:

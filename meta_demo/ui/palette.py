@@ -70,9 +70,9 @@ _MARKERS = (
     ("pentagon", "⬟"),
     ("hexagon", "⬢"),
 )
-# Salts: of all numbers from 0 on the first with which no two of the methods in sight share both dash and marker, our families begin at
-# different tones, and methods of one tone differ in dash and marker. Others than these change every mark on the page.
-_LINE, _FAMILY, _TONE = 2698, 119, 99021
+# Salts: of all numbers from 0 on the first with which no two methods of a family share a marker, and no two at all both marker and dash;
+# our families begin at different tones. Others than these change every mark on the page.
+_MARKER, _DASH, _FAMILY, _TONE = 1608848, 556, 119, 99021
 
 
 def class_colour(index: int) -> str:
@@ -94,9 +94,8 @@ def mark_of(name: str, family: str) -> Mark:
     """How an algorithm called `name` of such a `family` is drawn, whether it is registered or not."""
     half = len(TONES) // 2
     tone = 2 * _pick(_FAMILY, family, half) + _pick(_TONE, name, half)
-    marker, dash = divmod(_pick(_LINE, name, len(_DASHES) * len(_MARKERS)), len(_DASHES))
-    symbol, glyph = _MARKERS[marker]
-    return Mark(TONES[tone % len(TONES)], _DASHES[dash], symbol, glyph)
+    symbol, glyph = _MARKERS[_pick(_MARKER, name, len(_MARKERS))]
+    return Mark(TONES[tone % len(TONES)], _DASHES[_pick(_DASH, name, len(_DASHES))], symbol, glyph)
 
 
 def _pick(salt: int, word: str, count: int) -> int:
