@@ -33,6 +33,8 @@ def test_the_front_is_what_no_other_beats_in_both() -> None:
     best = [p.algorithm for p in front(POINTS[:5])]
     assert best == ["nearest", "protonet", "maml"]
     assert front([]) == []
+    one, other = POINTS[0], POINTS[0].model_copy(update={"seconds": POINTS[0].seconds * 1.04, "accuracy": (0.99, 0.01)})
+    assert front([one, other]) == [other], "clocks do not tell them apart"
 
 
 def test_the_sentence_counts_those_beyond_their_interval() -> None:
@@ -54,16 +56,16 @@ def test_each_point_is_drawn_with_its_interval_in_the_panel_of_its_shots() -> No
 
 
 def test_what_is_measured_is_what_the_page_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mean of sources, their intervals together, and the difference task by task."""
+    """The difference task by task, and the mean of sources as it follows for all tasks, also those that a slow method was not given."""
     monkeypatch.setattr("benchmarks.report.RESULTS", tmp_path)
     mine, frozen = (
         {"a": [1.0, 0.5, 0.75], "b": [0.5, 0.5, 0.5]},
         {"a": [0.5, 0.25, 0.25, 1.0], "b": [0.5, 0.5, 0.5, 0.0]},
     )
     found = measuring.point("maml", "plain", 1, mine, frozen)
-    assert found["accuracy"][0] == pytest.approx((0.75 + 0.5) / 2) and found["tasks"] == 6
-    assert found["accuracy"][1] == pytest.approx(found["each"]["a"][1] / 2), "the other source has no spread"
-    assert found["gain"][0] == pytest.approx((1.25 / 3) / 2)
+    assert found["gain"][0] == pytest.approx((1.25 / 3) / 2) and found["tasks"] == 6
+    assert found["accuracy"][0] == pytest.approx((0.5 + 0.375) / 2 + found["gain"][0])
+    assert found["accuracy"][1] == found["gain"][1] and found["each"]["a"][0] == 0.75
     measuring.write([found | {"seconds": 0.25}])
     (table,) = benchmark_tab.read_tables(tmp_path)
     assert table.points == [Point.model_validate(found | {"seconds": 0.25})] and table.order < 0

@@ -9,6 +9,7 @@ import pytest
 
 from meta_demo.algorithms.families import family_title
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.objective import OBJECTIVES
 from meta_demo.ui import theme
 from meta_demo.ui.palette import CLASS_COLOURS, TONES, Mark, algorithm_names, class_colour, mark, mark_of
 
@@ -51,6 +52,12 @@ def test_thirty_algorithms_are_told_apart_by_dash_and_marker_alone() -> None:
 def test_within_a_family_every_marker_is_another(family: str) -> None:
     glyphs = [MARKS[name].glyph for name in FAMILIES[family].split()]
     assert len({*glyphs}) == len(glyphs)
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_those_that_are_chosen_at_first_have_different_markers(objective: str) -> None:
+    first = OBJECTIVES[objective].algorithms
+    assert len({MARKS[name].glyph for name in first}) == len(first)
 
 
 @pytest.mark.parametrize("blind", BLIND)

@@ -70,9 +70,9 @@ _MARKERS = (
     ("pentagon", "⬟"),
     ("hexagon", "⬢"),
 )
-# Salts: of all numbers from 0 on the first with which no two methods of a family share a marker, and no two at all both marker and dash;
-# our families begin at different tones. Others than these change every mark on the page.
-_MARKER, _DASH, _FAMILY, _TONE = 1608848, 556, 119, 99021
+# Salts: of all numbers from 0 on the first with which no two methods of a family share a marker, nor those that are chosen at first, and
+# no two at all both marker and dash; our families begin at different tones. Others than these change every mark on the page.
+_MARKER, _DASH, _FAMILY, _TONE = 4840435, 147, 119, 99021
 
 
 def class_colour(index: int) -> str:
