@@ -125,9 +125,9 @@ class Memory:
             "示例以流的方式到来、且需要学习保留什么时。",
         ),
         look=words(
-            "One point instead of a curve. Before training it is level with frozen prototypes with one example a class, and 0.6 points "
+            "One point instead of a curve; before training it is level with frozen prototypes with one example a class, and 0.6 points "
             "below with five. Shuffle the examples: the answer moves a little.",
-            "只有一个点而没有曲线。未训练时，每类一个示例与冻结原型持平，五个示例低 0.6 个百分点。打乱示例顺序，答案会略有变化。",
+            "只有一个点而没有曲线；未训练时，每类一个示例与冻结原型持平，五个示例低 0.6 个百分点。打乱示例顺序，答案会略有变化。",
         ),
         learned=("memory",),
         moved=("memory",),
