@@ -93,10 +93,10 @@ class SoftKMeansConfig(DistanceConfig):
             "当有标签的示例很少、而同类的无标签示例很多时。",
         ),
         look=words(
-            "Without unlabelled examples it is a prototypical network. With one example a class, forty unlabelled sentences of "
-            "the same classes brought the plain model eleven points; with five examples, twenty brought one or two.",
-            "没有未标注示例时，它就是原型网络。每类一个示例时，同类的四十条未标注句子给普通模型带来十一个百分点；五个示例时，"
-            "二十条带来一两个百分点。",
+            "Without unlabelled examples it is a prototypical network. Twenty unlabelled sentences of five classes bring plain weights two "
+            "to six points with one example a class, and less than two with five; three of them, or strangers, do no harm.",
+            "没有未标注示例时，它就是原型网络。五个类别的二十条未标注句子在每类一个示例时给普通权重带来二到六个百分点，"
+            "五个示例时不到两个；只有三条或混有无关文本时也无害。",
         ),
         learned=("layers",),
         moved=("prototypes",),
