@@ -82,7 +82,8 @@ def _tasks(arguments: Arguments) -> Iterator[tuple[str, int, list[Episode]]]:
             count = arguments.episodes if shots == 1 else arguments.episodes // 3
             yield where, shots, [sampler_of(shots).draw(i) for i in range(count)]
     samples = [load_sample(name) for name in sample_names(Text.name)]
-    sources = [make_source(SAMPLES, [*sample.support, *sample.query]) for sample in samples]
+    of_classes = [sample for sample in samples if sample.objective.name == checkpoint.CLASSES]
+    sources = [make_source(SAMPLES, [*sample.support, *sample.query]) for sample in of_classes]
     for shots in (1, 3, 8):
         drawn = [Sampler([of], Fixed(len(of.classes), shots, N_QUERY), 0, TEST) for of in sources]
         count = max(1, arguments.episodes // (3 * len(drawn)))
