@@ -157,6 +157,12 @@ def without(page: Page, *algorithms: str) -> None:
         page.locator("#algorithms").get_by_label(title, exact=True).uncheck()
 
 
+def all_algorithms(page: Page) -> None:
+    """Unfolds the list of algorithms."""
+    if page.locator("#picker .more").get_attribute("aria-expanded") == "false":
+        page.click("#picker .more")
+
+
 def slowly(page: Page, address: str, seconds: float) -> None:
     """From now on whatever is asked of an address takes so much longer."""
 

@@ -7,7 +7,22 @@ import re
 from pathlib import Path
 
 import pytest
-from browsing import SLOW, Open, adapt, answers, cards, choose, enter, heatmap, open_tab, slide, slowly, upload, without
+from browsing import (
+    SLOW,
+    Open,
+    adapt,
+    all_algorithms,
+    answers,
+    cards,
+    choose,
+    enter,
+    heatmap,
+    open_tab,
+    slide,
+    slowly,
+    upload,
+    without,
+)
 from playwright.sync_api import expect
 
 from meta_demo.algorithms.families import family_title, grouped
@@ -246,6 +261,7 @@ def test_algorithms_stand_under_their_families_and_their_knobs_follow(visit: Ope
     """Each box below the heading of its family, also after Gradio has drawn the boxes anew; knobs are there whenever their fold is first
     opened; and of two quick changes the second counts, also where the answer to the first is still on its way."""
     page = visit()
+    all_algorithms(page)
     drawn = page.locator("#algorithms .wrap > *")
     families = [[family_title(family, "en"), *names] for family, names in grouped([*REGISTRY]).items()]
     each = "e => e.querySelector('input')?.name ?? e.textContent"
@@ -289,6 +305,7 @@ def test_only_the_knobs_of_chosen_algorithms_are_there_and_a_keyboard_sets_them(
     page.get_by_label("Sharpness").fill("1000")
     page.click("#start")
     expect(page.locator("#message [role=alert]")).to_contain_text("“scale” is 1000", timeout=SLOW)
+    all_algorithms(page)
     page.locator("#algorithms").get_by_label("MAML", exact=True).check()
     expect(folds).to_have_count(2)
     assert page.get_by_label("Sharpness").last.input_value() == "1000", "what was changed stays, and its fold open"

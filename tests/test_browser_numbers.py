@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from browsing import SLOW, Open, adapt, choose, upload
+from browsing import SLOW, Open, adapt, all_algorithms, choose, upload
 from playwright.sync_api import Page, expect
 
 from meta_demo.algorithms.registry import REGISTRY, able_to
@@ -26,6 +26,7 @@ def test_numbers_stand_where_labels_stood(visit: Open) -> None:
     expect(page.locator("#shots")).not_to_be_visible()
     expect(page.locator("#algorithms input:disabled")).to_have_count(len(REGISTRY) - len(able_to("numbers")))
     assert sorted(chosen(page)) == ["finetune", "kernel", "maml"]
+    all_algorithms(page)
     why = page.locator("#algorithms label.unable").first.get_attribute("title") or ""
     assert "numbers" in why and why in page.locator("#picker").inner_text()
     adapt(page)

@@ -52,9 +52,10 @@ def _per_language(make: Callable[[str], str]) -> dict[str, str]:
 
 
 def header(lang: str) -> Html:
-    """The page's name, what it is for, and what becomes of a visitor's examples."""
-    name, lead, privacy = (text(f"page.{key}", lang) for key in ("title", "lead", "privacy"))
-    return together(tag("h1", name), tag("p", lead, cls="lead"), tag("p", privacy, cls="privacy"))
+    """A way past everything to the button that adapts, the page's name, what it is for, and what becomes of a visitor's examples."""
+    skip, name, lead, privacy = (text(f"page.{key}", lang) for key in ("skip", "title", "lead", "privacy"))
+    way = tag("a", skip, cls="skip", href="#start")
+    return together(way, tag("h1", name), tag("p", lead, cls="lead"), tag("p", privacy, cls="privacy"))
 
 
 def heading(step: str, lang: str, modality: str = "", key: str = "") -> Html:

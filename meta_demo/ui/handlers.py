@@ -284,9 +284,14 @@ def picker(form: Form, lang: str) -> dict[str, Any]:
     families = [
         {"title": family_title(family, lang), "first": names[0]} for family, names in grouped([*REGISTRY]).items()
     ]
+    said = {
+        "more": text("page.algorithms.more", lang, count=len(REGISTRY)),
+        "fewer": text("page.algorithms.fewer", lang),
+    }
+    drawn = {"families": families, **said}
     names = [name for name in algorithm_names() if not can(name, form)]
     if not names:
-        return {"families": families}
+        return drawn
     why = text("page.algorithms.unable", lang, objective=form.objective.title)
-    said = f"{', '.join(title(name, lang) for name in names)}: {why}"
-    return {"families": families, "names": names, "why": why, "said": said}
+    unable = f"{', '.join(title(name, lang) for name in names)}: {why}"
+    return {**drawn, "names": names, "why": why, "said": unable}

@@ -21,7 +21,7 @@ from meta_demo.ui.cards import cards_from, collector, dealt, first_query
 from meta_demo.ui.charts import chart
 from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
-from meta_demo.ui.markup import tag
+from meta_demo.ui.markup import tag, together
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
@@ -128,7 +128,7 @@ class Page:
 
 def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
-    gr.HTML(label("html.header"), elem_id="header")
+    gr.HTML(label("html.header"), js_on_load=script("header"), elem_id="header")
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := next(iter(sides.values()))), load_sample(side.first_sample)
@@ -242,9 +242,9 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
     """Which algorithms, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
-    why = tag("p", cls="hint unable-why", role="status")
+    parts = tag("button", cls="more", type="button"), tag("p", cls="hint unable-why", role="status")
     drawn = script("parts", "picker")
-    picker = gr.HTML({}, html_template=why, js_on_load=drawn, apply_default_css=False, elem_id="picker")
+    picker = gr.HTML({}, html_template=together(*parts), js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],

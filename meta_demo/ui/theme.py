@@ -55,7 +55,7 @@ SURFACES = {
     "button_primary_background_fill": "#2654d6",
     "button_primary_background_fill_hover": "#1d44b3",
     "button_primary_background_fill_dark": "#3d6df0",
-    "button_primary_background_fill_hover_dark": "#5580f5",
+    "button_primary_background_fill_hover_dark": "#2f5fe0",
     "button_primary_text_color": "#ffffff",
     "button_large_text_weight": "600",
     "slider_color": "#2f6fed",

@@ -1,8 +1,11 @@
-// Puts the algorithms under their families, greys out those that cannot learn what is on the cards, and says why. Gradio's list of boxes
-// has neither, and draws its boxes anew without asking: whenever it does, all of it is done again. Given by gr.HTML: element, props, watch.
+// Puts the algorithms under their families, shows those that are chosen and the others on demand, greys out those that cannot learn what is
+// on the cards, and says why. Gradio's list of boxes has none of it, and draws its boxes anew without asking: whenever it does, all of it
+// is done again. Given by gr.HTML: element, props, watch.
 
 const line = element.querySelector(".unable-why");
+const more = element.querySelector(".more");
 let watched = null;
+let open = false;
 
 const boxes = () => [...document.querySelectorAll("#algorithms .wrap > label")];
 
@@ -31,6 +34,20 @@ function head() {
   }
 }
 
+// The list folded to what is chosen, or all of it.
+function fold() {
+  const list = document.querySelector("#algorithms");
+  const { more: all = "", fewer = "" } = props.value || {};
+  if (list && list.classList.contains("folded") === open) list.classList.toggle("folded", !open);
+  more.textContent = open ? fewer : all;
+  more.setAttribute("aria-expanded", open);
+}
+
+more.addEventListener("click", () => {
+  open = !open;
+  draw();
+});
+
 function draw() {
   const list = document.querySelector("#algorithms");
   if (list && list !== watched) {
@@ -39,6 +56,7 @@ function draw() {
   }
   head();
   grey();
+  fold();
 }
 
 draw();

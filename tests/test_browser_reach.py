@@ -1,0 +1,118 @@
+"""What is in reach, by mouse, keyboard, address and screen reader: addresses of tabs, a way past everything, buttons in sight."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import SLOW, Open, adapt, all_algorithms, open_tab
+from playwright.sync_api import Locator, Page, expect
+
+from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.ui.side import discover
+
+LAPTOP = {"viewport": {"width": 1366, "height": 768}}
+SHOWN = "[role=tab][aria-selected=true]"
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core says against the page as it is."""
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)  # what fades has faded
+    found = Axe().run(page).response["violations"]
+    return [f"{fault['id']}: {node['html'][:200]}" for fault in found for node in fault["nodes"]]
+
+
+def in_sight(part: Locator) -> bool:
+    """Whether a part is within the window, whole."""
+    return bool(
+        part.evaluate(
+            "e => { const r = e.getBoundingClientRect();"
+            " return r.top >= 0 && r.left >= 0 && r.bottom <= innerHeight && r.right <= innerWidth; }"
+        )
+    )
+
+
+def test_a_tab_has_an_address_and_the_way_back_goes_through_them(visit: Open) -> None:
+    page = visit()
+    plain = page.url
+    open_tab(page, 1)
+    expect(page).to_have_url(f"{plain}#train")
+    open_tab(page, 2)
+    expect(page).to_have_url(f"{plain}#benchmark")
+    page.go_back()
+    expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "train")
+    page.go_back()
+    expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "playground")
+    assert page.url == plain
+    page.goto(f"{plain}#learn")
+    page.reload()
+    expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "learn")
+    assert page.url == f"{plain}#learn"
+
+
+def test_an_address_of_no_tab_shows_the_first(visit: Open) -> None:
+    page = visit("#nowhere")
+    expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "playground")
+
+
+def test_the_first_stop_of_the_keyboard_leads_past_everything(visit: Open) -> None:
+    page = visit()
+    open_tab(page, 1)
+    page.locator("#header .skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "playground")
+    expect(page.locator("#start")).to_be_focused()
+    page.reload()
+    expect(page.locator("#model-status .ready")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator("#header .skip")).to_be_focused()
+
+
+def test_adapt_and_try_stay_in_sight_on_a_laptop(visit: Open) -> None:
+    """Before anything is done, and anywhere along the curves; nothing of what is tried stands beside its column."""
+    page = visit(**LAPTOP)
+    assert in_sight(page.locator("#start"))
+    adapt(page)
+    column = page.locator("#steps > .sheet").last
+    assert column.evaluate("e => e.scrollWidth <= e.clientWidth")
+    page.locator("#curves").scroll_into_view_if_needed()
+    assert in_sight(page.locator("#start"))
+    assert in_sight(page.locator("#sentence textarea"))
+
+
+def test_the_list_of_algorithms_shows_those_that_are_chosen_and_all_on_demand(visit: Open) -> None:
+    page = visit()
+    boxes, more = page.locator("#algorithms .wrap > label"), page.locator("#picker .more")
+    expect(boxes.locator("visible=true")).to_have_count(3)
+    expect(more).to_have_attribute("aria-expanded", "false")
+    all_algorithms(page)
+    expect(boxes.locator("visible=true")).to_have_count(len(REGISTRY))
+    page.locator("#algorithms").get_by_label("ANIL", exact=True).check()
+    more.click()
+    expect(boxes.locator("visible=true")).to_have_count(4)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_in_any_state(visit: Open, scheme: str) -> None:
+    """As it opens, with every algorithm in sight, adapted, refused, on each side and each tab."""
+    page = visit("?__theme=dark" if scheme == "dark" else "", color_scheme=scheme, **LAPTOP)
+    found = {"opening": faults(page)}
+    all_algorithms(page)
+    found["all algorithms"] = faults(page)
+    adapt(page)
+    found["adapted"] = faults(page)
+    page.click(".cards-clear")
+    page.click("#start")
+    expect(page.locator("#message [role=alert]")).to_be_visible(timeout=SLOW)
+    found["refused"] = faults(page)
+    for place in range(1, page.locator("#tabs").get_by_role("tab").count()):
+        open_tab(page, place)
+        page.wait_for_timeout(1500)
+        found[f"tab {place}"] = faults(page)
+    open_tab(page, 0)
+    for place in range(1, len([*discover()])):
+        page.locator("#modality label").nth(place).click()
+        expect(page.locator("#modality input").nth(place)).to_be_checked()
+        page.wait_for_timeout(1500)
+        found[f"side {place}"] = faults(page)
+    assert {state: said for state, said in found.items() if said} == {}
