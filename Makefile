@@ -3,21 +3,22 @@ PORT ?= 7860
 PYTHON ?= python3
 BIN := .venv/bin
 # The tests that are quick, in several processes with one thread each: threads that share so little work cost more than they bring.
-SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+# Wherever bytecode is not to be written, every process of every test would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test quick check browser benchmark checkpoints wheel clean
 
 run: .venv/run
 	PORT=$(PORT) $(BIN)/python app.py
 
-# What is quick, and then what starts processes, pages and browsers: file by file, so that a page serves all tests of its file.
+# In one run, in the shares of tests/conftest.py: what starts processes, pages and browsers file by file, and what is quick after that.
 test: check browser
-	$(SIDE_BY_SIDE) "not slow and not browser"
-	$(SIDE_BY_SIDE) "slow or browser" --dist loadfile
+	$(SIDE_BY_SIDE) --dist loadgroup --no-loadscope-reorder
 
 # What takes no browser, no new process and no long computing, and of each law the usual cases: about a minute on two cores.
 quick: .venv/dev
-	$(SIDE_BY_SIDE) "not slow and not browser and not many"
+	$(SIDE_BY_SIDE) -m "not slow and not browser and not many"
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -72,6 +72,7 @@ SUPPORT = [
     ("delivery is late", 1),
     ("I forgot my password", 2),
 ]
+HANDFUL = 16  # quick tests of a file that one process takes at a time
 QUERY = [("I paid two times", 0), ("still waiting for the package", 1), ("cannot log in any more", 2)]
 
 
@@ -161,7 +162,8 @@ def in_turn(
     return usual(kept, is_usual)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)  # xdist reads the shares
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what nobody need mark by hand: tests with a browser, a running page or a whole service, and those that start a process."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -170,6 +172,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if {"page_url", "service"} & fixtures or (code and {"subprocess", "process"} & {*code.co_names}):
             item.add_marker(pytest.mark.slow)
+    if config.getoption("loadgroup", False):
+        share(items)
+
+
+def share(items: list[pytest.Item]) -> None:
+    """Sorts tests into the shares that one process takes at a time: the long ones first, so that none works alone at the end.
+
+    What needs a browser or is slow goes file by file, so that one page and one browser serve all of a file; what is quick goes in
+    handfuls, which fill whatever gaps the others leave.
+    """
+    met, order = Counter[str](), []
+    for item in items:
+        rank = next((rank for rank, mark in enumerate(("browser", "slow")) if item.get_closest_marker(mark)), 2)
+        file = f"{item.path.stem}-{rank}"
+        group = file if rank < 2 else f"{file}-{met[file] // HANDFUL}"
+        met[file] += 1
+        item.add_marker(pytest.mark.xdist_group(group))
+        order.append((rank, file, item))
+    order.sort(key=lambda one: (one[0], one[0] < 2 and -met[one[1]]))  # what is alike stays as it was
+    items[:] = [item for *_, item in order]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.strings import clean, clean_name
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.reading import readers
+from meta_demo.data.reading.cells import Fault, faulty
 from meta_demo.data.reading.readers import read_episode, read_rows
 
 QUICK = settings(max_examples=60, deadline=None)
@@ -109,6 +110,8 @@ def test_blank_rows_are_dropped_but_a_class_is_not_lost_in_silence(suffix: str) 
 @example([("=1+1", "+1"), ("_x0041_", "-"), ("#N/A", "'"), ("\u2028 a", "😀"), ("1e5", "007")], ".xlsx")
 def test_any_clean_text_survives_the_way_through_a_file(pairs: list[tuple[str, str]], suffix: str) -> None:
     rows = [Example(clean(text), clean_name(label)) for text, label in pairs]
+    plain = suffix in (".csv", ".tsv")  # there a spreadsheet's error is a text, and refused
+    rows = [r for r in rows if not (plain and any(isinstance(faulty(str(c)), Fault) for c in (r.content, r.label)))]
     rows = [row for row in rows if row.content and row.label] or [Example("x", "a")]
     data = WRITERS[suffix]([HEADER, *([row.content, row.label or ""] for row in rows)])
     assert read(read_rows, data, suffix) == rows
