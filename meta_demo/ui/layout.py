@@ -26,7 +26,7 @@ from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
-from meta_demo.ui.starts import Switch
+from meta_demo.ui.starts import ORIGINS, Switch
 from meta_demo.ui.words import label
 from meta_demo.words import LANGUAGES, text
 
@@ -53,6 +53,7 @@ class Adapt:
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
     picker: gr.HTML  # how the list of algorithms is drawn
+    origin: gr.Radio  # where they start from
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
@@ -210,7 +211,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, picker, starts = _algorithms(switch, chosen)
+    algorithms, picker, origin, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -234,18 +235,27 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, picker, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
+        *(model, model_status, algorithms, picker, origin, starts, names, seed, knobs),
+        *(go, stop, notice, runs, curves, summary),
     )
 
 
-def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.CheckboxGroup]:
-    """Which algorithms, and which of them start meta-trained."""
+def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.Radio, gr.CheckboxGroup]:
+    """Which algorithms, where they start from, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     why = tag("p", cls="hint unable-why", role="status")
     drawn = script("parts", "picker")
     picker = gr.HTML({}, html_template=why, js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
+    origin = gr.Radio(
+        [(label(f"page.origin.{name}"), name) for name in ORIGINS],
+        value=switch.origin,
+        visible=bool(switch.shown),
+        label=label("page.origin"),
+        info=label("page.origin.about"),
+        elem_id="origin",
+    )
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
         value=switch.ticked,
@@ -254,7 +264,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, picker, starts
+    return algorithms, picker, origin, starts
 
 
 def _trial(heading: gr.HTML) -> Trial:

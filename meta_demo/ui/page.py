@@ -148,6 +148,7 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
     on(adapt.model.change, handlers.refit, settings, _fitting(page))
     on(adapt.algorithms.input, handlers.choose, settings, _fitting(page))
+    on(adapt.origin.input, handlers.start_from, settings | {adapt.origin}, _fitting(page), queue=False)
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
 
 
@@ -221,7 +222,7 @@ def _wire_look(page: Page, asking: Asking) -> None:
 
 def _fitting(page: Page) -> set[Any]:
     """What follows the model, the algorithms and the boxes of meta-trained starts."""
-    return {page.switch, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
+    return {page.switch, page.adapt.origin, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
 
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
