@@ -69,7 +69,12 @@ def said(page: Page, modality: str) -> Values:
 def adapted(page: Page, values: Values) -> Run:
     handlers = Handlers(Service(torch.device("cpu")), page)
     spelling = handlers._spelling(values)
-    return Run(handlers._request(spelling), spelling.digest(), {}, {Learner("protonet"): [snapshot("protonet", 0, 0)]})
+    return Run(
+        handlers._request(spelling, handlers._typed(spelling)),
+        spelling.digest(),
+        {},
+        {Learner("protonet"): [snapshot("protonet", 0, 0)]},
+    )
 
 
 def test_a_side_is_found_by_its_folder(page: Page) -> None:
@@ -247,7 +252,8 @@ def test_lines_that_nobody_labelled_are_learned_from(page: Page) -> None:
     joined = teaching.collect(values, ENGLISH)
     assert joined[adapt.algorithms] == ["protonet", "soft_kmeans"] and joined[page.lined] is True
     assert teaching.collect(values | {page.lined: True}, ENGLISH).get(adapt.algorithms) is None
-    request = handlers._request(handlers._spelling(values | {adapt.algorithms: joined[adapt.algorithms]}))
+    spelling = handlers._spelling(values | {adapt.algorithms: joined[adapt.algorithms]})
+    request = handlers._request(spelling, handlers._typed(spelling))
     assert request.episode.unlabelled == ("a night train to Rome", "is it windy")
     assert handlers._spelling(values).digest() != handlers._spelling(values | {lines: ""}).digest()
 

@@ -15,7 +15,7 @@ import gradio as gr
 
 from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.data.episode import make_episode
+from meta_demo.data.episode import Episode, make_episode
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
 from meta_demo.serving.requests import Learner, Request, Snapshot
@@ -147,8 +147,10 @@ class Handlers:
         """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""
         page, lang = self.page, request_language(request)
         spelling = self._spelling(values)
-        run = Run(self._request(spelling), spelling.digest(), colours_of(values[page.side(values).cards]))
-        yield {page.run: run, page.message: "", page.adapt.notice: ""} | self._running(True)
+        typed, colours = self._typed(spelling), colours_of(values[page.side(values).cards])
+        run = Run(self._request(spelling, typed), spelling.digest(), colours, typed=typed)
+        clear = {page.message: "", page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
+        yield {page.run: run} | clear | self._running(True)
         try:
             notes = self.service.notes(run.request)
             for frame in self._frames(run):
@@ -200,6 +202,8 @@ class Handlers:
 
     def stop(self, values: Values, request: gr.Request) -> Updates:
         """After the adaptation was cancelled: what is there stays, and can be asked about."""
+        if values[self.page.gaps]:  # it was over, and only deals went on
+            return {}
         lang, run = request_language(request), values[self.page.run]
         off = self._running(False)
         if run is None or not run.history:
@@ -211,11 +215,13 @@ class Handlers:
         """What an adaptation that was made before had come to, or the page before the first one."""
         page = self.page
         if run and run.history:
-            return self._progress(run, lang) | self._finished(run, lang) | {page.adapt.notice: ""}
+            over = {page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
+            return self._progress(run, lang) | self._finished(run, lang) | over
         return {
             page.adapt.runs: blocks.empty("page.run.empty", lang),
             page.adapt.curves: None,
             page.adapt.summary: "",
+            page.adapt.gap: "",
             page.adapt.notice: "",
             page.trial.step: gr.Slider(value=0, visible=False),
             page.trial.predictions: blocks.empty("page.try.empty", lang),
@@ -243,17 +249,19 @@ class Handlers:
             also=switch.also(model, algorithms, values[page.own], knobs),
         )
 
-    def _request(self, spelling: Spelling) -> Request:
-        """The request that the page spells, its pictures decoded; raises UserError."""
+    def _typed(self, spelling: Spelling) -> Episode:
+        """The examples that the page spells, its pictures decoded; raises UserError."""
         side = self.page.sides[spelling.modality]
         episode = episode_of(spelling.cards, side)
         if spelling.unlabelled:
             lines = [(item, f"unlabelled {place}") for place, item in enumerate(spelling.unlabelled, 1)]
             episode = make_episode(episode.support, episode.query, side.read(lines), episode.notes)
-        if spelling.named:
-            episode = with_names(episode)
+        return episode
+
+    def _request(self, spelling: Spelling, typed: Episode) -> Request:
+        """The request that the page spells, with such examples; raises UserError."""
         return Request(
-            episode,
+            with_names(typed) if spelling.named else typed,
             spelling.model,
             spelling.algorithms,
             spelling.seed,

@@ -64,6 +64,7 @@ class Adapt:
     runs: gr.HTML
     curves: gr.HTML
     summary: gr.HTML
+    gap: gr.HTML  # how far two starts lie apart
 
 
 @dataclass
@@ -92,9 +93,9 @@ class Page:
 
     `bench` is what all sides share, and a sheet, which shares nothing, takes its place.
 
-    The session's own: `run`, what was adapted; `lined`, whether there were examples that nobody labelled; `row`, which token looks;
-    `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained; `shown`, the side that is shown, and
-    `left`, how each side was left when another one was.
+    The session's own: `run`, what was adapted; `gaps`, what was measured of its starts; `lined`, whether there were examples that nobody
+    labelled; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained;
+    `shown`, the side that is shown, and `left`, how each side was left when another one was.
     """
 
     message: gr.HTML
@@ -108,6 +109,7 @@ class Page:
     trial: Trial
     look: Look
     run: gr.State
+    gaps: gr.State
     lined: gr.State
     row: gr.State
     switch: gr.State
@@ -160,9 +162,9 @@ def lay_out() -> Page:
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
-    run, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(3))
+    run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
-    states = (run, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
+    states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
     return Page(message, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
 
 
@@ -232,11 +234,12 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         )
     notice = gr.HTML("", elem_id="notice")
     curves = chart("curves")
+    gap = gr.HTML("", elem_id="gap")
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
         *(model, model_status, algorithms, picker, origin, starts, names, seed, knobs),
-        *(go, stop, notice, runs, curves, summary),
+        *(go, stop, notice, runs, curves, summary, gap),
     )
 
 

@@ -7,6 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.data.episode import Episode
+from meta_demo.data.names import with_names
+from meta_demo.serving.gaps import Scores
 from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.ui.form import Spelled
 
@@ -42,6 +45,9 @@ class Run:
     spelling: str | None
     colours: dict[str, int]  # class -> place in the palette
     history: dict[Learner, list[Snapshot]] = field(default_factory=dict)
+    typed: Episode | None = (
+        None  # the examples as they were typed, to be dealt anew: without the names of classes among them
+    )
 
     @property
     def learners(self) -> list[Learner]:
@@ -63,6 +69,10 @@ class Run:
         """The step of the one that is farthest."""
         return max(self.steps.values(), default=0)
 
+    def finished(self, episode: Episode) -> Episode:
+        """Another deal of the examples as it is learned from here."""
+        return episode if self.request.episode is self.typed else with_names(episode)
+
     def with_history(self, history: dict[Learner, list[Snapshot]]) -> Run:
         """The run with a copy of what has come so far."""
         ordered = {who: list(history[who]) for who in self.request.learners if who in history}
@@ -81,6 +91,14 @@ class Run:
         algorithms = tuple(dict.fromkeys(who.algorithm for who in self.history))
         request = replace(asked, algorithms=algorithms, knobs=knobs, also=also)
         return replace(self, request=request, spelling=None)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What was measured of the starts of a run on deals of its examples: `going` while more are to come."""
+
+    deals: tuple[Scores, ...] = ()
+    going: bool = False
 
 
 @dataclass(frozen=True)
