@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,13 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.learning import checkpoint
 from meta_demo.serving.requests import NOT_TRAINED, PLAIN, Learner, Request, Snapshot
 from meta_demo.serving.service import Service
-from meta_demo.ui.curves import PLAIN_OPACITY, curves
+from meta_demo.ui.curves import LINE, PLAIN_OPACITY, curves
 from meta_demo.ui.learners import called, twins
+from meta_demo.ui.palette import mark
 from meta_demo.ui.session import Run
 from meta_demo.ui.starts import BOTH, Switch
-from meta_demo.words import LANGUAGES
+from meta_demo.ui.words import title
+from meta_demo.words import LANGUAGES, text
 
 MODEL = "minilm"
 SHIPPED = tuple(name for name in sorted(REGISTRY) if checkpoint.shipped(MODEL, name, checkpoint.CLASSES))
@@ -97,3 +100,18 @@ def test_twins_share_a_colour_and_the_gap_is_shaded(lang: str) -> None:
     assert {t.line.dash for t in one} != {t.line.dash for t in other}
     assert called(alone, [*steps, alone], lang) == called(alone, [alone], lang)
     assert called(trained, [trained], lang) == called(plain, [plain], lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_curves_are_named_at_their_ends_each_on_a_line_of_its_own(lang: str) -> None:
+    names = ["maml", "protonet", "nearest", "kernel"]
+    steps = {Learner(name): [snapshot(name, 0, 0)] for name in names}
+    steps[Learner("maml", PLAIN)] = [replace(snapshot("maml", 0, 0), learner=Learner("maml", PLAIN))]
+    named = [a for a in curves(steps, lang).layout.annotations if a.yref == "y2"]
+    ends = {a.text: (a.yshift, a.font.color) for a in named}
+    assert ends[title("maml", lang)][1] == ends[text("page.origin.none", lang)][1] == mark("maml").colour
+    assert sorted(ends) == sorted([*(title(name, lang) for name in names), text("page.origin.none", lang)])
+    shifts = sorted(shift for shift, _ in ends.values())
+    assert all(later - earlier >= LINE - 1 for earlier, later in itertools.pairwise(shifts))
+    many = {Learner(name): [snapshot(name, 0, 0)] for name in sorted(REGISTRY)}
+    assert all(a.yref != "y2" for a in curves(many, lang).layout.annotations)

@@ -59,7 +59,7 @@ def test_curves_show_every_algorithm_in_four_titled_panels(lang: str) -> None:
         assert {t.line.color for t in traces} == {mark(name).colour}
         assert {t.line.dash for t in traces} == {mark(name).dash}
         assert [t.showlegend for t in traces].count(True) == 1
-    assert len(figure.layout.annotations) == 5
+    assert len(figure.layout.annotations) == 5 + len(history())
     assert figure.layout.annotations[0].text == figure.layout.meta
     assert any("20" in a.text for a in figure.layout.annotations)  # an accuracy never appears without its count
 

@@ -14,6 +14,7 @@ from meta_demo.ui.form import form_for
 from meta_demo.ui.learners import called, twins
 from meta_demo.ui.palette import Mark, mark
 from meta_demo.ui.plots import base_layout, panel_title, plain_axis
+from meta_demo.ui.words import title
 from meta_demo.words import text
 
 PANELS = (  # set, what is drawn of it, axis suffix
@@ -24,6 +25,19 @@ PANELS = (  # set, what is drawn of it, axis suffix
 )
 
 
+LARGE = "2"  # held-out scores: what an adaptation is for
+PLACES = {
+    "2": ([0, 1], [0.56, 1]),
+    "": ([0, 1], [0.35, 0.46]),
+    "3": ([0, 0.44], [0, 0.22]),
+    "4": ([0.56, 1], [0, 0.22]),
+}
+TALL, SHORT = 600, 470  # pixels, with held-out examples and without
+ROOM, LINE, LABELLED = (
+    0.5,
+    13,
+    12,
+)  # for names at the ends: of the steps, pixels from one to the next, and for how many there is room
 History = Mapping[Learner, list[Snapshot]]
 PLAIN_DASH, PLAIN_OPACITY = "3px,3px", 0.6  # of a learner from plain weights whose meta-trained twin is there
 
@@ -153,7 +167,8 @@ def _curve_layout(history: History, longest: int, lang: str) -> dict[str, Any]:
     first = next(iter(history.values()))[0] if history else None
     found = {which: scores.score(first, which) if first else None for which in scores.SETS}
     annotations = []
-    height = 470 + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
+    least = TALL if found["query"] else SHORT
+    height = least + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
     layout = base_layout(height, 62, text("page.chart.curves", lang))
     for which, kind, axis in PANELS:
         measured = found[which]
@@ -166,22 +181,66 @@ def _curve_layout(history: History, longest: int, lang: str) -> dict[str, Any]:
         scored = kind == "score"
         layout[f"xaxis{axis}"] = {
             **plain_axis(),
-            "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],
+            "range": [-0.03 * max(longest, 1), max(longest, 1) * (1 + (ROOM if axis == LARGE else 0.03))],
             "title": {"text": "" if scored else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
             "tickformat": "d",
             "nticks": 6,
         }
         layout[f"yaxis{axis}"] = {**plain_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
+        if found["query"]:
+            across, up = PLACES[axis]
+            layout[f"xaxis{axis}"] |= {"domain": across, "anchor": f"y{axis}"}
+            if axis == LARGE:  # no step is called where the names are
+                layout[f"xaxis{axis}"] |= {"tickvals": list(range(0, longest + 1, max(1, -(-longest // 5))))}
+            layout[f"yaxis{axis}"] |= {"domain": up, "anchor": f"x{axis}"}
+    if found["query"]:
+        annotations += _names(history, longest, lang)
+    else:
+        layout["grid"] = {"subplots": [["xy"], ["x3y3"]], "xgap": 0.16, "ygap": 0.28}
     layout |= {
-        "grid": {
-            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if found["query"] else [["xy"], ["x3y3"]],
-            "xgap": 0.16,
-            "ygap": 0.28,
-        },
         "annotations": [*layout["annotations"], *annotations],
-        "legend": {"orientation": "h", "x": 0, "y": -0.13 * 470 / height, "yanchor": "top", "font": {"size": 12}},
+        "legend": {"orientation": "h", "x": 0, "y": -44 / (height - 128), "yanchor": "top", "font": {"size": 12}},
         "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
         "hovermode": "closest",
         "uirevision": "curves",
     }
     return layout
+
+
+def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
+    """The names of the learners at the ends of their held-out curves, moved apart where those are close; none where they are too many. Of
+    two starts the plain one is named by its start."""
+    plain = {plain for _, plain in twins(history)}
+    ends = {who: _value(_good(steps)[-1], "query", "score") or 0.0 for who, steps in history.items()}
+    if len(ends) > LABELLED:
+        return []
+    first = next(iter(history.values()))[0]
+    low, high = form_for(first.objective).axis().get("range", (0.0, 1.05 * max(ends.values()) or 1.0))
+    scale = (PLACES[LARGE][1][1] - PLACES[LARGE][1][0]) * (TALL - 128) / (high - low)  # pixels
+    names = []
+    raised = _raised([scale * (end - low) for end in sorted(ends.values())])
+    for (who, end), place in zip(sorted(ends.items(), key=lambda item: item[1]), raised, strict=True):
+        said = text("page.origin.none", lang) if who in plain else title(who.algorithm, lang)
+        names.append(
+            {
+                "text": said,
+                "xref": "x2",
+                "yref": "y2",
+                "x": max(longest, 1) * 1.03,
+                "y": end,
+                "yshift": round(place - scale * (end - low)),
+                "xanchor": "left",
+                "showarrow": False,
+                "font": {"size": 11, "color": mark(who.algorithm).colour},
+            }
+        )
+    return names
+
+
+def _raised(heights: list[float]) -> list[float]:
+    """Ascending heights, moved up where they are closer than a line, and then all down by half of what that took."""
+    found: list[float] = []
+    for height in heights:
+        found.append(max(height, found[-1] + LINE) if found else height)
+    over = found[-1] - heights[-1] if found else 0.0
+    return [height - over / 2 for height in found]
