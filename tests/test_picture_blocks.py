@@ -16,7 +16,7 @@ from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.page import read_file
 from meta_demo.modalities.picture.reading import read_data_url
-from meta_demo.serving.requests import Prediction
+from meta_demo.serving.requests import Learner, Prediction
 from meta_demo.ui import atlas, blocks, cards, overlay, training_blocks
 from meta_demo.ui.look import Choice, Map
 from meta_demo.ui.pictures import url_of
@@ -24,6 +24,7 @@ from meta_demo.ui.side import discover
 
 SIDES = {cls.name: cls() for cls in discover()}
 PICTURES = SIDES["picture"]
+PROTONET = Learner("protonet")
 
 
 def drawing(seed: int) -> Picture:
@@ -77,16 +78,16 @@ def test_a_visitors_file_is_read_or_refused_in_their_language() -> None:
 
 
 def test_nearest_examples_are_shown_as_pictures() -> None:
-    found = [Prediction("protonet", 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9, 0.3]], np.float32))]
-    shown = blocks.predictions(found, EPISODE, PICTURES, {"A": 0, "B": 1}, {"protonet": 0}, "en")
+    found = [Prediction(PROTONET, 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9, 0.3]], np.float32))]
+    shown = blocks.predictions(found, EPISODE, PICTURES, {"A": 0, "B": 1}, {PROTONET: 0}, "en")
     assert shown.count("<img") == 3
     assert (
         shown.index(url_of(drawing(1), 96)) < shown.index(url_of(drawing(2), 96)) < shown.index(url_of(drawing(0), 96))
     )
     evil = '"><script>'
     named = Episode((Example(drawing(0), evil), Example(drawing(1), "B")))
-    found = [Prediction("protonet", 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9]], np.float32))]
-    assert "<script>" not in blocks.predictions(found, named, PICTURES, {evil: 0, "B": 1}, {"protonet": 0}, "en")
+    found = [Prediction(PROTONET, 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9]], np.float32))]
+    assert "<script>" not in blocks.predictions(found, named, PICTURES, {evil: 0, "B": 1}, {PROTONET: 0}, "en")
 
 
 @pytest.mark.parametrize("crop", [False, True])

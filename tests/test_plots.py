@@ -17,14 +17,17 @@ from meta_demo.learning.outer import Progress
 from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe
 from meta_demo.modalities.text.page import TextSide
-from meta_demo.serving.requests import NOT_TRAINED, Prediction, Snapshot
+from meta_demo.serving.requests import NOT_TRAINED, Learner, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, blocks, plots, training_blocks
+from meta_demo.ui.curves import curves
 from meta_demo.ui.palette import class_colour, mark
+
+MAML, PROTONET = Learner("maml"), Learner("protonet")
 
 
 def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: UserError | None = None) -> Snapshot:
     return Snapshot(
-        algorithm=algorithm,
+        learner=Learner(algorithm),
         checkpoint=NOT_TRAINED,
         objective="classes",
         step=step,
@@ -39,16 +42,16 @@ def snapshot(algorithm: str, step: int, steps: int, query: int = 20, error: User
     )
 
 
-def history(query: int = 20) -> dict[str, list[Snapshot]]:
+def history(query: int = 20) -> dict[Learner, list[Snapshot]]:
     return {
-        "maml": [snapshot("maml", i, 3, query) for i in range(4)],
-        "protonet": [snapshot("protonet", 0, 0, query)],
+        MAML: [snapshot("maml", i, 3, query) for i in range(4)],
+        PROTONET: [snapshot("protonet", 0, 0, query)],
     }
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_curves_show_every_algorithm_in_four_titled_panels(lang: str) -> None:
-    figure = plots.curves(history(), lang)
+    figure = curves(history(), lang)
     assert len(figure.data) == 8
     for name in ("maml", "protonet"):
         traces = [t for t in figure.data if t.legendgroup == name]
@@ -56,32 +59,32 @@ def test_curves_show_every_algorithm_in_four_titled_panels(lang: str) -> None:
         assert {t.line.color for t in traces} == {mark(name).colour}
         assert {t.line.dash for t in traces} == {mark(name).dash}
         assert [t.showlegend for t in traces].count(True) == 1
-    assert len(figure.layout.annotations) == 5
+    assert len(figure.layout.annotations) == 5 + len(history())
     assert figure.layout.annotations[0].text == figure.layout.meta
     assert any("20" in a.text for a in figure.layout.annotations)  # an accuracy never appears without its count
 
 
 def test_a_learner_without_steps_is_a_level_line_with_one_marker() -> None:
-    trace = next(t for t in plots.curves(history(), "en").data if t.legendgroup == "protonet")
+    trace = next(t for t in curves(history(), "en").data if t.legendgroup == "protonet")
     assert list(trace.x) == [0, 3]
     assert trace.y[0] == trace.y[1]
     assert list(trace.marker.size) == [7, 0]
 
 
 def test_without_held_out_examples_only_the_support_is_drawn() -> None:
-    figure = plots.curves(history(query=0), "en")
+    figure = curves(history(query=0), "en")
     assert {t.yaxis for t in figure.data} == {"y", "y3"}
 
 
 def test_the_axis_holds_still_while_steps_arrive() -> None:
-    first = plots.curves({"maml": history()["maml"][:1]}, "en")
-    assert first.layout.xaxis.range == plots.curves(history(), "en").layout.xaxis.range
+    first = curves({MAML: history()[MAML][:1]}, "en")
+    assert first.layout.xaxis.range == curves(history(), "en").layout.xaxis.range
 
 
 def test_a_diverged_algorithm_keeps_its_last_good_step() -> None:
     diverged = snapshot("maml", 1, 3, error=UserError("diverged", algorithm="maml", step=2))
-    steps = {"maml": [snapshot("maml", 0, 3), snapshot("maml", 1, 3), diverged]}
-    assert list(plots.curves(steps, "en").data[0].x) == [0, 1]
+    steps = {MAML: [snapshot("maml", 0, 3), snapshot("maml", 1, 3), diverged]}
+    assert list(curves(steps, "en").data[0].x) == [0, 1]
     assert 'role="alert"' in blocks.run(steps, "en")
 
 
@@ -110,9 +113,9 @@ def test_every_query_accuracy_comes_with_count_and_interval() -> None:
 
 def test_visitor_text_is_escaped_in_predictions() -> None:
     evil = '<img src=x onerror="window.pwned=1">'
-    found = [Prediction("maml", 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
+    found = [Prediction(MAML, 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
     episode = Episode((Example(evil, evil), Example("x", "b")))
-    shown = blocks.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {"maml": 3}, "en")
+    shown = blocks.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {MAML: 3}, "en")
     assert "<img" not in shown
     assert "&lt;img" in shown
     assert class_colour(0) in shown

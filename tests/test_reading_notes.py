@@ -172,7 +172,8 @@ def test_all_notes_are_on_the_page_and_one_on_what_is_tried(page, service):
         {"name": "b", "examples": "my card was charged twice"},
     ]
     values[page.sides["text"].cards] = cards
-    wanted = [note.message() for note in service.notes(handlers._request(handlers._spelling(values)))]
+    spelling = handlers._spelling(values)
+    wanted = [note.message() for note in service.notes(handlers._request(spelling, handlers._typed(spelling)))]
     *_, last = handlers.adapt(values, ENGLISH)
     assert len(wanted) > 2 and last[page.adapt.notice].count("<p>") == len(wanted)
     values |= {page.run: last[page.run], page.trial.step: 0, page.sides["text"].tried: KHMER[0]}

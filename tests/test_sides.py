@@ -19,6 +19,7 @@ from test_plots import snapshot
 from meta_demo.data.samples import load_sample
 from meta_demo.modalities.picture import reading
 from meta_demo.modalities.picture.content import Picture
+from meta_demo.serving.requests import Learner
 from meta_demo.serving.service import Service
 from meta_demo.ui.cards import cards_from, dealt
 from meta_demo.ui.guard import Values
@@ -68,7 +69,12 @@ def said(page: Page, modality: str) -> Values:
 def adapted(page: Page, values: Values) -> Run:
     handlers = Handlers(Service(torch.device("cpu")), page)
     spelling = handlers._spelling(values)
-    return Run(handlers._request(spelling), spelling.digest(), {}, {"protonet": [snapshot("protonet", 0, 0)]})
+    return Run(
+        handlers._request(spelling, handlers._typed(spelling)),
+        spelling.digest(),
+        {},
+        {Learner("protonet"): [snapshot("protonet", 0, 0)]},
+    )
 
 
 def test_a_side_is_found_by_its_folder(page: Page) -> None:
@@ -100,7 +106,7 @@ handlers, asking, look = Handlers(service, page), Asking(service, page), page.lo
 values = {part.cards: [] for part in page.sides.values()} | {part.tried: None for part in page.sides.values()}
 values |= {page.modality: "points", page.shown: "text", page.left: {}, page.run: None, page.own: (), page.row: None}
 values |= {page.switch: page.switch.value, adapt.model: "minilm", adapt.algorithms: ["maml"], adapt.names: True}
-values |= {adapt.seed: 0, adapt.knobs: {"maml": {"inner_steps": 2}}, page.trial.step: 2, look.algorithm: "maml"}
+values |= {adapt.seed: 0, adapt.knobs: {"maml": {"inner_steps": 2}}, page.trial.step: 2, look.algorithm: 0}
 values |= {look.layer: 1, look.head: 0, look.moment: "after"}
 shown = Teaching(page, handlers).show_side(values, english)
 values |= {side.cards: shown[side.cards]["value"], side.tried: 0.25, adapt.model: shown[adapt.model].value}
@@ -246,7 +252,8 @@ def test_lines_that_nobody_labelled_are_learned_from(page: Page) -> None:
     joined = teaching.collect(values, ENGLISH)
     assert joined[adapt.algorithms] == ["protonet", "soft_kmeans"] and joined[page.lined] is True
     assert teaching.collect(values | {page.lined: True}, ENGLISH).get(adapt.algorithms) is None
-    request = handlers._request(handlers._spelling(values | {adapt.algorithms: joined[adapt.algorithms]}))
+    spelling = handlers._spelling(values | {adapt.algorithms: joined[adapt.algorithms]})
+    request = handlers._request(spelling, handlers._typed(spelling))
     assert request.episode.unlabelled == ("a night train to Rome", "is it windy")
     assert handlers._spelling(values).digest() != handlers._spelling(values | {lines: ""}).digest()
 

@@ -7,6 +7,17 @@ from math import inf, sqrt
 from statistics import fmean, stdev
 
 Z95 = 1.959964
+T95 = (
+    12.7062,
+    4.30265,
+    3.18245,
+    2.77645,
+    2.57058,
+    2.44691,
+    2.36462,
+    2.306,
+    2.26216,
+)  # Student's, for 1 to 9 degrees of freedom
 
 
 def wilson(accuracy: float, count: int) -> tuple[float, float]:
@@ -23,6 +34,15 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
         return inf, inf
     spread = stdev(values) if len(values) > 1 else 0.0
     return fmean(values), Z95 * spread / len(values) ** 0.5
+
+
+def small_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and half the width of its 95 % interval by Student's distribution, as it takes for a handful; infinite for one value."""
+    if len(values) < 2:
+        return fmean(values), inf
+    freedom = len(values) - 1
+    wide = T95[freedom - 1] if freedom <= len(T95) else Z95
+    return fmean(values), wide * stdev(values) / len(values) ** 0.5
 
 
 def ratio_interval(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:

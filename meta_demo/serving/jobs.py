@@ -20,7 +20,7 @@ from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.modalities.base import Content, digest
-from meta_demo.serving.requests import Array, Prediction, Snapshot
+from meta_demo.serving.requests import Array, Learner, Prediction, Snapshot
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class _Query:
 
 @dataclass(frozen=True)
 class Job:
-    """One algorithm on one support set, ready to run; `key` names what it computes, `start` the algorithm, and `shelf` keeps both.
+    """One algorithm on one support set, ready to run; `key` names what it computes, `start` the learner and what else the algorithm is
+    made from, and `shelf` keeps both.
 
     Made anew for each request, so that nothing is alive that is not counted.
     """
@@ -88,6 +89,12 @@ class Job:
     def is_known(self) -> bool:
         """Whether the adaptation was computed before and is still kept."""
         return self.shelf.get((*self.key, "trajectory")) is not None
+
+    @property
+    def learner(self) -> Learner:
+        """Whose answers these are."""
+        learner: Learner = self.start[0]
+        return learner
 
     @property
     def objective(self) -> Objective:
@@ -181,7 +188,7 @@ class Job:
         (spread,) = self._spreads(first, [at])
         shown = self.objective.shown(algorithm.answer(state, z), spread)
         near = z @ self._support_embeddings(at, state).T if similar else z[:, :0]
-        return Prediction(algorithm.name, at, array(shown), array(near))
+        return Prediction(self.learner, at, array(shown), array(near))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
@@ -261,7 +268,7 @@ class Job:
         predict_seconds = time.perf_counter() - started
         support_out, asked = _support_outputs(state), out[query.labelled]
         return Snapshot(
-            algorithm=algorithm.name,
+            learner=self.learner,
             checkpoint=self.checkpoint,
             objective=objective.name,
             step=step,

@@ -52,9 +52,10 @@ def work_of(model: str, parameters: int, tokens: int, jobs: Sequence[Job]) -> Wo
 
 def _spelt(job: Job) -> dict[str, Any]:
     """What the algorithm of a job is made from."""
-    name, kind, knobs, seed, *_ = job.start
+    learner, kind, knobs, seed, *_ = job.start
     folder = None if job.checkpoint == NOT_TRAINED else job.checkpoint
-    return {"algorithm": name, "objective": kind, "knobs": json.loads(knobs), "seed": seed, "folder": folder}
+    made = {"knobs": json.loads(knobs), "seed": seed, "folder": folder}
+    return {"algorithm": learner.algorithm, "objective": kind, **made}
 
 
 # --- in the process that has the GPU

@@ -19,13 +19,28 @@ from meta_demo.learning.checkpoint import RANDOM
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
+PLAIN = "none"  # what a request says of a start from the model's own weights
 NOT_TRAINED, AT_RANDOM = "not meta-trained", "random weights"
+
+
+@dataclass(frozen=True)
+class Learner:
+    """One algorithm from one start, which is auto, none, random or a folder: what results are kept by."""
+
+    algorithm: str
+    start: str = "auto"
+
+    @property
+    def plain(self) -> bool:
+        """Whether it was asked to begin from the model's own weights."""
+        return self.start == PLAIN
 
 
 @dataclass(frozen=True)
 class Request:
     """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none, random or a folder, and
-    `checkpoints` says so for single algorithms. Without `intervals` none is made, which may be the larger part of the work."""
+    `checkpoints` says so for single algorithms. `also` names more starts of these algorithms, each with its own changed knobs. Without
+    `intervals` none is made, which may be the larger part of the work."""
 
     episode: Episode
     model: str = BUNDLED
@@ -35,25 +50,39 @@ class Request:
     checkpoint: str = "auto"
     checkpoints: dict[str, str] = field(default_factory=dict)
     intervals: bool = True
+    also: dict[Learner, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def learners(self) -> tuple[Learner, ...]:
+        """Who is to adapt: the algorithms in their order, and the starts of one beside each other."""
+        named = ((Learner(name, self.start_of(name)), name) for name in self.algorithms)
+        return tuple(dict.fromkeys(who for first, name in named for who in (first, *self._others(name))))
+
+    def _others(self, algorithm: str) -> list[Learner]:
+        return [other for other in self.also if other.algorithm == algorithm]
+
+    def knobs_of(self, learner: Learner) -> dict[str, Any]:
+        """The changed knobs of one of the learners."""
+        return self.also[learner] if learner in self.also else self.knobs.get(learner.algorithm, {})
 
     def start_of(self, algorithm: str) -> str:
         """auto, none, random or a folder: where the start of `algorithm` comes from."""
         return self.checkpoints.get(algorithm, self.checkpoint)
 
-    def scratch_of(self, algorithm: str) -> int | None:
-        """The seed of random weights that `algorithm` starts from; None where it starts from the model's own."""
-        return self.seed if self.start_of(algorithm) == RANDOM else None
+    def scratch_of(self, learner: Learner) -> int | None:
+        """The seed of random weights that `learner` starts from; None where it starts from the model's own."""
+        return self.seed if learner.start == RANDOM else None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One algorithm after one inner step.
+    """One learner after one inner step.
 
     Losses in the objective's units, such as nats, and the scores of the support set and of those queries that have a label; both None
     where none has. `error` is set where the adaptation diverged: the figures are then the last good state's.
     """
 
-    algorithm: str
+    learner: Learner
     checkpoint: str
     objective: str  # the name of what labels are
     step: int
@@ -68,19 +97,27 @@ class Snapshot:
     notes: tuple[Note, ...] = ()  # on where it was computed, where that is not where it was meant to be
 
     @property
+    def algorithm(self) -> str:
+        return self.learner.algorithm
+
+    @property
     def last(self) -> bool:
         return self.step == self.steps or self.error is not None
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One algorithm's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S], or
+    """One learner's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S], or
     [Q, 0] where nobody asked for it."""
 
-    algorithm: str
+    learner: Learner
     step: int
     outputs: Array
     similarity: Array
+
+    @property
+    def algorithm(self) -> str:
+        return self.learner.algorithm
 
 
 def report(

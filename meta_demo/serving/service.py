@@ -37,7 +37,7 @@ from meta_demo.serving.jobs import Job, learned_from
 from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
-from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Prediction, Request, Snapshot, report
+from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
 
 LENT = Note("gpu_lent")
@@ -93,13 +93,14 @@ class Service:
         ]
 
     @torch.no_grad()
-    def adapt_stream(self, request: Request) -> Iterator[Snapshot]:
-        """Snapshots of every algorithm, step by step and side by side. Closing the generator stops between steps.
+    def adapt_stream(self, request: Request, *, keeps: bool = True) -> Iterator[Snapshot]:
+        """Snapshots of every learner, step by step and side by side; what is computed is kept for others where it `keeps`. Closing the
+        generator stops between steps.
 
         Raises UserError before the first snapshot when something in the request is wrong. An adaptation that diverges ends with
         a snapshot that carries the error and the last good state's figures.
         """
-        jobs, errand = self._lent(self._jobs(request))
+        jobs, errand = self._lent([replace(job, keeps=keeps) for job in self._jobs(request)])
         running = [self._snapshots(request, job) for job in jobs]
         try:
             while running and not self._closing.is_set():
@@ -150,18 +151,18 @@ class Service:
         elif self.device.type != "cpu":
             while job.algorithm.backbone.take_less():
                 yield job, Note("gpu_pieces")
-            backbone, shelf = self._on_cpu.get(request.model, request.scratch_of(job.algorithm.name))
+            backbone, shelf = self._on_cpu.get(request.model, request.scratch_of(job.learner))
             learned = learned_from(request.episode)
-            yield self._job(request, type(job.algorithm), backbone, shelf, learned), Note("gpu_memory")
+            yield self._job(request, job.learner, backbone, shelf, learned), Note("gpu_memory")
 
     def train(self, run: Run) -> Iterator[Progress]:
         """The progress of a training, on borrowed GPUs where somebody lends them and it is heavy. Raises UserError."""
         yield from lend(run, self._lender.loan) if self._lender else run.train()
 
     def history(self, request: Request) -> dict[str, list[Snapshot]]:
-        """All snapshots of a whole adaptation, by algorithm."""
+        """All snapshots of a whole adaptation, by algorithm, each from its one start."""
         found: dict[str, list[Snapshot]] = {name: [] for name in request.algorithms}
-        for snapshot in self.adapt_stream(request):
+        for snapshot in self.adapt_stream(replace(request, also={})):
             found[snapshot.algorithm].append(snapshot)
         return found
 
@@ -178,7 +179,7 @@ class Service:
     def predict(
         self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
     ) -> list[Prediction]:
-        """Each algorithm's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
+        """Each learner's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
         examples."""
         jobs, errand = self._lent(self._jobs(request))
         try:
@@ -198,17 +199,18 @@ class Service:
 
         try:
             found = iter(sketched(jobs, contents, step, alone))
-            return [[next(found) for _ in dict.fromkeys(request.algorithms)] for request in requests]
+            return [[next(found) for _ in request.learners] for request in requests]
         finally:
             if errand:
                 errand.close()
 
     @torch.no_grad()
     def attention(
-        self, request: Request, algorithm: str, content: Content, step: int | None = None
+        self, request: Request, who: Learner | str, content: Content, step: int | None = None
     ) -> tuple[Array, Array]:
-        """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
-        job = next(job for job in self._jobs(request) if job.algorithm.name == algorithm)
+        """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps, in a learner, or in the first of
+        an algorithm."""
+        job = next(job for job in self._jobs(request) if who in (job.learner, job.algorithm.name))
         return self._asked(request, job, lambda job: job.attention(content, step))
 
     def _jobs(self, request: Request) -> list[Job]:
@@ -219,22 +221,22 @@ class Service:
         classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
         check_able(classes, type(request.episode.objective))
         support = learned_from(request.episode)
-        models = {cls: self._models.get(request.model, request.scratch_of(cls.name)) for cls in classes}
-        jobs = [self._job(request, cls, *models[cls], support) for cls in classes]
+        models = [self._models.get(request.model, request.scratch_of(learner)) for learner in request.learners]
+        jobs = [self._job(request, who, *model, support) for who, model in zip(request.learners, models, strict=True)]
         works = [work_of_episode(job.algorithm, request.episode, kept=self.cache.limit) for job in jobs]
         afford(works, jobs[0].algorithm.backbone, self._budget)
         return jobs
 
-    def _job(self, request: Request, cls: type[Algorithm], backbone: Backbone, shelf: Shelf, support: bytes) -> Job:
+    def _job(self, request: Request, learner: Learner, backbone: Backbone, shelf: Shelf, support: bytes) -> Job:
         """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
-        knobs, spec = request.knobs.get(cls.name, {}), request.start_of(cls.name)
+        name, spec, knobs = learner.algorithm, learner.start, request.knobs_of(learner)
         kind = request.episode.objective.name
-        start = (cls.name, kind, json.dumps(knobs, sort_keys=True), request.seed, spec, _stamp(spec))
+        start = (learner, kind, json.dumps(knobs, sort_keys=True), request.seed, _stamp(spec))
         known: tuple[Algorithm, str] | None = shelf.get(start)
         if known is None:
-            folder = checkpoint.resolve(spec, request.model, cls.name, kind)
-            scratch = request.scratch_of(cls.name) is not None
-            made = checkpoint.start(backbone, cls.name, folder, knobs, request.seed, kind, scratch=scratch)
+            folder = checkpoint.resolve(spec, request.model, name, kind)
+            scratch = request.scratch_of(learner) is not None
+            made = checkpoint.start(backbone, name, folder, knobs, request.seed, kind, scratch=scratch)
             known = made.requires_grad_(False).eval(), AT_RANDOM if scratch else str(folder or NOT_TRAINED)
             shelf.put(start, known)
         return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
@@ -250,14 +252,14 @@ def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, N
     return found[0], error.note if isinstance(error, Refused) else found[1]
 
 
-def where_computed(history: Mapping[str, Sequence[Snapshot]]) -> list[Note]:
+def where_computed(history: Mapping[Any, Sequence[Snapshot]]) -> list[Note]:
     """What is to be said of where an adaptation was computed."""
     return list(dict.fromkeys(note for steps in history.values() for snapshot in steps for note in snapshot.notes))
 
 
 def _about_random(request: Request) -> list[Note]:
     """What is to be said of starts that know nothing."""
-    names = [name for name in request.algorithms if request.scratch_of(name) is not None]
+    names = [who.algorithm for who in request.learners if request.scratch_of(who) is not None]
     return [checkpoint.random_note(", ".join(names), request.model, request.seed)] if names else []
 
 
@@ -279,7 +281,7 @@ def _about_heads(algorithms: Sequence[Algorithm]) -> list[Note]:
     for algorithm in algorithms:
         if head := getattr(algorithm.config, "head", None):
             begins.setdefault(head, []).append(algorithm.name)
-    said = ((head, ", ".join(names)) for head, names in sorted(begins.items()))
+    said = ((head, ", ".join(dict.fromkeys(names))) for head, names in sorted(begins.items()))
     return [Note("heads_differ", tuple(said))] if len(begins) > 1 else []
 
 

@@ -39,7 +39,7 @@ def _abreast(jobs: Sequence[Job], contents: Sequence[Content], steps: int) -> li
     outputs = abreast.answers(algorithms, fasts, algorithms[0].features(contents))
     nothing = outputs[0].new_zeros(len(contents), 0)
     return [
-        Prediction(job.algorithm.name, steps, array(job.objective.shown(out)), array(nothing))
+        Prediction(job.learner, steps, array(job.objective.shown(out)), array(nothing))
         if finite([out, *fast.values()])
         else None
         for job, fast, out in zip(jobs, fasts, outputs, strict=True)

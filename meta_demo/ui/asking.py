@@ -9,10 +9,12 @@ import gradio as gr
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
+from meta_demo.serving.requests import Learner
 from meta_demo.serving.service import Service
 from meta_demo.ui import atlas, blocks, look
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
+from meta_demo.ui.learners import called
 from meta_demo.ui.markup import together
 from meta_demo.ui.session import Run
 from meta_demo.ui.side import Side
@@ -64,7 +66,8 @@ class Asking:
     def attend(self, values: Values, request: gr.Request) -> Updates:
         """The attention map of what is tried, and that thing itself coloured by it."""
         part, run = self.page.look, values[self.page.run]
-        if run is None or values[part.algorithm] not in run.history:
+        who = self._looked_at(values)
+        if run is None or who is None:
             return {}
         backbone, tried = self.service.backbone(run.request.model), self._tried(values)
         inputs, lang = backbone.inputs, request_language(request)
@@ -73,8 +76,8 @@ class Asking:
         side = self.page.side(values)
         if why := side.undrawable(inputs) or (None if backbone.n_maps else "page.look.no_maps"):
             return self._nothing(why, lang)
-        maps = self.service.attention(run.request, values[part.algorithm], tried, _step(values, self.page))
-        choice = self._choice(values, run, maps[0].shape)
+        maps = self.service.attention(run.request, who, tried, _step(values, self.page))
+        choice = self._choice(values, run, who, maps[0].shape, lang)
         before, after = (_reduced(m, choice.layer, choice.head) for m in maps)
         matrix, same = attention.at_moment(before, after, choice.moment), attention.unchanged(before, after)
         closely = look.Map(matrix, same, choice, lang)
@@ -89,7 +92,12 @@ class Asking:
     def _nothing(self, key: str, lang: str) -> Updates:
         return {self.page.look.empty: blocks.empty(key, lang)}
 
-    def _choice(self, values: Values, run: Run, shape: tuple[int, ...]) -> look.Choice:
+    def _looked_at(self, values: Values) -> Learner | None:
+        """The learner whose attention is looked at; None where nothing has adapted."""
+        run, place = values[self.page.run], values[self.page.look.algorithm]
+        return run.learners[place] if run and isinstance(place, int) and place < len(run.history) else None
+
+    def _choice(self, values: Values, run: Run, who: Learner, shape: tuple[int, ...], lang: str) -> look.Choice:
         """What to look at of maps [layers, heads, L, L], as far as there is such a thing."""
         part, (layers, heads, tokens, _) = self.page.look, shape
         layer, head, row = int(values[part.layer] or layers), int(values[part.head] or 0), values[self.page.row]
@@ -98,8 +106,8 @@ class Asking:
             head=head if head <= heads else 0,
             row=row if (row or 0) < tokens else None,
             moment=values[part.moment],
-            algorithm=values[part.algorithm],
-            step=min(_step(values, self.page) or 0, run.steps[values[part.algorithm]]),
+            name=called(who, run.learners, lang),
+            step=min(_step(values, self.page) or 0, run.steps[who]),
         )
 
     def open_look(self, values: Values, request: gr.Request) -> Updates:

@@ -15,9 +15,10 @@ from meta_demo.data.episode import Episode, Example
 from meta_demo.data.samples import sample_names
 from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import GLYPHS, pack_names
-from meta_demo.serving.requests import NOT_TRAINED, Array, Prediction, Snapshot
+from meta_demo.serving.requests import NOT_TRAINED, Array, Learner, Prediction, Snapshot
 from meta_demo.ui import scores
 from meta_demo.ui.form import form_for
+from meta_demo.ui.learners import called
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.palette import algorithm_names, mark
 from meta_demo.ui.scores import score
@@ -117,7 +118,7 @@ def model_status(message: str, state: str) -> Html:
     return tag("p", tag("span", cls="dot"), message, cls=f"model {state}", role="status")
 
 
-def run(history: dict[str, list[Snapshot]], lang: str) -> Html:
+def run(history: dict[Learner, list[Snapshot]], lang: str) -> Html:
     """How far each algorithm is, and how well it does there."""
     return tag("div", [_run_card(steps[-1], lang) for steps in history.values()], cls="runs")
 
@@ -134,6 +135,7 @@ def _run_card(s: Snapshot, lang: str) -> Html:
         alert(s.error.message(lang)) if s.error else None,
         cls="run",
         data_algorithm=s.algorithm,
+        data_plain=s.learner.plain or None,
         data_step=s.step,
         style=f"--c:{mark(s.algorithm).colour}",
     )
@@ -166,7 +168,7 @@ def _figure(s: Snapshot, which: str, lang: str) -> Html | None:
     )
 
 
-def summary(history: dict[str, list[Snapshot]], lang: str) -> Html:
+def summary(history: dict[Learner, list[Snapshot]], lang: str) -> Html:
     """The outcome in plain sentences, best first, for eyes and screen readers alike."""
     scored = [(found, steps) for steps in history.values() if (found := score(steps[-1], "query"))]
     if not scored:
@@ -176,8 +178,8 @@ def summary(history: dict[str, list[Snapshot]], lang: str) -> Html:
     for found, steps in sorted(scored, key=lambda pair: -pair[0].value if rises else pair[0].value):
         last = steps[-1]
         first = score(steps[0], "query")
-        form, algorithm = form_for(last.objective), title(last.algorithm, lang)
-        lines.append(form.outcome(found, first, last, algorithm, lang))
+        form, name = form_for(last.objective), called(last.learner, history, lang)
+        lines.append(form.outcome(found, first, last, name, lang))
     if len(lines) > 1:
         lines.append(text("page.run.overlap", lang))
     return tag("ul", [tag("li", line) for line in lines], cls="summary")
@@ -188,7 +190,7 @@ def predictions(
     episode: Episode,
     side: Side[Any],
     colours: dict[str, int],
-    steps: dict[str, int],
+    steps: dict[Learner, int],
     lang: str,
 ) -> Html:
     """Each algorithm's answer to one input, and the examples closest to it."""
@@ -196,15 +198,16 @@ def predictions(
     blocks = []
     for p in found:
         answer = form.answer(p.outputs[0], episode, colours, lang)
-        where = tag("span", _where(p.step, steps[p.algorithm], lang), cls="where")
+        where = tag("span", _where(p.step, steps[p.learner], lang), cls="where")
         blocks.append(
             tag(
                 "section",
-                tag("header", swatch(p.algorithm), tag("strong", title(p.algorithm, lang)), where),
+                tag("header", swatch(p.algorithm), tag("strong", called(p.learner, steps, lang)), where),
                 answer.shown,
                 _nearest(p.similarity[0], episode.support, side, colours, lang),
                 cls="prediction",
                 data_algorithm=p.algorithm,
+                data_plain=p.learner.plain or None,
                 data_top=answer.top,
                 data_step=p.step,
                 style=f"--c:{mark(p.algorithm).colour}",

@@ -117,6 +117,10 @@ class Form(ABC):
         """The interval of a score."""
 
     @abstractmethod
+    def difference(self, mean: float, half: float, lang: str) -> str:
+        """By how much two scores differ, with half the width of its interval where that is finite."""
+
+    @abstractmethod
     def outcome(self, score: Score, first: Score | None, last: Snapshot, algorithm: str, lang: str) -> str:
         """What an algorithm came to on the held-out examples, from what it was at the start, in a sentence."""
 

@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.data.episode import make_episode
+from meta_demo.data.episode import Episode, make_episode
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
-from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.serving.service import Service, where_computed
-from meta_demo.ui import blocks, guard, plots
+from meta_demo.ui import blocks, guard
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
+from meta_demo.ui.curves import curves
 from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.layout import Page
+from meta_demo.ui.learners import called
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Left, Run, Spelling
-from meta_demo.ui.starts import Switch
+from meta_demo.ui.starts import TRAINED, Switch
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -71,7 +74,10 @@ class Handlers:
         boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
         now = {**values, page.switch: switch}
         updates: Updates = {page.switch: switch} | self.show_knobs(now, request)
-        updates[adapt.starts] = gr.CheckboxGroup(boxes, value=switch.ticked, visible=bool(boxes))
+        updates[adapt.starts] = gr.CheckboxGroup(
+            boxes, value=switch.ticked, visible=bool(boxes) and switch.origin == TRAINED
+        )
+        updates[adapt.origin] = gr.update(value=switch.origin, visible=bool(boxes))
         return updates | self._changes(now, lang)
 
     def show_knobs(self, values: Values, request: gr.Request) -> Updates:
@@ -111,6 +117,11 @@ class Handlers:
         switch = values[self.page.switch].heard(values[self.page.adapt.starts])
         return self.choose({**values, self.page.switch: switch}, request)
 
+    def start_from(self, values: Values, request: gr.Request) -> Updates:
+        """All algorithms from other starts."""
+        switch = replace(values[self.page.switch], origin=str(values[self.page.adapt.origin]))
+        return self.choose({**values, self.page.switch: switch}, request)
+
     # --- adapt ---
 
     def load_model(self, values: Values, request: gr.Request) -> Iterator[Updates]:
@@ -136,8 +147,10 @@ class Handlers:
         """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""
         page, lang = self.page, request_language(request)
         spelling = self._spelling(values)
-        run = Run(self._request(spelling), spelling.digest(), colours_of(values[page.side(values).cards]))
-        yield {page.run: run, page.message: "", page.adapt.notice: ""} | self._running(True)
+        typed, colours = self._typed(spelling), colours_of(values[page.side(values).cards])
+        run = Run(self._request(spelling, typed), spelling.digest(), colours, typed=typed)
+        clear = {page.message: "", page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
+        yield {page.run: run} | clear | self._running(True)
         try:
             notes = self.service.notes(run.request)
             for frame in self._frames(run):
@@ -155,10 +168,10 @@ class Handlers:
 
     def _frames(self, run: Run) -> Iterator[Run]:
         """The growing run, one frame per snapshot; snapshots that come too fast to be drawn share one."""
-        history: dict[str, list[Snapshot]] = {}
+        history: dict[Learner, list[Snapshot]] = {}
         shown, waiting = 0.0, False
         for snapshot in self.service.adapt_stream(run.request):
-            history.setdefault(snapshot.algorithm, []).append(snapshot)
+            history.setdefault(snapshot.learner, []).append(snapshot)
             waiting = time.monotonic() - shown < FRAME
             if not waiting:
                 yield run.with_history(history)
@@ -171,23 +184,26 @@ class Handlers:
         return {
             self.page.run: run,
             adapt.runs: blocks.run(run.history, lang),
-            adapt.curves: figure_json(plots.curves(run.history, lang)),
+            adapt.curves: figure_json(curves(run.history, lang)),
             adapt.summary: "",
         }
 
     def _finished(self, run: Run, lang: str) -> Updates:
-        page, names = self.page, list(run.history)
+        page = self.page
+        names = [(called(who, run.learners, lang), place) for place, who in enumerate(run.learners)]
         return {
             page.run: run,
             page.adapt.summary: blocks.summary(run.history, lang),
             **self._running(False),
             page.trial.step: gr.Slider(maximum=max(1, run.reached), value=run.reached, visible=run.reached > 0),
-            page.look.algorithm: gr.Dropdown([(title(name, lang), name) for name in names], value=names[0]),
+            page.look.algorithm: gr.Dropdown(names, value=0),
             page.row: None,
         }
 
     def stop(self, values: Values, request: gr.Request) -> Updates:
         """After the adaptation was cancelled: what is there stays, and can be asked about."""
+        if values[self.page.gaps]:  # it was over, and only deals went on
+            return {}
         lang, run = request_language(request), values[self.page.run]
         off = self._running(False)
         if run is None or not run.history:
@@ -199,11 +215,13 @@ class Handlers:
         """What an adaptation that was made before had come to, or the page before the first one."""
         page = self.page
         if run and run.history:
-            return self._progress(run, lang) | self._finished(run, lang) | {page.adapt.notice: ""}
+            over = {page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
+            return self._progress(run, lang) | self._finished(run, lang) | over
         return {
             page.adapt.runs: blocks.empty("page.run.empty", lang),
             page.adapt.curves: None,
             page.adapt.summary: "",
+            page.adapt.gap: "",
             page.adapt.notice: "",
             page.trial.step: gr.Slider(value=0, visible=False),
             page.trial.predictions: blocks.empty("page.try.empty", lang),
@@ -217,6 +235,7 @@ class Handlers:
         page, adapt, side = self.page, self.page.adapt, self.page.side(values)
         switch: Switch = values[page.switch]
         model, algorithms = self.model(values), self._algorithms(values)
+        knobs = changed(values[adapt.knobs], algorithms, switch.bases)
         return Spelling(
             modality=side.name,
             cards=spelled(values[side.cards], side),
@@ -225,26 +244,30 @@ class Handlers:
             model=model,
             algorithms=algorithms,
             seed=int(values[adapt.seed] or 0),
-            knobs=changed(values[adapt.knobs], algorithms, switch.bases),
+            knobs=knobs,
             checkpoints=switch.checkpoints(model, algorithms, values[page.own]),
+            also=switch.also(model, algorithms, values[page.own], knobs),
         )
 
-    def _request(self, spelling: Spelling) -> Request:
-        """The request that the page spells, its pictures decoded; raises UserError."""
+    def _typed(self, spelling: Spelling) -> Episode:
+        """The examples that the page spells, its pictures decoded; raises UserError."""
         side = self.page.sides[spelling.modality]
         episode = episode_of(spelling.cards, side)
         if spelling.unlabelled:
             lines = [(item, f"unlabelled {place}") for place, item in enumerate(spelling.unlabelled, 1)]
             episode = make_episode(episode.support, episode.query, side.read(lines), episode.notes)
-        if spelling.named:
-            episode = with_names(episode)
+        return episode
+
+    def _request(self, spelling: Spelling, typed: Episode) -> Request:
+        """The request that the page spells, with such examples; raises UserError."""
         return Request(
-            episode,
+            with_names(typed) if spelling.named else typed,
             spelling.model,
             spelling.algorithms,
             spelling.seed,
             spelling.knobs,
             checkpoints=spelling.checkpoints,
+            also=spelling.also,
         )
 
     def _algorithms(self, values: Values) -> tuple[str, ...]:

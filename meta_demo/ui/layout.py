@@ -26,7 +26,7 @@ from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, visible
-from meta_demo.ui.starts import Switch
+from meta_demo.ui.starts import ORIGINS, Switch
 from meta_demo.ui.words import label
 from meta_demo.words import LANGUAGES, text
 
@@ -53,6 +53,7 @@ class Adapt:
     model_status: gr.HTML
     algorithms: gr.CheckboxGroup
     picker: gr.HTML  # how the list of algorithms is drawn
+    origin: gr.Radio  # where they start from
     starts: gr.CheckboxGroup
     names: gr.Checkbox
     seed: gr.Number
@@ -63,6 +64,7 @@ class Adapt:
     runs: gr.HTML
     curves: gr.HTML
     summary: gr.HTML
+    gap: gr.HTML  # how far two starts lie apart
 
 
 @dataclass
@@ -91,9 +93,9 @@ class Page:
 
     `bench` is what all sides share, and a sheet, which shares nothing, takes its place.
 
-    The session's own: `run`, what was adapted; `lined`, whether there were examples that nobody labelled; `row`, which token looks;
-    `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained; `shown`, the side that is shown, and
-    `left`, how each side was left when another one was.
+    The session's own: `run`, what was adapted; `gaps`, what was measured of its starts; `lined`, whether there were examples that nobody
+    labelled; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained;
+    `shown`, the side that is shown, and `left`, how each side was left when another one was.
     """
 
     message: gr.HTML
@@ -107,6 +109,7 @@ class Page:
     trial: Trial
     look: Look
     run: gr.State
+    gaps: gr.State
     lined: gr.State
     row: gr.State
     switch: gr.State
@@ -159,9 +162,9 @@ def lay_out() -> Page:
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
-    run, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(3))
+    run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
-    states = (run, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
+    states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
     return Page(message, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
 
 
@@ -210,7 +213,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, picker, starts = _algorithms(switch, chosen)
+    algorithms, picker, origin, starts = _algorithms(switch, chosen)
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -231,21 +234,31 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         )
     notice = gr.HTML("", elem_id="notice")
     curves = chart("curves")
+    gap = gr.HTML("", elem_id="gap")
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
-        model, model_status, algorithms, picker, starts, names, seed, knobs, go, stop, notice, runs, curves, summary
+        *(model, model_status, algorithms, picker, origin, starts, names, seed, knobs),
+        *(go, stop, notice, runs, curves, summary, gap),
     )
 
 
-def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.CheckboxGroup]:
-    """Which algorithms, and which of them start meta-trained."""
+def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.Radio, gr.CheckboxGroup]:
+    """Which algorithms, where they start from, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     parts = tag("button", cls="more", type="button"), tag("p", cls="hint unable-why", role="status")
     drawn = script("parts", "picker")
     picker = gr.HTML({}, html_template=together(*parts), js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
+    origin = gr.Radio(
+        [(label(f"page.origin.{name}"), name) for name in ORIGINS],
+        value=switch.origin,
+        visible=bool(switch.shown),
+        label=label("page.origin"),
+        info=label("page.origin.about"),
+        elem_id="origin",
+    )
     starts = gr.CheckboxGroup(
         [(label(f"algorithm.{name}"), name) for name in switch.shown],
         value=switch.ticked,
@@ -254,7 +267,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         info=label("page.starts.about"),
         elem_id="starts",
     )
-    return algorithms, picker, starts
+    return algorithms, picker, origin, starts
 
 
 def _trial(heading: gr.HTML) -> Trial:

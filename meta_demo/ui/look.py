@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from meta_demo.serving.attention import Array, Token, segments, strongest
 from meta_demo.ui.markup import Html, tag, together
-from meta_demo.ui.words import title
 from meta_demo.words import text
 
 MARKED = ("#2f6fed", "#d54600")  # the heatmap's two hues: more of its blue, or red where attention grew
@@ -23,7 +22,7 @@ class Choice:
     head: int
     row: int | None
     moment: str
-    algorithm: str
+    name: str  # what the learner is called
     step: int
 
     @property
@@ -50,7 +49,7 @@ def head_name(head: int, lang: str) -> str:
 def heading(shown: Map) -> tuple[str, str]:
     """A map's title and subtitle."""
     choice, lang = shown.choice, shown.lang
-    values = {"moment": text(f"page.look.{choice.moment}", lang), "algorithm": title(choice.algorithm, lang)}
+    values = {"moment": text(f"page.look.{choice.moment}", lang), "algorithm": choice.name}
     place = text("page.look.place", lang, layer=choice.layer, head=head_name(choice.head, lang))
     return text("page.look.heatmap", lang, **values, step=choice.step), place
 

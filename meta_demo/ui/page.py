@@ -20,6 +20,7 @@ from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.endpoint import adapt_endpoint
+from meta_demo.ui.gaps import Dealing
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
@@ -39,6 +40,8 @@ ONCE = {"trigger_mode": "once"}  # a second press of a button whose work is unde
 # One trains; the others are told so at once.
 TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16} | ONCE
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+# What measures in the background waits for itself alone.
+DEALING: dict[str, Any] = {"concurrency_id": "dealing", "concurrency_limit": 1}
 LAST = "always_last"  # of events while one is under way none is lost: the last is answered too. Gradio drops them all unless told
 
 
@@ -65,7 +68,8 @@ def build_app(service: Service) -> gr.Blocks:
         handlers, asking = Handlers(service, page), Asking(service, page)
         teaching = Teaching(page, handlers)
         _wire_teach(app, page, handlers, teaching, asking)
-        _wire_adapt(app, page, handlers, asking)
+        asked = _wire_adapt(app, page, handlers, asking)
+        _wire_gaps(page, asked, Dealing(service, page))
         _wire_look(page, asking)
         if training:
             _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
@@ -148,6 +152,7 @@ def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teachi
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
     on(adapt.model.change, handlers.refit, settings, _fitting(page))
     on(adapt.algorithms.input, handlers.choose, settings, _fitting(page))
+    on(adapt.origin.input, handlers.start_from, settings | {adapt.origin}, _fitting(page), queue=False)
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
 
 
@@ -167,11 +172,28 @@ def _light(page: Page, inputs: set[Any]) -> str | None:
     return f"(...given) => {{ for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null; return given; }}"
 
 
-def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> None:
+def _wire_gaps(page: Page, asked: Any, dealing: Dealing) -> None:
+    """After all else of an adaptation its examples are dealt anew, until something changes."""
+    teach, adapt, sides = page.teach, page.adapt, page.sides.values()
+    read, shown = {page.run, page.gaps, page.trial.step}, {page.gaps, adapt.gap, adapt.stop}
+    going = _on(page, asked.then, dealing.deal, read, shown, **DEALING)
+    changes = [teach.sample.input, teach.kind.input, teach.shots.input, teach.upload.upload, page.modality.input]
+    changes += [adapt.model.change, adapt.algorithms.input, adapt.origin.input, adapt.starts.input]
+    changes += [adapt.names.change, adapt.seed.change, adapt.knobs.edit, adapt.stop.click]
+    changes += [event for side in sides for event in (side.cards.edit, *([side.lines.change] if side.lines else []))]
+    _on(page, partial(gr.on, changes), dealing.halt, read, shown, cancels=[going], queue=False)
+    adapt.go.click(None, None, None, cancels=[going], queue=False, **QUIET)
+    _on(page, page.trial.step.input, dealing.move, read, shown, queue=False)
+
+
+def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> Any:
+    """The events of the second step; what the last of an adaptation's is comes back."""
     adapt = page.adapt
     ends = {
         adapt.notice,
         adapt.summary,
+        adapt.gap,
+        page.gaps,
         adapt.stop,
         page.modality,
         page.trial.step,
@@ -186,7 +208,12 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     following = _ask(page, asking, going.then)
     _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
     stopped = adapt.stop.click(
-        guarded(page.message, handlers.stop), {page.run}, ends, cancels=[going, *following], queue=False, **QUIET
+        guarded(page.message, handlers.stop),
+        {page.run, page.gaps},
+        ends,
+        cancels=[going, *following],
+        queue=False,
+        **QUIET,
     )
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
@@ -194,6 +221,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     app.load(*models, **QUIET)
     _on(page, app.load, handlers.show_algorithms, _settings(page), {adapt.picker, adapt.knobs})
     _on(page, adapt.knobs.missing, handlers.show_knobs, _settings(page), {adapt.knobs})
+    return following[-1]
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
@@ -221,7 +249,7 @@ def _wire_look(page: Page, asking: Asking) -> None:
 
 def _fitting(page: Page) -> set[Any]:
     """What follows the model, the algorithms and the boxes of meta-trained starts."""
-    return {page.switch, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
+    return {page.switch, page.adapt.origin, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
 
 
 def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
@@ -284,7 +312,16 @@ def _side_outputs(page: Page) -> set[Any]:
     adapt, look, trial = page.adapt, page.look, page.trial
     parts = [part for side in page.sides.values() for part in side.parts]
     parts += [part for sheet, _ in page.sheets.values() for part in sheet.parts]
-    results = {adapt.runs, adapt.curves, adapt.summary, adapt.notice, adapt.stop, trial.step, trial.predictions}
+    results = {
+        adapt.runs,
+        adapt.curves,
+        adapt.summary,
+        adapt.gap,
+        adapt.notice,
+        adapt.stop,
+        trial.step,
+        trial.predictions,
+    }
     headings = {page.teach.heading, trial.heading, look.heading}
     chosen = {
         page.modality,
@@ -297,7 +334,7 @@ def _side_outputs(page: Page) -> set[Any]:
         look.algorithm,
     }
     fitting = {adapt.algorithms, adapt.picker, *_fitting(page)}
-    kept = {page.run, page.row, *_aside(page)}
+    kept = {page.run, page.gaps, page.row, *_aside(page)}
     places = (page.bench, *(place for _, place in page.sheets.values()))
     return {*parts, *results, *headings, *chosen, *fitting, *kept, *places, *_look_outputs(page)}
 

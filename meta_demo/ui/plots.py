@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -13,11 +12,8 @@ import plotly.graph_objects as go
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.recipe import Recipe
 from meta_demo.serving.attention import Array
-from meta_demo.serving.requests import Snapshot
-from meta_demo.ui import scores
 from meta_demo.ui.form import form_for
 from meta_demo.ui.palette import mark
-from meta_demo.ui.words import title
 from meta_demo.words import text
 
 INK = "#737d8c"  # readable on light and dark; the page's style sheet replaces it by the theme's own ink
@@ -30,118 +26,6 @@ DIVERGING = (
     (1.0, "rgba(213,70,0,1)"),
 )
 SMOOTH = 10  # steps in the running mean of the outer loss
-PANELS = (  # set, what is drawn of it, axis suffix
-    ("support", "score", ""),
-    ("query", "score", "2"),
-    ("support", "loss", "3"),
-    ("query", "loss", "4"),
-)
-
-
-def curves(history: dict[str, list[Snapshot]], lang: str) -> go.Figure:
-    """Score and loss on support and query, per inner step: one colour, dash and marker per algorithm."""
-    longest = max((steps[0].steps for steps in history.values()), default=0)
-    traces = [
-        _curve(name, steps, panel, longest, lang)
-        for name, steps in history.items()
-        for panel in PANELS
-        if _value(steps[0], *panel[:2]) is not None
-    ]
-    return go.Figure(traces, _curve_layout(history, longest, lang))
-
-
-def _value(s: Snapshot, which: str, kind: str) -> float | None:
-    """What one panel shows of a snapshot."""
-    if kind == "loss":
-        return scores.loss(s, which)
-    found = scores.score(s, which)
-    return found.value if found else None
-
-
-def _curve(name: str, steps: list[Snapshot], panel: tuple[str, str, str], longest: int, lang: str) -> dict[str, Any]:
-    """One algorithm in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
-    which, kind, axis = panel
-    style = mark(name)
-    good = [s for s in steps if s.error is None] or steps[:1]
-    x, y = [s.step for s in good], [_value(s, which, kind) for s in good]
-    hover = [_hover(s, which, kind, lang) for s in good]
-    sizes = [7] * len(x)
-    if good[0].steps == 0 and longest:
-        x, y, hover, sizes = [0, longest], y * 2, hover * 2, [7, 0]
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": title(name, lang),
-        "legendgroup": name,
-        "showlegend": panel == PANELS[0],
-        "x": x,
-        "y": y,
-        "customdata": hover,
-        "hovertemplate": "%{customdata}",
-        "line": {"color": style.colour, "dash": style.dash, "width": 2.5},
-        "marker": {"color": style.colour, "symbol": style.symbol, "size": sizes, "opacity": 1, "line": {"width": 0}},
-        "xaxis": f"x{axis}",
-        "yaxis": f"y{axis}",
-        **_bars(good, which, kind, len(x)),
-    }
-
-
-def _bars(good: list[Snapshot], which: str, kind: str, count: int) -> dict[str, Any]:
-    """The intervals of held-out scores, where their form draws them; those of a level line stand at its marker alone."""
-    found = [scores.score(s, which) for s in good]
-    if which == "support" or kind == "loss" or not form_for(good[0].objective).bars:
-        return {}
-    up, down = ([abs(end - f.value) for f in found if f for end in (getattr(f, side),)] for side in ("high", "low"))
-    bars = {"type": "data", "symmetric": False, "thickness": 1, "width": 2}
-    return {"error_y": {**bars, "array": (up + [0.0] * count)[:count], "arrayminus": (down + [0.0] * count)[:count]}}
-
-
-def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
-    """What a point says: a loss, or a score with its count, and with its interval where it was held out."""
-    found = scores.score(s, which)
-    if kind == "loss" or found is None:
-        return f"{scores.loss(s, which):.3f}"
-    form = form_for(s.objective)
-    shown = re.sub("<[^>]*>", "", form.figure(found)).strip()
-    return shown if which == "support" else f"{shown}<br>{form.interval(found, lang)}"
-
-
-def _curve_layout(history: dict[str, list[Snapshot]], longest: int, lang: str) -> dict[str, Any]:
-    first = next(iter(history.values()))[0] if history else None
-    found = {which: scores.score(first, which) if first else None for which in scores.SETS}
-    annotations = []
-    height = 470 + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
-    layout = base_layout(height, 62, text("page.chart.curves", lang))
-    for which, kind, axis in PANELS:
-        measured = found[which]
-        if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
-            continue
-        assert first is not None
-        form = form_for(first.objective)
-        key = f"page.chart.{which}_{form.objective.measure}" if kind == "score" else form.loss_title(which)
-        annotations.append(panel_title(text(key, lang, count=measured.count), axis))
-        scored = kind == "score"
-        layout[f"xaxis{axis}"] = {
-            **plain_axis(),
-            "range": [-0.03 * max(longest, 1), max(longest, 1) * 1.03],
-            "title": {"text": "" if scored else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
-            "tickformat": "d",
-            "nticks": 6,
-        }
-        layout[f"yaxis{axis}"] = {**plain_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
-    layout |= {
-        "grid": {
-            "subplots": [["xy", "x2y2"], ["x3y3", "x4y4"]] if found["query"] else [["xy"], ["x3y3"]],
-            "xgap": 0.16,
-            "ygap": 0.28,
-        },
-        "annotations": [*layout["annotations"], *annotations],
-        "legend": {"orientation": "h", "x": 0, "y": -0.13 * 470 / height, "yanchor": "top", "font": {"size": 12}},
-        "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
-        "hovermode": "closest",
-        "uirevision": "curves",
-    }
-    return layout
 
 
 def training(history: Sequence[Progress], recipe: Recipe, lang: str) -> go.Figure:

@@ -7,7 +7,10 @@ from hashlib import sha256
 from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.data.episode import Episode
+from meta_demo.data.names import with_names
+from meta_demo.serving.gaps import Scores
+from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.ui.form import Spelled
 
 
@@ -24,6 +27,7 @@ class Spelling:
     seed: int
     knobs: dict[str, dict[str, Any]]
     checkpoints: dict[str, str]
+    also: dict[Learner, dict[str, Any]]
 
     def digest(self) -> str:
         """What is kept of it to compare by: a session holds no second copy of its pictures."""
@@ -40,30 +44,61 @@ class Run:
     request: Request
     spelling: str | None
     colours: dict[str, int]  # class -> place in the palette
-    history: dict[str, list[Snapshot]] = field(default_factory=dict)
+    history: dict[Learner, list[Snapshot]] = field(default_factory=dict)
+    typed: Episode | None = (
+        None  # the examples as they were typed, to be dealt anew: without the names of classes among them
+    )
 
     @property
-    def steps(self) -> dict[str, int]:
-        """How many steps each algorithm has made."""
-        return {name: snapshots[-1].step for name, snapshots in self.history.items()}
+    def learners(self) -> list[Learner]:
+        """Who has adapted, in the order of the page."""
+        return list(self.history)
+
+    @property
+    def steps(self) -> dict[Learner, int]:
+        """How many steps each learner has made."""
+        return {who: snapshots[-1].step for who, snapshots in self.history.items()}
+
+    @property
+    def whole(self) -> bool:
+        """Whether every learner came to its end."""
+        return list(self.history) == list(self.request.learners) and all(s[-1].last for s in self.history.values())
 
     @property
     def reached(self) -> int:
         """The step of the one that is farthest."""
         return max(self.steps.values(), default=0)
 
-    def with_history(self, history: dict[str, list[Snapshot]]) -> Run:
+    def finished(self, episode: Episode) -> Episode:
+        """Another deal of the examples as it is learned from here."""
+        return episode if self.request.episode is self.typed else with_names(episode)
+
+    def with_history(self, history: dict[Learner, list[Snapshot]]) -> Run:
         """The run with a copy of what has come so far."""
-        return replace(self, history={name: list(snapshots) for name, snapshots in history.items()})
+        ordered = {who: list(history[who]) for who in self.request.learners if who in history}
+        return replace(self, history=ordered)
 
     def stopped(self) -> Run:
         """The run cut to what it has come to, so that asking about it does not compute what the visitor stopped."""
-        knobs = {name: dict(values) for name, values in self.request.knobs.items()}
-        for name, step in self.steps.items():
-            if loops := REGISTRY[name].steps_knob:
-                knobs.setdefault(name, {})[loops] = step
-        request = replace(self.request, algorithms=tuple(self.history), knobs=knobs)
+        asked, knobs, also = self.request, dict(self.request.knobs), {}
+        for who, step in self.steps.items():
+            loops = REGISTRY[who.algorithm].steps_knob
+            cut = asked.knobs_of(who) | ({loops: step} if loops else {})
+            if who in asked.also:
+                also[who] = cut
+            else:
+                knobs[who.algorithm] = cut
+        algorithms = tuple(dict.fromkeys(who.algorithm for who in self.history))
+        request = replace(asked, algorithms=algorithms, knobs=knobs, also=also)
         return replace(self, request=request, spelling=None)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What was measured of the starts of a run on deals of its examples: `going` while more are to come."""
+
+    deals: tuple[Scores, ...] = ()
+    going: bool = False
 
 
 @dataclass(frozen=True)

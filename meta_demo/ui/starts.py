@@ -5,7 +5,7 @@ Plain data and pure functions; the boxes and controls that show them are in `lay
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +16,12 @@ from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
 from meta_demo.learning.recipe import Training
+from meta_demo.serving.requests import PLAIN, Learner
 
 BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
 
+TRAINED, BOTH = "trained", "both"  # where the chosen algorithms start from, beside PLAIN
+ORIGINS = (TRAINED, PLAIN, BOTH)
 Bases = dict[str, dict[str, Any]]  # algorithm -> knob -> the value it has where the visitor changes nothing
 
 
@@ -26,13 +29,15 @@ Bases = dict[str, dict[str, Any]]  # algorithm -> knob -> the value it has where
 class Switch:
     """The boxes as they were shown last: `shown` has one each, `plain` are those switched off, whether shown or not.
 
-    `bases` are the values of untouched knobs: the starts' own, or the algorithms' defaults; `objective` says for what labels.
+    `origin` says where all start from; only where that is TRAINED do the boxes make exceptions. `bases` are the values of untouched
+    knobs: the starts' own, or the algorithms' defaults; `objective` says for what labels.
     """
 
     shown: tuple[str, ...] = ()
     plain: frozenset[str] = frozenset({BASELINE})
     bases: Bases = field(default_factory=dict)
     objective: str = checkpoint.CLASSES
+    origin: str = TRAINED
 
     def heard(self, ticked: Sequence[str] | None) -> Switch:
         """What the boxes say now; an algorithm without a box stays as it was."""
@@ -49,13 +54,26 @@ class Switch:
         """The boxes for a model, the algorithms chosen from it, and what labels are."""
         folders = {name: folder_of(model, name, own, objective) for name in REGISTRY}
         shown = tuple(name for name in sorted(chosen) if folders.get(name))
-        bases = {n: _base(model, n, None if n in self.plain else folder, objective) for n, folder in folders.items()}
+        bases = {n: _base(model, n, None if self._off(n) else folder, objective) for n, folder in folders.items()}
         return replace(self, shown=shown, bases=bases, objective=objective)
 
     def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Training]) -> dict[str, str]:
         """What a request says of the chosen algorithms that have a meta-trained start."""
         folders = {name: folder_of(model, name, own, self.objective) for name in chosen}
-        return {name: "none" if name in self.plain else str(folder) for name, folder in folders.items() if folder}
+        return {name: PLAIN if self._off(name) else str(folder) for name, folder in folders.items() if folder}
+
+    def also(
+        self, model: str, chosen: Sequence[str], own: Sequence[Training], knobs: Mapping[str, dict[str, Any]]
+    ) -> dict[Learner, dict[str, Any]]:
+        """The plain twins of the algorithms that start both ways, each with the knobs of its meta-trained start."""
+        if self.origin != BOTH:
+            return {}
+        trained = self.checkpoints(model, chosen, own)
+        return {Learner(name, PLAIN): self.bases[name] | knobs.get(name, {}) for name in trained}
+
+    def _off(self, name: str) -> bool:
+        """Whether an algorithm starts from plain weights alone."""
+        return self.origin == PLAIN or (self.origin == TRAINED and name in self.plain)
 
 
 def folder_of(model: str, algorithm: str, own: Sequence[Training], objective: str = checkpoint.CLASSES) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,6 +132,10 @@ class ClassesForm(Form):
 
     def interval(self, score: Score, lang: str) -> str:
         return text("page.run.interval", lang, low=score.low, high=score.high)
+
+    def difference(self, mean: float, half: float, lang: str) -> str:
+        key = "page.gap.points" if math.isfinite(half) else "page.gap.points.once"
+        return text(key, lang, mean=100 * mean, half=100 * half)
 
     def outcome(self, score: Score, first: Score | None, last: Snapshot, algorithm: str, lang: str) -> str:
         values: dict[str, object] = {"right": _right(score), "count": score.count, "accuracy": score.value}

@@ -113,6 +113,10 @@ class NumbersForm(Form):
     def interval(self, score: Score, lang: str) -> str:
         return text("page.run.interval.rmse", lang, low=score.low, high=score.high, count=score.count)
 
+    def difference(self, mean: float, half: float, lang: str) -> str:
+        key = "page.gap.rmse" if math.isfinite(half) else "page.gap.rmse.once"
+        return text(key, lang, mean=mean, half=half)
+
     def outcome(self, score: Score, first: Score | None, last: Snapshot, algorithm: str, lang: str) -> str:
         values: dict[str, object] = {"rmse": score.value, "count": score.count, "low": score.low, "high": score.high}
         key = "page.run.summary.rmse" if last.steps else "page.run.summary.rmse.at_once"

@@ -1,0 +1,246 @@
+"""The figure of an adaptation: score and loss of every learner, step by step. A pure function from snapshots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from meta_demo.serving.requests import Learner, Snapshot
+from meta_demo.ui import scores
+from meta_demo.ui.form import form_for
+from meta_demo.ui.learners import called, twins
+from meta_demo.ui.palette import Mark, mark
+from meta_demo.ui.plots import base_layout, panel_title, plain_axis
+from meta_demo.ui.words import title
+from meta_demo.words import text
+
+PANELS = (  # set, what is drawn of it, axis suffix
+    ("support", "score", ""),
+    ("query", "score", "2"),
+    ("support", "loss", "3"),
+    ("query", "loss", "4"),
+)
+
+
+LARGE = "2"  # held-out scores: what an adaptation is for
+PLACES = {
+    "2": ([0, 1], [0.56, 1]),
+    "": ([0, 1], [0.35, 0.46]),
+    "3": ([0, 0.44], [0, 0.22]),
+    "4": ([0.56, 1], [0, 0.22]),
+}
+TALL, SHORT = 600, 470  # pixels, with held-out examples and without
+ROOM, LINE, LABELLED = (
+    0.5,
+    13,
+    12,
+)  # for names at the ends: of the steps, pixels from one to the next, and for how many there is room
+History = Mapping[Learner, list[Snapshot]]
+PLAIN_DASH, PLAIN_OPACITY = "3px,3px", 0.6  # of a learner from plain weights whose meta-trained twin is there
+
+
+def curves(history: History, lang: str) -> go.Figure:
+    """Score and loss on support and query, per inner step: one colour, dash and marker per algorithm. Where one is there from two starts
+    the plain one is lighter, and what lies between the two on held-out examples is shaded."""
+    longest = max((steps[0].steps for steps in history.values()), default=0)
+    plain = {plain for _, plain in twins(history)}
+    traces = [_between(history[one], history[other], longest) for one, other in twins(history)]
+    traces = [trace for trace in traces if trace]
+    traces += [
+        _curve(called(who, history, lang), steps, panel, longest, lang, pale=who in plain)
+        for who, steps in history.items()
+        for panel in PANELS
+        if _value(steps[0], *panel[:2]) is not None
+    ]
+    return go.Figure(traces, _curve_layout(history, longest, lang))
+
+
+def _value(s: Snapshot, which: str, kind: str) -> float | None:
+    """What one panel shows of a snapshot."""
+    if kind == "loss":
+        return scores.loss(s, which)
+    found = scores.score(s, which)
+    return found.value if found else None
+
+
+def _between(one: list[Snapshot], other: list[Snapshot], longest: int) -> dict[str, Any]:
+    """What lies between the held-out scores of two learners, as far as both have come; nothing where nothing is held out."""
+    ends = [(_good(one), _value(one[0], "query", "score")), (_good(other), _value(other[0], "query", "score"))]
+    if any(value is None for _, value in ends):
+        return {}
+    lines = [[_value(s, "query", "score") for s in good] for good, _ in ends]
+    if one[0].steps == 0 and longest:
+        x, lines = [0, longest], [line[:1] * 2 for line in lines]
+    else:
+        shared = min(map(len, lines))
+        x, lines = list(range(shared)), [line[:shared] for line in lines]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "",
+        "legendgroup": one[0].algorithm,
+        "showlegend": False,
+        "x": [*x, *reversed(x)],
+        "y": [*lines[0], *reversed(lines[1])],
+        "fill": "toself",
+        "fillcolor": _tint(mark(one[0].algorithm)),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "xaxis": "x2",
+        "yaxis": "y2",
+    }
+
+
+def _tint(style: Mark) -> str:
+    red, green, blue = (int(style.colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.16)"
+
+
+def _good(steps: list[Snapshot]) -> list[Snapshot]:
+    """The snapshots before an adaptation diverged."""
+    return [s for s in steps if s.error is None] or steps[:1]
+
+
+def _curve(
+    name: str, steps: list[Snapshot], panel: tuple[str, str, str], longest: int, lang: str, *, pale: bool
+) -> dict[str, Any]:
+    """One learner in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
+    which, kind, axis = panel
+    algorithm = steps[0].algorithm
+    style, good = mark(algorithm), _good(steps)
+    x, y = [s.step for s in good], [_value(s, which, kind) for s in good]
+    hover = [_hover(s, which, kind, lang) for s in good]
+    sizes = [7] * len(x)
+    if good[0].steps == 0 and longest:
+        x, y, hover, sizes = [0, longest], y * 2, hover * 2, [7, 0]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "legendgroup": algorithm,
+        "showlegend": panel == PANELS[0],
+        "x": x,
+        "y": y,
+        "customdata": hover,
+        "hovertemplate": "%{customdata}",
+        "opacity": PLAIN_OPACITY if pale else 1,
+        "line": {"color": style.colour, "dash": PLAIN_DASH if pale else style.dash, "width": 1.75 if pale else 2.5},
+        "marker": {
+            "color": style.colour,
+            "symbol": f"{style.symbol}-open" if pale else style.symbol,
+            **_dots(sizes, pale),
+        },
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+        **_bars(good, which, kind, len(x)),
+    }
+
+
+def _dots(sizes: list[int], pale: bool) -> dict[str, Any]:
+    return {"size": sizes, "opacity": 1, "line": {"width": 1.5 if pale else 0}}
+
+
+def _bars(good: list[Snapshot], which: str, kind: str, count: int) -> dict[str, Any]:
+    """The intervals of held-out scores, where their form draws them; those of a level line stand at its marker alone."""
+    found = [scores.score(s, which) for s in good]
+    if which == "support" or kind == "loss" or not form_for(good[0].objective).bars:
+        return {}
+    up, down = ([abs(end - f.value) for f in found if f for end in (getattr(f, side),)] for side in ("high", "low"))
+    bars = {"type": "data", "symmetric": False, "thickness": 1, "width": 2}
+    return {"error_y": {**bars, "array": (up + [0.0] * count)[:count], "arrayminus": (down + [0.0] * count)[:count]}}
+
+
+def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
+    """What a point says: a loss, or a score with its count, and with its interval where it was held out."""
+    found = scores.score(s, which)
+    if kind == "loss" or found is None:
+        return f"{scores.loss(s, which):.3f}"
+    form = form_for(s.objective)
+    shown = re.sub("<[^>]*>", "", form.figure(found)).strip()
+    return shown if which == "support" else f"{shown}<br>{form.interval(found, lang)}"
+
+
+def _curve_layout(history: History, longest: int, lang: str) -> dict[str, Any]:
+    first = next(iter(history.values()))[0] if history else None
+    found = {which: scores.score(first, which) if first else None for which in scores.SETS}
+    annotations = []
+    least = TALL if found["query"] else SHORT
+    height = least + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
+    layout = base_layout(height, 62, text("page.chart.curves", lang))
+    for which, kind, axis in PANELS:
+        measured = found[which]
+        if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
+            continue
+        assert first is not None
+        form = form_for(first.objective)
+        key = f"page.chart.{which}_{form.objective.measure}" if kind == "score" else form.loss_title(which)
+        annotations.append(panel_title(text(key, lang, count=measured.count), axis))
+        scored = kind == "score"
+        layout[f"xaxis{axis}"] = {
+            **plain_axis(),
+            "range": [-0.03 * max(longest, 1), max(longest, 1) * (1 + (ROOM if axis == LARGE else 0.03))],
+            "title": {"text": "" if scored else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
+            "tickformat": "d",
+            "nticks": 6,
+        }
+        layout[f"yaxis{axis}"] = {**plain_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
+        if found["query"]:
+            across, up = PLACES[axis]
+            layout[f"xaxis{axis}"] |= {"domain": across, "anchor": f"y{axis}"}
+            if axis == LARGE:  # no step is called where the names are
+                layout[f"xaxis{axis}"] |= {"tickvals": list(range(0, longest + 1, max(1, -(-longest // 5))))}
+            layout[f"yaxis{axis}"] |= {"domain": up, "anchor": f"x{axis}"}
+    if found["query"]:
+        annotations += _names(history, longest, lang)
+    else:
+        layout["grid"] = {"subplots": [["xy"], ["x3y3"]], "xgap": 0.16, "ygap": 0.28}
+    layout |= {
+        "annotations": [*layout["annotations"], *annotations],
+        "legend": {"orientation": "h", "x": 0, "y": -44 / (height - 128), "yanchor": "top", "font": {"size": 12}},
+        "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
+        "hovermode": "closest",
+        "uirevision": "curves",
+    }
+    return layout
+
+
+def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
+    """The names of the learners at the ends of their held-out curves, moved apart where those are close; none where they are too many. Of
+    two starts the plain one is named by its start."""
+    plain = {plain for _, plain in twins(history)}
+    ends = {who: _value(_good(steps)[-1], "query", "score") or 0.0 for who, steps in history.items()}
+    if len(ends) > LABELLED:
+        return []
+    first = next(iter(history.values()))[0]
+    low, high = form_for(first.objective).axis().get("range", (0.0, 1.05 * max(ends.values()) or 1.0))
+    scale = (PLACES[LARGE][1][1] - PLACES[LARGE][1][0]) * (TALL - 128) / (high - low)  # pixels
+    names = []
+    raised = _raised([scale * (end - low) for end in sorted(ends.values())])
+    for (who, end), place in zip(sorted(ends.items(), key=lambda item: item[1]), raised, strict=True):
+        said = text("page.origin.none", lang) if who in plain else title(who.algorithm, lang)
+        names.append(
+            {
+                "text": said,
+                "xref": "x2",
+                "yref": "y2",
+                "x": max(longest, 1) * 1.03,
+                "y": end,
+                "yshift": round(place - scale * (end - low)),
+                "xanchor": "left",
+                "showarrow": False,
+                "font": {"size": 11, "color": mark(who.algorithm).colour},
+            }
+        )
+    return names
+
+
+def _raised(heights: list[float]) -> list[float]:
+    """Ascending heights, moved up where they are closer than a line, and then all down by half of what that took."""
+    found: list[float] = []
+    for height in heights:
+        found.append(max(height, found[-1] + LINE) if found else height)
+    over = found[-1] - heights[-1] if found else 0.0
+    return [height - over / 2 for height in found]

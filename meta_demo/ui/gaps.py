@@ -1,0 +1,116 @@
+"""How far two starts of one algorithm lie apart: the visitor's examples are dealt anew in the background, and one sentence says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import gradio as gr
+
+from meta_demo.serving.gaps import DEALS, can_deal, gap, over_deals, scores_of
+from meta_demo.serving.service import Service
+from meta_demo.ui.form import form_for
+from meta_demo.ui.guard import Updates, Values
+from meta_demo.ui.layout import Page
+from meta_demo.ui.learners import Twins, twins
+from meta_demo.ui.markup import Html, tag
+from meta_demo.ui.session import Gaps, Run
+from meta_demo.ui.words import request_language, title
+from meta_demo.words import text
+
+SURE = 5  # deals: fewer may agree by chance, and while more are to come nobody looks for the first that suits
+
+
+class Dealing:
+    """The handlers of what is measured after an adaptation from both starts."""
+
+    def __init__(self, service: Service, page: Page) -> None:
+        self.service, self.page = service, page
+
+    def deal(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """What stands under the curves, surer with every deal. An adaptation that was not from both starts says nothing."""
+        run, lang, step = values[self.page.run], request_language(request), _step(values, self.page)
+        pairs = twins(run.history) if run else []
+        if not pairs:
+            return
+        if not (run.typed and run.whole and _measured(run) and can_deal(run.typed)):
+            yield self._said(run, Gaps(), step, lang)
+            return
+        known, stop = Gaps(going=True), self.page.adapt.stop
+        yield self._said(run, known, step, lang) | {stop: gr.Button(interactive=True)}
+        both = {one.algorithm for one, _ in pairs}
+        asked = replace(run.request, algorithms=tuple(n for n in run.request.algorithms if n in both))
+        try:
+            for scores in over_deals(self.service, asked, run.typed, run.finished):
+                known = Gaps((*known.deals, scores), len(known.deals) + 1 < DEALS)
+                yield self._said(run, known, step, lang)
+        except Exception:
+            yield self._said(run, replace(known, going=False), step, lang) | {stop: gr.Button(interactive=False)}
+            raise
+        yield {stop: gr.Button(interactive=False)}
+
+    def move(self, values: Values, request: gr.Request) -> Updates:
+        """The same at another step."""
+        run, known = values[self.page.run], values[self.page.gaps]
+        if run is None or known is None:
+            return {}
+        return self._said(run, known, _step(values, self.page), request_language(request))
+
+    def halt(self, values: Values, request: gr.Request) -> Updates:
+        """Something changed, or Stop was pressed: no more is dealt, and what was measured stays."""
+        known: Gaps | None = values[self.page.gaps]
+        if known is None or not known.going:
+            return {}
+        run, lang = values[self.page.run], request_language(request)
+        ended = self._said(run, replace(known, going=False), _step(values, self.page), lang)
+        return ended | {self.page.adapt.stop: gr.Button(interactive=False)}
+
+    def _said(self, run: Run, known: Gaps, step: int, lang: str) -> Updates:
+        return {self.page.gaps: known, self.page.adapt.gap: sentences(run, known, step, lang)}
+
+
+def sentences(run: Run, known: Gaps, step: int, lang: str) -> Html:
+    """How far the starts of each algorithm lie apart after `step` steps, how sure that is, and who ran from one start alone."""
+    lines = []
+    pairs = twins(run.history)
+    if _measured(run):
+        lines += [_sentence(run, known, pair, step, lang) for pair in pairs]
+        if known.going:
+            lines.append(text("page.gap.going", lang, done=len(known.deals) + 1, count=DEALS))
+        elif run.typed and not can_deal(run.typed):
+            lines.append(text("page.gap.few", lang, count=DEALS))
+    else:
+        lines.append(text("page.gap.no_query", lang))
+    alone = [title(who.algorithm, lang) for who in run.learners if all(who not in pair for pair in pairs)]
+    if alone:
+        lines.append(text("page.gap.alone", lang, algorithms=", ".join(alone)))
+    return tag("div", tag("ul", [tag("li", line) for line in lines]), cls="gap", role="status")
+
+
+def _sentence(run: Run, known: Gaps, pair: Twins, step: int, lang: str) -> str:
+    """What is known of one algorithm: from deals, or, before there are two, from the one that is drawn."""
+    shown = min(step, max(run.steps[who] for who in pair))
+    deals = known.deals if len(known.deals) > 1 else [{who: scores_of(run.history[who]) for who in pair}]
+    mean, half = gap(deals, pair, shown)
+    form = form_for(run.request.episode.objective.name)
+    values = {
+        "algorithm": title(pair[0].algorithm, lang),
+        "step": shown,
+        "difference": form.difference(mean, half, lang),
+    }
+    if len(deals) == 1:
+        return text("page.gap.once", lang, **values)
+    if known.going or len(deals) < SURE:
+        return text("page.gap.so_far", lang, count=len(deals), **values)
+    better = (mean > 0) == form.objective.rises
+    told = "none" if abs(mean) <= half else "better" if better else "worse"
+    return text(f"page.gap.{told}", lang, count=len(deals), **values)
+
+
+def _measured(run: Run) -> bool:
+    """Whether anything was held out."""
+    return any(example.label is not None for example in run.request.episode.query)
+
+
+def _step(values: Values, page: Page) -> int:
+    return int(values[page.trial.step] or 0)
