@@ -348,7 +348,7 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
         page.click("#knobs-maml > summary")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     seen = page.inner_text("body")
-    for place in (1, 2, 0):
+    for place in (1, 2, 3, 0):
         open_tab(page, place)
         seen += page.inner_text("#tabs")
     seen += page.evaluate(
@@ -373,7 +373,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit: Open, path: 
     adapt(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
     assert page.eval_on_selector("#heatmap .chart", "e => e.getBoundingClientRect().right") <= 380
-    for place, shown in ((1, "#train-start"), (2, "#benchmark .sheet")):
+    for place, shown in ((1, "#compare-start"), (2, "#train-start"), (3, "#benchmark .sheet")):
         open_tab(page, place)
         expect(page.locator(shown).first).to_be_visible()
         edges = page.locator(".sheet:visible").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")

@@ -46,7 +46,7 @@ def test_columns_are_chosen_and_the_same_file_is_read_again(visit: Open, tmp_pat
 
 def test_columns_of_training_examples_are_chosen(visit: Open, tmp_path: Path) -> None:
     page = visit()
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(page.locator("#train-start")).to_be_visible()
     picker = page.locator("#train-columns .columns")
     expect(picker).not_to_be_visible()

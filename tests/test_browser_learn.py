@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.words import text
 
-LEARN = 3
+LEARN = 4
 
 
 @pytest.mark.parametrize("name", ["soft_kmeans", "kernel"])

@@ -277,4 +277,4 @@ def test_a_telephone_draws_too(visit: Open, model: Path, path: str) -> None:
         "all => all.map(e => e.getBoundingClientRect().right)"
     )
     assert max(edges) <= 380
-    open_tab(page, 1)
+    open_tab(page, 2)

@@ -18,7 +18,7 @@ from meta_demo.words import text
 
 def prepare(page: Page, steps: int) -> None:
     """The Meta-train tab, set to the smallest tasks of a single pack."""
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(page.locator("#train-start")).to_be_visible()
     for title in pack_names()[:-1]:
         page.locator("#train-sources").get_by_label(text(f"pack.{title}"), exact=True).uncheck()
@@ -39,7 +39,7 @@ def adapt(page: Page) -> None:
 
 def test_an_algorithm_has_its_own_mark_in_every_list(visit: Open) -> None:
     page = visit()
-    open_tab(page, 1)
+    open_tab(page, 2)
     for shown, names in (("#algorithms", algorithm_names()), ("#train-algorithm", trainable())):
         marks = page.locator(f"{shown} .wrap > label").evaluate_all(
             "all => all.map(e => [e.querySelector('[type=checkbox]')?.name ?? e.querySelector('input').value,"
@@ -170,7 +170,7 @@ def test_sentences_without_labels_are_trained_on_as_well(visit: Open, tmp_path: 
 
 def test_the_other_knobs_are_in_a_fold_and_are_what_is_trained_with(visit: Open, tmp_path: Path) -> None:
     page = visit(locale="zh-CN", width=380)
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(page.locator("#train-lr")).to_contain_text("外循环学习率")
     expect(page.locator("#train-weight_decay")).to_be_hidden()
     page.locator("#train-more button").first.click()
@@ -195,7 +195,7 @@ def test_the_other_knobs_are_in_a_fold_and_are_what_is_trained_with(visit: Open,
 
 def test_the_benchmark_tab_shows_tables_or_says_that_there_are_none(visit: Open) -> None:
     page = visit()
-    open_tab(page, 2)
+    open_tab(page, 3)
     expect(page.locator("#benchmark .sheet").first).to_be_visible()
     tables = page.locator("#benchmark table").count()
     assert tables or text("page.benchmark.empty") in page.inner_text("#benchmark")
@@ -207,17 +207,17 @@ def test_what_is_trained_on_follows_the_side_of_the_page(visit: Open, tmp_path: 
     drawings, sport, arts = (
         boxes.get_by_label(text(f"pack.{name}"), exact=True) for name in ("builtin:glyphs", "sport", "arts-and-events")
     )
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(sport).to_be_checked()
     arts.uncheck()
     open_tab(page, 0)
     page.locator("#modality label").nth(1).click()
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(drawings).to_be_checked(timeout=SLOW)
     expect(sport).not_to_be_checked()
     open_tab(page, 0)
     page.locator("#modality label").nth(0).click()
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(sport).to_be_checked(timeout=SLOW)
     expect(arts).not_to_be_checked()  # as it was left
     expect(drawings).not_to_be_checked()
@@ -228,14 +228,14 @@ def test_what_is_trained_on_follows_the_side_of_the_page(visit: Open, tmp_path: 
     open_tab(page, 0)
     page.locator("#modality label").nth(1).click()
     page.wait_for_timeout(1500)
-    open_tab(page, 1)
+    open_tab(page, 2)
     expect(mine).to_be_checked()
     expect(drawings).not_to_be_checked()
 
 
 def test_train_on_numbers_and_use_the_start(visit: Open, tmp_path: Path) -> None:
     page = visit()
-    open_tab(page, 1)
+    open_tab(page, 2)
     sources, algorithms = page.locator("#train-sources"), page.locator("#train-algorithm label")
     expect(algorithms).to_have_count(len(trainable()))
     sources.get_by_label(text("pack.builtin:numbers"), exact=True).check()

@@ -102,6 +102,16 @@ class Features:
             return self
         return replace(self, groups=tuple(Group.cat(groups) for groups in same.values()))
 
+    def taken(self, places: Sequence[int]) -> Features:
+        """The inputs at `places`, in that order, as wide as they stand here."""
+        groups = []
+        for group in self.groups:
+            rows, index = (group.index[:, None] == torch.tensor(places, device=group.index.device)).nonzero().unbind(1)
+            if len(rows):
+                hidden = None if group.hidden is None else group.hidden[rows]
+                groups.append(Group(index, group.first[rows], group.mask[rows], hidden))
+        return Features(tuple(groups), self.boundary, len(places))
+
     def scatter(self, rows: list[Tensor]) -> Tensor:
         """One [b, ...] tensor per group -> [count, ...] in the order of the inputs."""
         order = torch.cat([group.index for group in self.groups])

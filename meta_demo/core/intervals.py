@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, sqrt
+from math import comb, inf, sqrt
 from statistics import fmean, stdev
 
 Z95 = 1.959964
@@ -51,3 +51,25 @@ def ratio_interval(above: Sequence[float], below: Sequence[float]) -> tuple[floa
     ratio = sum(above) / total
     squares = sum((a - ratio * b) ** 2 for a, b in zip(above, below, strict=True))
     return ratio, Z95 * sqrt(squares * count / (count - 1)) / total if count > 1 else 0.0
+
+
+def paired_interval(wins: int, losses: int, count: int) -> tuple[float, float]:
+    """95 % interval of a difference of two accuracies on the same `count` examples, of which one alone was right on `wins` and the other
+    alone on `losses`: exact given how many those are (Clopper & Pearson 1934), so that it excludes zero where McNemar's exact test does.
+    """
+    differing = wins + losses
+    if not differing:
+        return 0.0, 0.0
+    low = 1 - _upper(losses, differing)
+    high = _upper(wins, differing)
+    return (2 * low - 1) * differing / count, (2 * high - 1) * differing / count
+
+
+def _upper(successes: int, trials: int, tail: float = 0.025) -> float:
+    """The chance with which no more than `successes` in `trials` come in a share `tail` of all cases."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        p = (low + high) / 2
+        below = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(successes + 1))
+        low, high = (p, high) if below > tail else (low, p)
+    return high

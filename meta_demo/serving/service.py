@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -28,10 +29,11 @@ from meta_demo.core.device import choose_device, empty_cache, out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
-from meta_demo.learning.cost import Budget, afford, work_of_episode
+from meta_demo.learning.cost import Budget, Work, afford, work_of_episode
 from meta_demo.learning.outer import Progress, Run
 from meta_demo.modalities.base import Content, identity
 from meta_demo.serving.admission import Admission
+from meta_demo.serving.compare import Plan, Row, compared
 from meta_demo.serving.crossing import Refused
 from meta_demo.serving.jobs import Job, learned_from
 from meta_demo.serving.lending import Errand, Lender
@@ -74,6 +76,11 @@ class Service:
 
     def is_loaded(self, name: str) -> bool:
         return self._models.is_loaded(name)
+
+    @property
+    def lends(self) -> bool:
+        """Whether somebody lends it GPUs."""
+        return self._lender is not None
 
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
@@ -203,6 +210,26 @@ class Service:
         finally:
             if errand:
                 errand.close()
+
+    @torch.no_grad()
+    def compare(self, request: Request, plan: Plan) -> Iterator[Row]:
+        """The rows of a comparison as they fill, all computed on this machine. Raises UserError where it is too dear."""
+        jobs = self._jobs(request)
+        works = [self._repeated(job, plan) for job in jobs]
+        afford(works, jobs[0].algorithm.backbone, self._budget)
+        try:
+            for row in compared(jobs, plan, partial(self._snapshots, request)):
+                yield row
+                if self._closing.is_set():
+                    return
+        finally:
+            give_back()
+
+    def _repeated(self, job: Job, plan: Plan) -> Work:
+        """The work of a job and of learning anew without some of its examples: those that leave the body alone read each once."""
+        cls = type(job.algorithm)
+        times = 1 + len(plan.rounds(cls)) if cls.adapts_body else 1
+        return replace(work_of_episode(job.algorithm, job.episode, kept=self.cache.limit), times=times)
 
     @torch.no_grad()
     def attention(

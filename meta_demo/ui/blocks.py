@@ -29,8 +29,8 @@ from meta_demo.words import LANGUAGES, catalogue, text
 
 STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
 SIDED = ("teach", "try", "look")  # headings that say something else on every side of the page
-HINTS = ("upload.about", "train.upload.about", "train.privacy", "train.download.about")
-EMPTY = ("run", "try", "look", "train")
+HINTS = ("upload.about", "compare.about", "train.upload.about", "train.privacy", "train.download.about")
+EMPTY = ("run", "try", "look", "train", "compare")
 
 
 def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str, str]]:

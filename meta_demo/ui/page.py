@@ -19,6 +19,8 @@ from meta_demo.ui.asking import Asking
 from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
+from meta_demo.ui.compare import tab as compare_tab
+from meta_demo.ui.compare.tab import CompareTab, Comparing
 from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.gaps import Dealing
 from meta_demo.ui.guard import guarded
@@ -57,6 +59,8 @@ def build_app(service: Service) -> gr.Blocks:
         gr.api(adapt_endpoint(service), api_name="adapt", api_description=text("page.api.about"), **MODEL)
         page = lay_out()
         with page.tabs:
+            with gr.Tab(label("page.tab.compare"), id="compare") as compare:
+                comparison = compare_tab.lay_out()
             with gr.Tab(label("page.tab.train"), id="train"):
                 training = training_tab.lay_out()
             with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
@@ -71,6 +75,7 @@ def build_app(service: Service) -> gr.Blocks:
         asked = _wire_adapt(app, page, handlers, asking)
         _wire_gaps(page, asked, Dealing(service, page))
         _wire_look(page, asking)
+        _wire_compare(page, compare, comparison, Comparing(service, page, comparison))
         if training:
             _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
         app.load(benchmark_tab.show, None, tables, **QUIET)
@@ -245,6 +250,17 @@ def _wire_look(page: Page, asking: Asking) -> None:
     _on(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
     picked = outputs | {look.layer, look.head}
     _on(page, look.atlas.select, asking.choose_map, asked, picked, **MODEL)
+
+
+def _wire_compare(page: Page, opened: gr.Tab, tab: CompareTab, handlers: Comparing) -> None:
+    asked, made = _settings(page) | {tab.every, tab.made}, {tab.notice, tab.stop, tab.table, tab.grid, tab.made}
+    going = _on(page, tab.go.click, handlers.compare, asked, made, **MODEL, **ONCE)
+    for listen in (going.then, opened.select):
+        _on(page, listen, handlers.outdated, asked, {tab.notice})
+    ends = {tab.stop, tab.notice, tab.made}
+    tab.stop.click(
+        guarded(page.message, handlers.stop), {page.run}, ends | {page.message}, cancels=[going], queue=False, **QUIET
+    )
 
 
 def _fitting(page: Page) -> set[Any]:

@@ -1,0 +1,238 @@
+"""How often each learner is right on a task's own examples, each asked about by a learner that did not learn from it.
+
+A learner that leaves the body alone learns anew without each example (leave-one-out), which its cached features make cheap; one that moves
+the body learns anew five times, each time without a fifth of them. No example is ever the last of its class. Not here: what the page shows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+
+import torch
+from torch import Tensor
+
+from meta_demo.algorithms.base import Algorithm, State
+from meta_demo.core.device import out_of_memory
+from meta_demo.core.errors import Note, Notes, UserError
+from meta_demo.core.examples import Examples
+from meta_demo.core.features import Features
+from meta_demo.core.intervals import paired_interval, wilson
+from meta_demo.core.objective import Objective, Score
+from meta_demo.core.strings import shorten
+from meta_demo.data.episode import Episode, Example
+from meta_demo.learning.evaluate import make_do
+from meta_demo.modalities.base import identity
+from meta_demo.objectives.classes import calibration_error
+from meta_demo.serving.jobs import Job, array, finite
+from meta_demo.serving.requests import Array, Snapshot
+
+MOST = 200  # examples that are left out in turn: of more, as many of each class as of any other
+FOLDS = 5
+ENOUGH = 60  # answers from which on a calibration error says something
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is left out: `left` are places in `examples`, and `folds` the same places in up to five groups. The others always stay."""
+
+    objective: Objective
+    examples: tuple[Example, ...]
+    left: tuple[int, ...]
+    folds: tuple[tuple[int, ...], ...]
+    notes: tuple[Note, ...] = ()
+
+    def rounds(self, algorithm: type[Algorithm]) -> list[tuple[int, ...]]:
+        """The places that are left out together, one group after the other."""
+        return list(self.folds) if algorithm.adapts_body else [(place,) for place in self.left]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One learner as far as it has come: the probabilities [N] that it gave each example it had not learned from, by place, and whether the
+    likeliest class was right; its last snapshot with all examples, and how many numbers of its start moved."""
+
+    algorithm: str
+    checkpoint: str
+    exact: bool  # leave-one-out, not folds
+    rounds: int
+    done: int = 0
+    answers: Mapping[int, Array] = field(default_factory=dict)
+    right: Mapping[int, bool] = field(default_factory=dict)
+    whole: Snapshot | None = None
+    moved: int | None = None
+    error: UserError | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.rounds
+
+    @property
+    def score(self) -> Score | None:
+        """Accuracy on what was asked so far, with Wilson's interval."""
+        if not self.right:
+            return None
+        value = sum(self.right.values()) / len(self.right)
+        return Score(value, *wilson(value, len(self.right)), len(self.right))
+
+    @property
+    def calibration(self) -> float | None:
+        """The expected calibration error; None where too few answers are there to speak of one."""
+        if len(self.right) < ENOUGH:
+            return None
+        return calibration_error([float(self.answers[place].max()) for place in self.right], list(self.right.values()))
+
+
+def plan(episode: Episode, named: int = 0, repeated: int = 0) -> Plan:
+    """Who is left out of `episode`, whose last `named` examples are names of classes, which always stay; `repeated` were dropped before.
+
+    Raises UserError where no class has a second example.
+    """
+    notes = Notes()
+    own = len(episode.support) - named
+    examples = tuple({identity(row.content): row for row in reversed(episode.support)}.values())[::-1]
+    if again := repeated + len(episode.support) - len(examples):
+        notes.say("compare_repeated", count=again)
+    kept = {id(row) for row in episode.support[own:]}
+    members: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(examples):
+        members[row.label].append(place)
+    alone = [label for label, places in members.items() if len(places) == 1]
+    if alone:
+        notes.say("compare_alone", labels=shorten(", ".join(alone), 200), count=len(alone))
+    able = [[p for p in places if id(examples[p]) not in kept] for places in members.values() if len(places) > 1]
+    turns = [place for turn in zip_longest(*able) for place in turn if place is not None]
+    if not turns:
+        raise UserError("compare_alone")
+    if len(turns) > MOST:
+        notes.say("compare_bounded", count=MOST, whole=len(turns))
+    left = {*turns[:MOST]}
+    return Plan(episode.objective, examples, tuple(sorted(left)), _folds(able, left), tuple(notes))
+
+
+def _folds(able: Sequence[Sequence[int]], left: set[int]) -> tuple[tuple[int, ...], ...]:
+    """The places in `left`, dealt class by class, so that every fold has its share of each and no class lies in one fold alone."""
+    dealt = [place for places in able for place in places if place in left]
+    count = min(FOLDS, len(dealt))
+    return tuple(tuple(dealt[first::count]) for first in range(count))
+
+
+def compared(jobs: Sequence[Job], plan: Plan, whole: Callable[[Job], Iterator[Snapshot]]) -> Iterator[Row]:
+    """Rows as they fill, those of learners that leave the body alone first; also where nothing is new, after each inner step, so that
+    whoever wants may stop there. `whole` makes the snapshots of a job."""
+    for job in sorted(jobs, key=lambda job: job.algorithm.adapts_body):
+        rounds = len(plan.rounds(type(job.algorithm)))
+        row = Row(job.algorithm.name, job.checkpoint, not job.algorithm.adapts_body, rounds)
+        try:
+            for now in _filled(job, plan, row, whole):
+                row = now
+                yield row
+        except UserError as error:
+            yield replace(row, error=error)
+
+
+def _filled(job: Job, plan: Plan, row: Row, whole: Callable[[Job], Iterator[Snapshot]]) -> Iterator[Row]:
+    """The row of one learner after each of its rounds; raises UserError where it diverges."""
+    yield row
+    for snapshot in whole(job):
+        if snapshot.error:
+            raise snapshot.error
+        row = replace(row, whole=snapshot)
+        yield row
+    every, unlabelled = _every(job.algorithm, plan), job.unlabelled()
+    for out in plan.rounds(type(job.algorithm)):
+        outputs, moved = plan.objective.encode([], job.algorithm.like), 0
+        for found in _round(job.algorithm, every, out, unlabelled):
+            outputs, moved = found or (outputs, moved)
+            yield row
+        shown = array(plan.objective.shown(outputs))
+        labels = [plan.examples[place].label for place in out]
+        right = [plan.objective.labels[int(p.argmax())] == label for p, label in zip(shown, labels, strict=True)]
+        answers = {**row.answers, **dict(zip(out, shown, strict=True))}
+        row = replace(
+            row,
+            done=row.done + 1,
+            answers=answers,
+            right={**row.right, **dict(zip(out, right, strict=True))},
+            moved=moved,
+        )
+        yield row
+
+
+@torch.no_grad()
+def _round(
+    algorithm: Algorithm, every: Examples, out: Sequence[int], unlabelled: Features | None
+) -> Iterator[tuple[Tensor, int] | None]:
+    """None after each inner step of learning without the places `out`, and in the end the outputs for them [len(out), N] and how many
+    numbers moved. Where a GPU has too little memory it begins again with less at once."""
+    kept = [place for place in range(len(every)) if place not in out]
+    while True:
+        try:
+            first, last = None, None
+            for step, state in enumerate(algorithm.adapt(_those(every, kept), unlabelled=unlabelled)):
+                if not finite([*([] if state.outputs is None else [state.outputs]), *state.tensors.values()]):
+                    raise UserError("diverged", algorithm=algorithm.name, step=max(0, step - 1))
+                first, last = first or state, state
+                yield None
+            assert first is not None and last is not None
+            yield algorithm.predict(last, _those(every, out).x), _moved(first, last)
+            return
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            make_do(algorithm)
+
+
+def _every(algorithm: Algorithm, plan: Plan) -> Examples:
+    """All examples as the algorithm takes them, read once."""
+    x = algorithm.features([row.content for row in plan.examples])
+    return Examples(x, plan.objective.encode([row.label for row in plan.examples], algorithm.like), plan.objective)
+
+
+def _those(every: Examples, places: Sequence[int]) -> Examples:
+    """The examples at `places`, with all their looks; classes keep theirs, since none of them is empty."""
+    looks = every.x.count // len(every)
+    rows = [looks * place + look for place in places for look in range(looks)]
+    return Examples(every.x.taken(rows), every.y[list(places)], every.objective)
+
+
+def _moved(first: State, last: State) -> int:
+    """How many numbers are in tensors of the start that the last state has otherwise."""
+    pairs = ((tensor, first.tensors.get(name)) for name, tensor in last.tensors.items())
+    return sum(now.numel() for now, then in pairs if then is not None and not torch.equal(now, then))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more often one learner is right than another, on the same examples, and the ends of the 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def clear(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+def difference(first: Row, second: Row) -> Difference:
+    """First minus second, over the examples that both were asked about."""
+    both = first.right.keys() & second.right.keys()
+    wins = sum(first.right[place] > second.right[place] for place in both)
+    losses = sum(first.right[place] < second.right[place] for place in both)
+    return Difference((wins - losses) / len(both), *paired_interval(wins, losses, len(both)))
+
+
+def best(rows: Sequence[Row]) -> Row | None:
+    """The one that is right most often, once all are there; the first of several. None before."""
+    known = [row for row in rows if not row.error]
+    if not known or not all(row.complete for row in known):
+        return None
+    return max(known, key=lambda row: sum(row.right.values()))
+
+
+def near(top: Row, rows: Sequence[Row]) -> list[Row]:
+    """Those that cannot be told apart from `top` on these examples: the interval of the pair holds zero."""
+    return [row for row in rows if row.algorithm != top.algorithm and not row.error and not difference(top, row).clear]

@@ -1,0 +1,148 @@
+"""The Compare tab in Gradio: its places, and what its buttons do. The figures come from `serving/compare.py`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from meta_demo.core.errors import Note, UserError
+from meta_demo.serving.compare import Plan, Row, plan
+from meta_demo.serving.requests import Request
+from meta_demo.serving.service import Service
+from meta_demo.ui import blocks
+from meta_demo.ui.cards import colours_of
+from meta_demo.ui.compare.grid import grid
+from meta_demo.ui.compare.table import table
+from meta_demo.ui.guard import Updates, Values
+from meta_demo.ui.handlers import Handlers, can
+from meta_demo.ui.layout import SESSION_SECONDS, Page
+from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.scripts import script
+from meta_demo.ui.session import Spelling
+from meta_demo.ui.words import label, request_language
+from meta_demo.words import text
+
+FRAME = 0.2  # seconds between two tables: who reads one needs no more
+KIND = "classes"  # the labels of which an answer is right or wrong
+
+
+@dataclass
+class CompareTab:
+    every: gr.Checkbox
+    go: gr.Button
+    stop: gr.Button
+    notice: gr.HTML
+    table: gr.HTML
+    grid: gr.HTML
+    made: gr.State  # the digest of what was compared
+
+
+def lay_out() -> CompareTab:
+    """The places, before anything was compared."""
+    with gr.Column(elem_classes="sheet", elem_id="compare"):
+        gr.HTML(label("html.compare.about"), elem_id="compare-about")
+        every = gr.Checkbox(
+            value=False, label=label("page.compare.every"), info=label("page.compare.every.about"), elem_id="every"
+        )
+        with gr.Row(elem_id="compare-buttons"):
+            words = {"size": "lg", "min_width": 120}
+            go = gr.Button(label("page.compare.go"), variant="primary", elem_id="compare-start", scale=3, **words)
+            stop = gr.Button(label("page.button.stop"), elem_id="compare-stop", interactive=False, scale=1, **words)
+        notice = gr.HTML("", elem_id="compare-notice")
+        rows = gr.HTML(
+            label("html.compare.empty"), js_on_load=script("compare"), elem_id="compare-table", padding=False
+        )
+        examples = gr.HTML("", elem_id="compare-grid", padding=False)
+    return CompareTab(every, go, stop, notice, rows, examples, gr.State(None, time_to_live=SESSION_SECONDS))
+
+
+class Comparing(Handlers):
+    """The handlers of the tab; what is compared is read off the Playground as it reads it itself."""
+
+    def __init__(self, service: Service, page: Page, tab: CompareTab) -> None:
+        super().__init__(service, page)
+        self.tab = tab
+
+    def compare(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """The table as it fills, and the grid whenever a learner is done. What cannot be compared is said, and why."""
+        tab, lang = self.tab, request_language(request)
+        if why := self._unable(values):
+            yield {tab.notice: blocks.notice(text(why, lang))}
+            return
+        spelling = self._compared(values)
+        asked, places = self._planned(spelling, values)
+        said = [*places.notes, *([Note("compare_cpu")] if self.service.lends else [])]
+        first = {self.page.message: "", tab.notice: blocks.notes(said, lang), tab.made: spelling.digest()}
+        yield first | {tab.stop: gr.Button(interactive=True), tab.grid: ""}
+        ended = {tab.stop: gr.Button(interactive=False)}
+        try:
+            yield from self._frames_of(asked, places, values, lang)
+        except Exception:
+            yield ended
+            raise
+        yield ended
+
+    def _frames_of(self, asked: Request, places: Plan, values: Values, lang: str) -> Iterator[Updates]:
+        """What the page shows, no oftener than it can be read."""
+        tab, side = self.tab, self.page.side(values)
+        colours = colours_of(values[side.cards])
+        rows: dict[str, Row] = {}
+        shown = 0.0
+
+        def drawn() -> Any:
+            return table(asked.algorithms, rows, len(places.left), lang)
+
+        for row in self.service.compare(asked, places):
+            ended = row != rows.get(row.algorithm) and (row.complete or row.error is not None)
+            rows[row.algorithm] = row
+            if ended:
+                yield {tab.table: drawn(), tab.grid: grid(rows, places, side, colours, lang)}
+            elif time.monotonic() - shown > FRAME:
+                yield {tab.table: drawn()}
+            else:
+                yield {}
+                continue
+            shown = time.monotonic()
+
+    def stop(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
+        """After the comparison was cancelled: what is there stays."""
+        tab = self.tab
+        said = blocks.notice(text("page.compare.stopped", request_language(request)))
+        return {tab.stop: gr.Button(interactive=False), tab.notice: said, tab.made: None}
+
+    def outdated(self, values: Values, request: gr.Request) -> Updates:
+        """A hint where cards or settings are no longer those that were compared."""
+        tab = self.tab
+        made = values[tab.made]
+        if made is None or (not self._unable(values) and self._compared(values).digest() == made):
+            return {}
+        return {tab.notice: blocks.notice(text("page.compare.changed", request_language(request)))}
+
+    def _unable(self, values: Values) -> str | None:
+        """The key of why what the Playground shows cannot be compared."""
+        if values[self.page.modality] in self.page.sheets:
+            return "page.compare.curves"
+        return None if self.form(values).name == KIND else "page.compare.numbers"
+
+    def _compared(self, values: Values) -> Spelling:
+        """What the Playground spells, with all learners that can do it where somebody asked for all."""
+        form = self.form(values)
+        every = [name for name in algorithm_names() if can(name, form)]
+        chosen = {self.page.adapt.algorithms: every} if values[self.tab.every] else {}
+        return self._spelling({**values, **chosen})
+
+    def _planned(self, spelling: Spelling, values: Values) -> tuple[Request, Plan]:
+        """The request, and who is left out; raises UserError."""
+        asked = self._request(spelling)
+        if not asked.algorithms:
+            raise UserError("algorithm_none")
+        support = len(asked.episode.support)
+        named = support - len(self._request(replace(spelling, named=False)).episode.support) if spelling.named else 0
+        side = self.page.side(values)
+        learned = [row for row in self.form(values).loosened(values[side.cards], side) if row.item and not row.held_out]
+        repeated = len(learned) - len({(row.item.strip(), row.label(KIND)) for row in learned})
+        return asked, plan(asked.episode, named, repeated)

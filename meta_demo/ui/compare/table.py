@@ -1,0 +1,126 @@
+"""The table of a comparison: a row for each learner, sorted by whatever heading is pressed (`scripts/compare.js`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from meta_demo.core.objective import Score
+from meta_demo.serving.compare import ENOUGH, Row, best, difference, near
+from meta_demo.serving.requests import Snapshot
+from meta_demo.ui import blocks
+from meta_demo.ui.markup import Child, Html, tag, together
+from meta_demo.ui.words import title
+from meta_demo.words import text
+
+COLUMNS = ("learner", "own", "behind", "held_out", "steps", "seconds", "moved", "calibration")
+FALLING = ("own", "behind", "held_out")  # where the largest comes first
+
+
+def table(algorithms: Sequence[str], rows: Mapping[str, Row], count: int, lang: str) -> Html:
+    """The table as far as it is filled, and above it what follows; `count` examples are left out in turn."""
+    known = [rows[name] for name in algorithms if name in rows]
+    top = best(known) if len(known) == len(algorithms) else None
+    won = top.algorithm if top and _others(top, known) and not near(top, known) else None
+    head = tag("tr", [_heading(column, lang) for column in COLUMNS])
+    body = [_row(name, rows.get(name), top, lang, won=name == won) for name in algorithms]
+    said = text("page.compare.title", lang, count=count)
+    whole = tag("table", tag("caption", said), tag("thead", head), tag("tbody", body))
+    return tag(
+        "div",
+        tag("p", _follows(known, top, count, lang), cls="follows", role="status"),
+        tag("div", whole, cls="table-box", tabindex=0, role="region", aria_label=said),
+        tag("p", text("page.compare.note", lang), cls="note"),
+        cls="measured compared",
+    )
+
+
+def _heading(column: str, lang: str) -> Html:
+    first = "down" if column in FALLING else "up"
+    return tag("th", tag("button", text(f"page.compare.{column}", lang), type="button", data_first=first), scope="col")
+
+
+def _follows(rows: Sequence[Row], top: Row | None, count: int, lang: str) -> str:
+    """What the table comes to, in a sentence."""
+    if top is None or top.score is None:
+        return text("page.compare.going", lang)
+    score = top.score
+    values = {"algorithm": title(top.algorithm, lang), "right": sum(top.right.values()), "count": count}
+    if not _others(top, rows):
+        return text("page.compare.one", lang, **values, low=score.low, high=score.high)
+    alike = ", ".join(title(row.algorithm, lang) for row in near(top, rows))
+    return text("page.compare.near" if alike else "page.compare.won", lang, **values, others=alike)
+
+
+def _others(top: Row, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.algorithm != top.algorithm and not row.error]
+
+
+def _row(name: str, row: Row | None, top: Row | None, lang: str, *, won: bool) -> Html:
+    learner = tag("th", blocks.swatch(name), " ", title(name, lang), scope="row", data_sort=title(name, lang))
+    if row is None:
+        return tag("tr", learner, [_cell("…") for _ in COLUMNS[1:]], data_algorithm=name)
+    if row.error:
+        said = tag("td", row.error.message(lang), colspan=len(COLUMNS) - 1, cls="wide")
+        return tag("tr", learner, said, data_algorithm=name)
+    held = row.whole.query_score if row.whole else None
+    return tag(
+        "tr",
+        learner,
+        _own(row, lang),
+        _behind(row, top, lang),
+        _cell(_score(held, lang) if held else text("page.compare.none", lang), held.value if held else None),
+        _work(row, lang),
+        _calibration(row, lang),
+        cls="best" if won else "",
+        data_algorithm=name,
+        data_done=row.complete,
+    )
+
+
+def _cell(said: Child, sort: float | None = None) -> Html:
+    return tag("td", said, data_sort=sort)
+
+
+def _score(score: Score, lang: str) -> Html:
+    """A fraction, on how many, and its interval."""
+    right = round(score.value * score.count)
+    interval = text("page.run.interval", lang, low=score.low, high=score.high)
+    return together(tag("b", f"{score.value:.0%}"), f" {right}/{score.count} ", tag("small", interval))
+
+
+def _own(row: Row, lang: str) -> Html:
+    """Accuracy on what it had not learned from, and how that was made."""
+    how = text("page.compare.exact" if row.exact else "page.compare.folds", lang, done=row.done, count=row.rounds)
+    said = _score(row.score, lang) if row.score else "…"
+    going = None if row.complete else tag("progress", value=row.done, max=row.rounds, aria_label=how)
+    return _cell([said, tag("span", how, cls="how"), going], row.score.value if row.score else None)
+
+
+def _behind(row: Row, top: Row | None, lang: str) -> Html:
+    """How far it is from the one that is right most often, with the interval of the pair."""
+    if top is None:
+        return _cell("…")
+    if row is top:
+        return _cell(tag("span", text("page.compare.most", lang), cls="most"), 0.0)
+    found = difference(row, top)
+    key = "page.compare.clear" if found.clear else "page.compare.unclear"
+    said = f"{100 * found.value:+.0f} [{100 * found.low:+.0f}, {100 * found.high:+.0f}]"
+    return _cell([said, tag("span", text(key, lang), cls="how")], found.value)
+
+
+def _work(row: Row, lang: str) -> list[Html]:
+    """Inner steps, seconds, and how many numbers moved."""
+    whole: Snapshot | None = row.whole
+    seconds = whole.seconds["features"] + whole.seconds["adapt"] if whole else None
+    return [
+        _cell(str(whole.steps) if whole else "…", whole.steps if whole else None),
+        _cell("…" if seconds is None else text("page.run.seconds", lang, seconds=seconds), seconds),
+        _cell("…" if row.moved is None else f"{row.moved:,}", row.moved),
+    ]
+
+
+def _calibration(row: Row, lang: str) -> Html:
+    if row.calibration is None:
+        said = text("page.compare.few", lang, count=ENOUGH) if row.complete else "…"
+        return _cell(tag("small", said))
+    return _cell(f"{row.calibration:.3f}", row.calibration)

@@ -1,0 +1,37 @@
+// Sorts the rows of a table by the heading that was pressed, and again whenever the table is drawn anew. Given by gr.HTML: element.
+
+let sorting = null;
+
+function worth(row) {
+  const cell = row.cells[sorting.column];
+  const said = cell?.dataset.sort ?? "";
+  return sorting.column ? Number.parseFloat(said) : said;
+}
+
+function compareRows(one, other) {
+  const [a, b] = [worth(one), worth(other)];
+  if (sorting.column === 0) return a.localeCompare(b) * sorting.way;
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b); // what is not known yet comes last
+  return (a - b) * sorting.way;
+}
+
+function arrange() {
+  const body = element.querySelector("tbody");
+  if (!sorting || !body) return;
+  for (const heading of element.querySelectorAll("thead th")) heading.removeAttribute("aria-sort");
+  const heading = element.querySelectorAll("thead th")[sorting.column];
+  heading.setAttribute("aria-sort", sorting.way > 0 ? "ascending" : "descending");
+  const rows = [...body.rows];
+  const sorted = rows.toSorted(compareRows);
+  if (sorted.some((row, place) => row !== rows[place])) body.append(...sorted);
+}
+
+element.addEventListener("click", (event) => {
+  const pressed = event.target.closest("th button");
+  if (!pressed) return;
+  const column = pressed.closest("th").cellIndex;
+  const first = pressed.dataset.first === "up" ? 1 : -1;
+  sorting = { column, way: sorting?.column === column ? -sorting.way : first };
+  arrange();
+});
+new MutationObserver(arrange).observe(element, { childList: true, subtree: true });
