@@ -23,7 +23,7 @@ from meta_demo.data.names import with_names
 from meta_demo.serving import compare
 from meta_demo.serving.compare import FOLDS, MOST, Row, compared, plan
 from meta_demo.serving.jobs import Job
-from meta_demo.serving.requests import Request
+from meta_demo.serving.requests import Learner, Request
 
 NAMES = ("charged", "delivery", "login")
 ROWS = [Example(t, NAMES[c]) for t, c in (*SUPPORT, *QUERY)]
@@ -36,7 +36,7 @@ def job(name: str, episode=EPISODE) -> Job:
     cls = REGISTRY[name]
     steps = {loops: 2} if (loops := cls.steps_knob) else {}
     made = cls(BACKBONE, cls.Config(**steps), 0).requires_grad_(False).eval()
-    return Job(Cache(0).shelf(), (), (), made, "", episode)
+    return Job(Cache(0).shelf(), (Learner(name),), (), made, "", episode)
 
 
 def rows(*names: str, episode=EPISODE) -> dict[str, Row]:
@@ -55,11 +55,21 @@ def by_hand(name: str, out: tuple[int, ...]) -> torch.Tensor:
     return algorithm.predict(last, asked).softmax(-1)
 
 
+def turns_of(episode) -> list[tuple[int, ...]]:
+    """The first example of each class, then the second, and so on; not the only one."""
+    labels = [row.label for row in episode.support]
+    nth = [labels[:i].count(label) for i, label in enumerate(labels)]
+    more = sorted(
+        (i for i, label in enumerate(labels) if labels.count(label) > 1), key=lambda i: labels.index(labels[i])
+    )
+    return [tuple(i for i in more if nth[i] == n) for n in range(max(nth) + 1)]
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_it_is_a_loop_that_learns_without_the_example(name):
-    """One example at a time where the body stays, else five parts; over the registry."""
+    """One example of each class at a time; over the registry."""
     found, places = rows(name)[name], plan(EPISODE)
-    groups = places.folds if REGISTRY[name].adapts_body else [(place,) for place in places.left]
+    groups = turns_of(EPISODE)
     assert found.complete and found.rounds == len(groups) and {*found.answers} == {*places.left}
     for out in groups:
         for place, expected in zip(out, by_hand(name, out), strict=True):
@@ -73,7 +83,17 @@ def test_it_is_a_loop_that_learns_without_the_example(name):
 def test_only_who_moves_something_says_so():
     found = rows("protonet", "anil", "maml")
     assert found["protonet"].moved == 0 < found["anil"].moved < found["maml"].moved
-    assert found["maml"].exact is False and found["anil"].exact is found["protonet"].exact is True
+    assert found["maml"].exact is found["anil"].exact is found["protonet"].exact is True
+
+
+def test_who_moves_the_body_learns_anew_five_times_at_most():
+    """Of seven examples a class, two of each are left out together: the same examples, in fewer rounds."""
+    places = plan(of(7, 7))
+    few, each = places.rounds(REGISTRY["maml"]), places.rounds(REGISTRY["protonet"])
+    assert [len(out) for out in few] == [4, 4, 2, 2, 2] and [len(out) for out in each] == [2] * 7
+    assert sorted(p for out in few for p in out) == sorted(p for out in each for p in out) == places.left
+    found = rows("maml", episode=of(6, 6))["maml"]
+    assert found.exact is False and found.complete and found.rounds == FOLDS and len(found.right) == 12
 
 
 def test_learners_that_leave_the_body_alone_come_first():
@@ -86,7 +106,7 @@ def test_somebody_can_stop_after_each_inner_step():
     stream = compared([job("maml")], plan(EPISODE), lambda job: job.snapshots())
     seen = [row.done for row in stream]
     steps = 3  # with the start
-    assert len(seen) > len(plan(EPISODE).folds) * steps and seen == sorted(seen)
+    assert len(seen) > len(plan(EPISODE).turns) * steps and seen == sorted(seen)
 
 
 def test_who_diverges_says_so_and_the_others_go_on(monkeypatch):
@@ -109,15 +129,16 @@ def of(*counts: int):
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=7).filter(lambda counts: max(counts) > 1))
-def test_no_class_is_ever_empty(counts):
-    """And everybody but the lone ones has a turn in just one fold, of which none is larger than another by more than one."""
+def test_no_class_is_ever_empty_and_none_alone_misses_one(counts):
+    """Everybody but the lone ones has one turn; in a turn each class that still has one loses it, whatever the algorithm."""
     episode = of(*counts)
     places = plan(episode)
-    assert sorted(p for fold in places.folds for p in fold) == list(places.left)
-    sizes = [len(fold) for fold in places.folds]
-    assert len(sizes) == min(FOLDS, len(places.left)) and max(sizes) - min(sizes) <= 1
-    for fold in places.folds:
-        assert {row.label for i, row in enumerate(places.examples) if i not in fold} == {*episode.labels}
+    assert sorted(p for turn in places.turns for p in turn) == places.left
+    assert len(places.turns) == max(counts)
+    for n, turn in enumerate(places.turns):
+        assert len(turn) == sum(count > n for count in counts if count > 1)
+    for out in (*places.rounds(REGISTRY["protonet"]), *places.rounds(REGISTRY["maml"])):
+        assert {row.label for i, row in enumerate(places.examples) if i not in out} == {*episode.labels}
     alone = {f"class {c}" for c, n in enumerate(counts) if n == 1}
     assert {places.examples[p].label for p in places.left} == {*episode.labels} - alone
 

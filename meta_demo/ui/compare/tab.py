@@ -137,11 +137,11 @@ class Comparing(Handlers):
 
     def _planned(self, spelling: Spelling, values: Values) -> tuple[Request, Plan]:
         """The request, and who is left out; raises UserError."""
-        asked = self._request(spelling)
+        typed = self._typed(spelling)
+        asked = replace(self._request(spelling, typed), also={})  # one start of each
         if not asked.algorithms:
             raise UserError("algorithm_none")
-        support = len(asked.episode.support)
-        named = support - len(self._request(replace(spelling, named=False)).episode.support) if spelling.named else 0
+        named = len(asked.episode.support) - len(typed.support)
         side = self.page.side(values)
         learned = [row for row in self.form(values).loosened(values[side.cards], side) if row.item and not row.held_out]
         repeated = len(learned) - len({(row.item.strip(), row.label(KIND)) for row in learned})
