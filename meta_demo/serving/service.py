@@ -31,6 +31,7 @@ from meta_demo.learning import checkpoint
 from meta_demo.learning.cost import Budget, afford, work_of_episode
 from meta_demo.learning.outer import Progress, Run
 from meta_demo.modalities.base import Content, identity
+from meta_demo.serving import meter
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.crossing import Refused
 from meta_demo.serving.jobs import Job, learned_from
@@ -75,6 +76,10 @@ class Service:
     def is_loaded(self, name: str) -> bool:
         return self._models.is_loaded(name)
 
+    def loaded(self) -> set[str]:
+        """The names of the models that are loaded, wherever they compute."""
+        return self._models.loaded() | self._on_cpu.loaded()
+
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
         the model knows, and how answers are made."""
@@ -102,13 +107,14 @@ class Service:
         jobs, errand = self._lent(self._jobs(request))
         running = [self._snapshots(request, job) for job in jobs]
         try:
-            while running and not self._closing.is_set():
-                for stream in list(running):
-                    snapshot = next(stream, None)
-                    if snapshot is None:
-                        running.remove(stream)
-                    else:
-                        yield snapshot
+            with meter.timed("adapt"):
+                while running and not self._closing.is_set():
+                    for stream in list(running):
+                        snapshot = next(stream, None)
+                        if snapshot is None:
+                            running.remove(stream)
+                        else:
+                            yield snapshot
         finally:
             if errand:
                 errand.close()
@@ -175,6 +181,7 @@ class Service:
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
+    @meter.timed("predict")
     def predict(
         self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
     ) -> list[Prediction]:
@@ -188,6 +195,7 @@ class Service:
                 errand.close()
 
     @torch.no_grad()
+    @meter.timed("curves")
     def sketch(self, requests: Sequence[Request], contents: Sequence[Content], step: int) -> list[list[Prediction]]:
         """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept."""
         asked = [(request, replace(job, keeps=False)) for request in requests for job in self._jobs(request)]
@@ -204,6 +212,7 @@ class Service:
                 errand.close()
 
     @torch.no_grad()
+    @meter.timed("attention")
     def attention(
         self, request: Request, algorithm: str, content: Content, step: int | None = None
     ) -> tuple[Array, Array]:
