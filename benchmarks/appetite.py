@@ -177,8 +177,9 @@ def asked_component() -> Measured:
     """16 pictures of 48 million pixels at once, put to the endpoint with which the page reads a visitor's files."""
     from meta_demo.ui.page import build_app, launch_arguments
 
-    app = build_app(Service())
-    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_arguments())
+    service = Service()
+    app = build_app(service)
+    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_arguments(service))
     cards = next(i for i, block in app.blocks.items() if getattr(block, "elem_id", "") == "picture-cards")
     data = {"name": "photo.png", "data": photo(8000, 6000, "png"), "lang": "en"}
     body = {"data": data, "component_id": cards, "fn_name": "read_file", "session_hash": "one"}

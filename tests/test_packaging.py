@@ -178,7 +178,7 @@ def test_installed_it_works_from_any_folder(called: Callable[..., str], installe
 def test_installed_the_page_has_its_looks_and_its_measured_tables(called: Callable[..., str], installed: Path) -> None:
     program = (
         "from meta_demo.serving.service import Service; from meta_demo.ui import benchmark_tab, page\n"
-        "page.build_app(Service()); arguments = page.launch_arguments()\n"
+        "service = Service(); page.build_app(service); arguments = page.launch_arguments(service)\n"
         "print(page.__file__, len(benchmark_tab.read_tables()), len(arguments['css']))"
     )
     where, tables, css = called("python", "-c", program).split()

@@ -96,7 +96,9 @@ from meta_demo.ui.layout import lay_out
 from meta_demo.ui.page import build_app, launch_arguments
 from meta_demo.ui.teaching import Teaching
 
-config, words = json.dumps(build_app(Service()).get_config_file(), default=str), launch_arguments()["i18n"].translations
+service = Service()
+config = json.dumps(build_app(service).get_config_file(), default=str)
+words = launch_arguments(service)["i18n"].translations
 assert '"points-cards"' in config and words["zh-CN"]["page.modality.points"] == "点"
 with gr.Blocks():
     page = lay_out()

@@ -52,6 +52,11 @@ class Models:
         with self._lock:
             return (name, None) in self._models
 
+    def loaded(self) -> set[str]:
+        """The names of the models that are loaded."""
+        with self._lock:
+            return {name for name, _ in self._models}
+
     @contextmanager
     def _alone(self, key: _Key) -> Iterator[None]:
         """One thread at a time for each model; nothing of it is kept once nobody waits any more."""

@@ -32,6 +32,7 @@ from meta_demo.learning import checkpoint
 from meta_demo.learning.cost import Budget, Work, afford, work_of_episode
 from meta_demo.learning.outer import Progress, Run
 from meta_demo.modalities.base import Content, identity
+from meta_demo.serving import meter
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.compare import Plan, Row, compared
 from meta_demo.serving.crossing import Refused
@@ -82,6 +83,10 @@ class Service:
         """Whether somebody lends it GPUs."""
         return self._lender is not None
 
+    def loaded(self) -> set[str]:
+        """The names of the models that are loaded, wherever they compute."""
+        return self._models.loaded() | self._on_cpu.loaded()
+
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
         the model knows, and how answers are made."""
@@ -110,13 +115,14 @@ class Service:
         jobs, errand = self._lent([replace(job, keeps=keeps) for job in self._jobs(request)])
         running = [self._snapshots(request, job) for job in jobs]
         try:
-            while running and not self._closing.is_set():
-                for stream in list(running):
-                    snapshot = next(stream, None)
-                    if snapshot is None:
-                        running.remove(stream)
-                    else:
-                        yield snapshot
+            with meter.timed("adapt"):
+                while running and not self._closing.is_set():
+                    for stream in list(running):
+                        snapshot = next(stream, None)
+                        if snapshot is None:
+                            running.remove(stream)
+                        else:
+                            yield snapshot
         finally:
             if errand:
                 errand.close()
@@ -183,6 +189,7 @@ class Service:
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
 
     @torch.no_grad()
+    @meter.timed("predict")
     def predict(
         self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
     ) -> list[Prediction]:
@@ -196,6 +203,7 @@ class Service:
                 errand.close()
 
     @torch.no_grad()
+    @meter.timed("curves")
     def sketch(self, requests: Sequence[Request], contents: Sequence[Content], step: int) -> list[list[Prediction]]:
         """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept."""
         asked = [(request, replace(job, keeps=False)) for request in requests for job in self._jobs(request)]
@@ -218,10 +226,11 @@ class Service:
         works = [self._repeated(job, plan) for job in jobs]
         afford(works, jobs[0].algorithm.backbone, self._budget)
         try:
-            for row in compared(jobs, plan, partial(self._snapshots, request)):
-                yield row
-                if self._closing.is_set():
-                    return
+            with meter.timed("compare"):
+                for row in compared(jobs, plan, partial(self._snapshots, request)):
+                    yield row
+                    if self._closing.is_set():
+                        return
         finally:
             give_back()
 
@@ -232,6 +241,7 @@ class Service:
         return replace(work_of_episode(job.algorithm, job.episode, kept=self.cache.limit), times=times)
 
     @torch.no_grad()
+    @meter.timed("attention")
     def attention(
         self, request: Request, who: Learner | str, content: Content, step: int | None = None
     ) -> tuple[Array, Array]:

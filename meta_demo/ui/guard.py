@@ -14,6 +14,7 @@ import gradio as gr
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.core.errors import UserError, trace_of
 from meta_demo.learning.checkpoint import read_card
+from meta_demo.serving import meter
 from meta_demo.ui import blocks
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
@@ -25,10 +26,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def sentence(error: Exception, lang: str) -> str:
-    """A UserError's own sentence; for anything else a general one, and where it happened goes to the log.
+    """A UserError's own sentence; for anything else a general one, and where it happened goes to the log. Each is counted.
 
     Neither the error's words nor its values are logged: they may be a visitor's.
     """
+    meter.count(error)
     if isinstance(error, UserError):
         return _fixed_knob(error, lang) if error.name == "checkpoint_knob" else told(error, lang)
     _LOG.error(trace_of(error))

@@ -26,6 +26,7 @@ from meta_demo.ui.gaps import Dealing
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
+from meta_demo.ui.health import health_routes
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
 from meta_demo.ui.learn import tab as learn_tab
 from meta_demo.ui.learn.tab import Learning, LearnTab
@@ -83,8 +84,8 @@ def build_app(service: Service) -> gr.Blocks:
     return app
 
 
-def launch_arguments() -> dict[str, Any]:
-    """What `launch()` is given, host and port aside."""
+def launch_arguments(service: Service) -> dict[str, Any]:
+    """What `launch()` is given for a page on top of `service`, host and port aside."""
     models = {
         f"model.{m.name}": {
             lang: text(f"page.model.{'bundled' if m.bundled else 'hub'}", lang, model=m.name, **_facts(m))
@@ -104,7 +105,7 @@ def launch_arguments() -> dict[str, Any]:
         "max_file_size": MAX_FILE,
         "app_kwargs": {
             "middleware": _middleware(),
-            "routes": routes(),
+            "routes": [*routes(), *health_routes(service)],
         },
         "show_error": False,
         "ssr_mode": False,

@@ -34,7 +34,7 @@ def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     ends.append(partial(_close, app))
     if said.zero_gpu:
         _place(service)
-    _launch(app, said)
+    _launch(app, service, said)
     Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
     Event().wait()
 
@@ -47,10 +47,10 @@ def _place(service: Service) -> None:
                 zerogpu.place(service.backbone(model.name))
 
 
-def _launch(app: gr.Blocks, said: Settings) -> None:
+def _launch(app: gr.Blocks, service: Service, said: Settings) -> None:
     where = {"server_name": said.host, "server_port": said.port, "root_path": said.root_path}
     try:
-        app.queue(max_size=WAITING).launch(**where, prevent_thread_lock=True, **launch_arguments())
+        app.queue(max_size=WAITING).launch(**where, prevent_thread_lock=True, **launch_arguments(service))
     except OSError as error:
         raise UserError("port_used", port=said.port) from error
 
