@@ -21,8 +21,9 @@ from meta_demo.data.reading.beside import Beside
 from meta_demo.data.reading.columns import Columns, Seen
 from meta_demo.data.reading.folders import ZIP, modality_in
 from meta_demo.data.reading.leftovers import blank_rows, left_out
+from meta_demo.data.reading.opening import JSON, TABLES, open_tables, record_table
 from meta_demo.data.reading.splits import Gathered
-from meta_demo.data.reading.tables import JSON, TABLES, Reading, open_tables, read_table, record_table
+from meta_demo.data.reading.tables import Reading, read_table
 from meta_demo.data.reading.tasks import beside, parse_episode
 from meta_demo.data.reading.trees import read_tree
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, is_blank

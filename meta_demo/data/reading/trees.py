@@ -17,8 +17,9 @@ from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.data.reading.columns import Columns, Table, choose
 from meta_demo.data.reading.folders import Tree, Within, modality_in, open_tree, read_class_folders
+from meta_demo.data.reading.opening import JSON, TABLES, open_tables
 from meta_demo.data.reading.splits import Gathered, gathered, part_of
-from meta_demo.data.reading.tables import JSON, TABLES, Reading, open_tables, read_table
+from meta_demo.data.reading.tables import Reading, read_table
 from meta_demo.modalities.base import MODALITIES, Modality
 
 TASK, RECORDS = re.compile(r'\s*\{\s*"(?:support|query|unlabelled)"\s*:'), re.compile(r"\s*\[\s*\{")
