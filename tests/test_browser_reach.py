@@ -35,9 +35,9 @@ def in_sight(part: Locator) -> bool:
 def test_a_tab_has_an_address_and_the_way_back_goes_through_them(visit: Open) -> None:
     page = visit()
     plain = page.url
-    open_tab(page, 1)
+    page.get_by_role("tab", name="Meta-train").click()
     expect(page).to_have_url(f"{plain}#train")
-    open_tab(page, 2)
+    page.get_by_role("tab", name="Benchmark").click()
     expect(page).to_have_url(f"{plain}#benchmark")
     page.go_back()
     expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "train")

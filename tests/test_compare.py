@@ -195,6 +195,11 @@ def test_an_interval_excludes_zero_where_mcnemars_test_does():
             assert (low > 0 or high < 0) == (mcnemar(wins, losses) < 0.05), (wins, losses)
 
 
+def test_answers_that_never_differ_on_few_examples_are_no_proof_that_they_never_do():
+    (low, high), (closer, _) = paired_interval(0, 0, 15), paired_interval(0, 0, 150)
+    assert high == -low == pytest.approx(1 - 0.025 ** (1 / 15)) and low < closer < 0
+
+
 def test_differences_are_over_the_examples_that_both_were_asked():
     found = compare.difference(answered("1111110"), answered("0000000"))
     assert found.value == pytest.approx(6 / 7) and found.clear

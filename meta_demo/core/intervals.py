@@ -56,10 +56,12 @@ def ratio_interval(above: Sequence[float], below: Sequence[float]) -> tuple[floa
 def paired_interval(wins: int, losses: int, count: int) -> tuple[float, float]:
     """95 % interval of a difference of two accuracies on the same `count` examples, of which one alone was right on `wins` and the other
     alone on `losses`: exact given how many those are (Clopper & Pearson 1934), so that it excludes zero where McNemar's exact test does.
+    Where they are none, what they may be of all such examples bounds it on either side.
     """
     differing = wins + losses
     if not differing:
-        return 0.0, 0.0
+        most = _upper(0, count)
+        return -most, most
     low = 1 - _upper(losses, differing)
     high = _upper(wins, differing)
     return (2 * low - 1) * differing / count, (2 * high - 1) * differing / count
