@@ -262,7 +262,7 @@ def test_algorithms_stand_under_their_families_and_their_knobs_follow(visit: Ope
     opened; and of two quick changes the second counts, also where the answer to the first is still on its way."""
     page = visit()
     all_algorithms(page)
-    drawn = page.locator("#algorithms .wrap > *")
+    drawn = page.locator("#algorithms .wrap > :is(label, .family)")
     families = [[family_title(family, "en"), *names] for family, names in grouped([*REGISTRY]).items()]
     each = "e => e.querySelector('input')?.name ?? e.textContent"
     for _ in range(2):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from browsing import SLOW, Open, adapt, choose
+from browsing import SLOW, Open, adapt, all_algorithms, choose, without
 from playwright.sync_api import expect
 
 
 def test_both_starts_in_one_chart_and_how_far_they_lie_apart(visit: Open) -> None:
     page = visit()
-    for name in ("MAML", "Fine-tuning"):
-        page.locator("#algorithms").get_by_label(name, exact=True).uncheck()
+    all_algorithms(page)
+    without(page, "MAML", "Fine-tuning")
     page.locator("#algorithms").get_by_label("Nearest neighbour", exact=True).check()
     expect(page.locator("#starts")).to_be_visible()
     page.locator("#origin").get_by_label("both").check()
