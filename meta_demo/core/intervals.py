@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, inf, sqrt
+from math import inf, sqrt
 from statistics import fmean, stdev
 
 Z95 = 1.959964
-T95 = (
-    12.7062,
-    4.30265,
-    3.18245,
-    2.77645,
-    2.57058,
-    2.44691,
-    2.36462,
-    2.306,
-    2.26216,
-)  # Student's, for 1 to 9 degrees of freedom
 
 
 def wilson(accuracy: float, count: int) -> tuple[float, float]:
@@ -40,9 +29,9 @@ def small_interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean, and half the width of its 95 % interval by Student's distribution, as it takes for a handful; infinite for one value."""
     if len(values) < 2:
         return fmean(values), inf
-    freedom = len(values) - 1
-    wide = T95[freedom - 1] if freedom <= len(T95) else Z95
-    return fmean(values), wide * stdev(values) / len(values) ** 0.5
+    from scipy.special import stdtrit  # slow to import
+
+    return fmean(values), float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / len(values) ** 0.5
 
 
 def ratio_interval(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:
@@ -67,11 +56,8 @@ def paired_interval(wins: int, losses: int, count: int) -> tuple[float, float]:
     return (2 * low - 1) * differing / count, (2 * high - 1) * differing / count
 
 
-def _upper(successes: int, trials: int, tail: float = 0.025) -> float:
-    """The chance with which no more than `successes` in `trials` come in a share `tail` of all cases."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        p = (low + high) / 2
-        below = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(successes + 1))
-        low, high = (p, high) if below > tail else (low, p)
-    return high
+def _upper(successes: int, trials: int) -> float:
+    """The chance with which no more than `successes` in `trials` come in 2.5 % of all cases."""
+    from scipy.special import betaincinv  # slow to import
+
+    return 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 0.975))

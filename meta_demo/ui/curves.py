@@ -23,8 +23,6 @@ PANELS = (  # set, what is drawn of it, axis suffix
     ("support", "loss", "3"),
     ("query", "loss", "4"),
 )
-
-
 LARGE = "2"  # held-out scores: what an adaptation is for
 PLACES = {
     "2": ([0, 1], [0.56, 1]),
@@ -37,7 +35,7 @@ ROOM, LINE, LABELLED = (
     0.5,
     13,
     12,
-)  # for names at the ends: of the steps, pixels from one to the next, and for how many there is room
+)  # of names at the ends: width in steps, pixels from one to the next, and how many have room
 History = Mapping[Learner, list[Snapshot]]
 PLAIN_DASH, PLAIN_OPACITY = "3px,3px", 0.6  # of a learner from plain weights whose meta-trained twin is there
 

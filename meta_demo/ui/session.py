@@ -45,9 +45,7 @@ class Run:
     spelling: str | None
     colours: dict[str, int]  # class -> place in the palette
     history: dict[Learner, list[Snapshot]] = field(default_factory=dict)
-    typed: Episode | None = (
-        None  # the examples as they were typed, to be dealt anew: without the names of classes among them
-    )
+    typed: Episode | None = None  # the examples without the names of classes among them, to be dealt anew
 
     @property
     def learners(self) -> list[Learner]:
