@@ -93,6 +93,21 @@ def test_adapt_and_try_stay_in_sight_on_a_laptop(visit: Open) -> None:
     page.locator("#curves").scroll_into_view_if_needed()
     assert in_sight(page.locator("#start"))
     assert in_sight(page.locator("#sentence textarea"))
+    expect(page.locator("#stop")).to_have_text("Stop")
+
+
+def test_the_paper_stays_under_the_pen_when_answers_come(visit: Open) -> None:
+    page = visit(**LAPTOP)
+    page.locator("#modality label").nth(1).click()
+    paper = page.locator("#try-pad .pad-paper")
+    expect(paper).to_be_visible()
+    paper.scroll_into_view_if_needed()
+    before = paper.bounding_box()
+    column = page.locator("#steps > .sheet").last
+    column.evaluate(
+        "e => { const more = document.createElement('div'); more.style.height = '2000px'; e.append(more); }"
+    )
+    assert paper.bounding_box() == before
 
 
 def test_the_list_of_algorithms_shows_those_that_are_chosen_and_all_on_demand(visit: Open) -> None:

@@ -109,6 +109,25 @@ def test_the_page_deals_until_it_is_sure_or_something_changes(page: Page, servic
     halted = dealing.halt(values | {page.gaps: found[2][0]}, ENGLISH)
     assert "over 2 deals of your own examples so far" in halted[page.adapt.gap] and not halted[page.gaps].going
     assert Handlers(service, page).stop(values | {page.gaps: known}, ENGLISH) == {}
+    assert run.ended.is_set() and len(list(frames(dealing, values, page))) == 1, "what was ended stays so"
+
+
+def test_a_change_ends_the_dealing_between_two_steps(page: Page, service: Service) -> None:
+    """And whoever ended it says what Stop does now: nothing more comes."""
+    values, run = both(page, service)
+    dealing = Dealing(service, page)
+    seen = []
+    for updates in dealing.deal(values, ENGLISH):
+        seen.append(updates)
+        if len(seen) == 2:
+            dealing.halt(values | {page.gaps: updates[page.gaps]}, ENGLISH)
+    assert len(seen) == 2 and run.ended.is_set()
+
+
+def test_a_new_adaptation_ends_the_dealing_of_the_last(page: Page, service: Service) -> None:
+    values, run = both(page, service)
+    *_, last = Handlers(service, page).adapt(values, ENGLISH)
+    assert run.ended.is_set() and not last[page.run].ended.is_set()
 
 
 def test_an_adaptation_from_one_start_deals_nothing(page: Page, service: Service) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from threading import Event
 
 from meta_demo.core.intervals import small_interval
 from meta_demo.data.deals import dealt_anew, how_many
@@ -28,13 +29,16 @@ def scores_of(snapshots: Sequence[Snapshot]) -> tuple[float, ...]:
 
 
 def over_deals(
-    service: Service, request: Request, episode: Episode, finish: Callable[[Episode], Episode]
+    service: Service, request: Request, episode: Episode, finish: Callable[[Episode], Episode], ended: Event
 ) -> Iterator[Scores]:
-    """What the learners of `request` come to on each deal of `episode`'s examples, which `finish` makes the task of. Nothing is kept."""
+    """What the learners of `request` come to on each deal of `episode`'s examples, which `finish` makes the task of, until somebody has
+    `ended` it. Nothing is kept."""
     for deal in dealt_anew(episode, DEALS, request.seed):
         found: dict[Learner, list[Snapshot]] = {}
         asked = replace(request, episode=finish(deal), intervals=False)
         for snapshot in service.adapt_stream(asked, keeps=False):
+            if ended.is_set():
+                return
             found.setdefault(snapshot.learner, []).append(snapshot)
         yield {who: scores_of(snapshots) for who, snapshots in found.items()}
 

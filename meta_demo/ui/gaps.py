@@ -41,13 +41,14 @@ class Dealing:
         both = {one.algorithm for one, _ in pairs}
         asked = replace(run.request, algorithms=tuple(n for n in run.request.algorithms if n in both))
         try:
-            for scores in over_deals(self.service, asked, run.typed, run.finished):
+            for scores in over_deals(self.service, asked, run.typed, run.finished, run.ended):
                 known = Gaps((*known.deals, scores), len(known.deals) + 1 < DEALS)
                 yield self._said(run, known, step, lang)
         except Exception:
             yield self._said(run, replace(known, going=False), step, lang) | {stop: gr.Button(interactive=False)}
             raise
-        yield {stop: gr.Button(interactive=False)}
+        if not run.ended.is_set():
+            yield {stop: gr.Button(interactive=False)}
 
     def move(self, values: Values, request: gr.Request) -> Updates:
         """The same at another step."""
@@ -59,9 +60,11 @@ class Dealing:
     def halt(self, values: Values, request: gr.Request) -> Updates:
         """Something changed, or Stop was pressed: no more is dealt, and what was measured stays."""
         known: Gaps | None = values[self.page.gaps]
+        run, lang = values[self.page.run], request_language(request)
+        if run:
+            run.ended.set()
         if known is None or not known.going:
             return {}
-        run, lang = values[self.page.run], request_language(request)
         ended = self._said(run, replace(known, going=False), _step(values, self.page), lang)
         return ended | {self.page.adapt.stop: gr.Button(interactive=False)}
 

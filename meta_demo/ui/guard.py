@@ -64,9 +64,13 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
 
         @functools.wraps(handler)
         def stream(values: Values, request: gr.Request, *event: gr.EventData) -> Iterator[Updates]:
+            nothing = True  # Gradio empties every output of a stream in which nothing came
             try:
                 for updates in handler(values, request, *event):
+                    nothing = False
                     yield _whole(updates)
+                if nothing:
+                    yield gr.skip()
             except Exception as error:
                 yield {message: blocks.alert(sentence(error, request_language(request)))}
 

@@ -149,6 +149,8 @@ class Handlers:
         spelling = self._spelling(values)
         typed, colours = self._typed(spelling), colours_of(values[page.side(values).cards])
         run = Run(self._request(spelling, typed), spelling.digest(), colours, typed=typed)
+        if before := values[page.run]:
+            before.ended.set()
         clear = {page.message: "", page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
         yield {page.run: run} | clear | self._running(True)
         try:
@@ -157,7 +159,7 @@ class Handlers:
                 run = frame
                 yield self._progress(run, lang)
         except Exception:
-            yield {page.run: values[page.run]} | self._running(False)
+            yield {page.run: before} | self._running(False)
             raise
         said = blocks.notes([*notes, *where_computed(run.history)], lang)
         yield self._finished(run, lang) | {page.adapt.notice: said}

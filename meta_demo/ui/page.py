@@ -182,13 +182,12 @@ def _wire_gaps(page: Page, asked: Any, dealing: Dealing) -> None:
     """After all else of an adaptation its examples are dealt anew, until something changes."""
     teach, adapt, sides = page.teach, page.adapt, page.sides.values()
     read, shown = {page.run, page.gaps, page.trial.step}, {page.gaps, adapt.gap, adapt.stop}
-    going = _on(page, asked.then, dealing.deal, read, shown, **DEALING)
+    _on(page, asked.then, dealing.deal, read, shown, **DEALING)
     changes = [teach.sample.input, teach.kind.input, teach.shots.input, teach.upload.upload, page.modality.input]
     changes += [adapt.model.change, adapt.algorithms.input, adapt.origin.input, adapt.starts.input]
     changes += [adapt.names.change, adapt.seed.change, adapt.knobs.edit, adapt.stop.click]
     changes += [event for side in sides for event in (side.cards.edit, *([side.lines.change] if side.lines else []))]
-    _on(page, partial(gr.on, changes), dealing.halt, read, shown, cancels=[going], queue=False)
-    adapt.go.click(None, None, None, cancels=[going], queue=False, **QUIET)
+    _on(page, partial(gr.on, changes), dealing.halt, read, shown, queue=False)
     _on(page, page.trial.step.input, dealing.move, read, shown, queue=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from threading import Event
 from typing import Any
 
 from meta_demo.algorithms.registry import REGISTRY
@@ -46,6 +47,7 @@ class Run:
     colours: dict[str, int]  # class -> place in the palette
     history: dict[Learner, list[Snapshot]] = field(default_factory=dict)
     typed: Episode | None = None  # the examples without the names of classes among them, to be dealt anew
+    ended: Event = field(default_factory=Event, compare=False)  # set where something changed: no more is dealt
 
     @property
     def learners(self) -> list[Learner]:
