@@ -23,6 +23,7 @@ def take(url: str, picture: Path) -> None:
         page.click("#start")
         expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
         expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
+        page.set_viewport_size({"width": 1600, "height": page.evaluate("document.documentElement.scrollHeight")})
         page.mouse.move(0, 0)
         page.wait_for_timeout(2000)  # until nothing moves any more
         page.screenshot(path=picture, full_page=True)

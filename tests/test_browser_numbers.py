@@ -93,7 +93,7 @@ def test_an_edit_of_a_sentence_sends_no_picture(visit: Open) -> None:
     page.locator("#modality label").nth(0).click()
     expect(page.locator("#cards .card").first).to_be_visible(timeout=SLOW)
     page.wait_for_timeout(1500)  # for what follows showing it
-    with page.expect_request(lambda request: "to Oslo" in (request.post_data or "")) as sent:
+    with page.expect_request(lambda request: "later flight to Oslo" in (request.post_data or "")) as sent:
         page.locator("#cards .card-examples").first.fill("Is there a later flight to Oslo?")
     body = sent.value.post_data or ""
     assert "a later flight to Oslo" in body and "data:image" not in body
