@@ -10,6 +10,10 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 SLOW = 60_000  # milliseconds
+UNFOLD = """() => {  // what stays in a window's sight stands where it belongs in a picture of the whole page
+  Object.assign(document.querySelector("#steps > .sheet:last-child").style, { position: "static", height: "auto" });
+  document.querySelector("#buttons").style.position = "static";
+}"""
 
 
 def take(url: str, picture: Path) -> None:
@@ -23,7 +27,7 @@ def take(url: str, picture: Path) -> None:
         page.click("#start")
         expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
         expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
-        page.set_viewport_size({"width": 1600, "height": page.evaluate("document.documentElement.scrollHeight")})
+        page.evaluate(UNFOLD)
         page.mouse.move(0, 0)
         page.wait_for_timeout(2000)  # until nothing moves any more
         page.screenshot(path=picture, full_page=True)

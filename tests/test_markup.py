@@ -15,8 +15,8 @@ from meta_demo.ui.markup import Html, tag, together
 
 PACKAGE = Path(meta_demo.__file__).parent
 # Plotly's labels are a small language of its own; the head of the page is Gradio's, and a script is put into it.
-OTHERS = {"plots.py", "frontier.py", "browser_language.py"}
-PAGE = sorted({*(PACKAGE / "ui").glob("*.py"), *(PACKAGE / "modalities").glob("*/page.py")})
+OTHERS = {"plots.py", "curves.py", "frontier.py", "browser_language.py"}
+PAGE = sorted({*(PACKAGE / "ui").rglob("*.py"), *(PACKAGE / "modalities").glob("*/page.py")})
 
 
 def test_an_element_with_attributes_and_children() -> None:

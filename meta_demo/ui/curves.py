@@ -206,10 +206,11 @@ def _curve_layout(history: History, longest: int, lang: str) -> dict[str, Any]:
 
 
 def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
-    """The names of the learners at the ends of their held-out curves, moved apart where those are close; none where they are too many. Of
-    two starts the plain one is named by its start."""
+    """The names of the learners at the ends of their held-out curves, moved apart where those are close; none where they are too many. A
+    plain twin has none: what is shaded leads to it."""
     plain = {plain for _, plain in twins(history)}
-    ends = {who: _value(_good(steps)[-1], "query", "score") or 0.0 for who, steps in history.items()}
+    named = {who: _good(steps)[-1] for who, steps in history.items() if who not in plain}
+    ends = {who: _value(last, "query", "score") or 0.0 for who, last in named.items()}
     if len(ends) > LABELLED:
         return []
     first = next(iter(history.values()))[0]
@@ -218,10 +219,9 @@ def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
     names = []
     raised = _raised([scale * (end - low) for end in sorted(ends.values())])
     for (who, end), place in zip(sorted(ends.items(), key=lambda item: item[1]), raised, strict=True):
-        said = text("page.origin.none", lang) if who in plain else title(who.algorithm, lang)
         names.append(
             {
-                "text": said,
+                "text": title(who.algorithm, lang),
                 "xref": "x2",
                 "yref": "y2",
                 "x": max(longest, 1) * 1.03,
