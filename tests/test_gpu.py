@@ -144,16 +144,15 @@ def test_smaller_pieces_and_then_the_cpu(
     monkeypatch: pytest.MonkeyPatch, service: Service, after: int, enough: float, expected: list[str], failures: int
 ) -> None:
     """Each step comes once, with the CPU's own answers, and what was done about it is said."""
+    before, ours = service.history(REQUEST), service.predict(REQUEST, ["a card"])[0].outputs
     failing = adapting(monkeypatch, short := Short(enough, after))
     history = failing.history(REQUEST)
-    before = service.history(REQUEST)
     assert [s.step for s in history["maml"]] == [0, 1, 2] and short.failures == failures
-    for ours, theirs in zip(before["maml"], history["maml"], strict=True):
-        np.testing.assert_allclose(theirs.outputs, ours.outputs, atol=1e-5)
+    for one, other in zip(before["maml"], history["maml"], strict=True):
+        np.testing.assert_allclose(other.outputs, one.outputs, atol=1e-5)
     assert [note.name for note in where_computed(history)] == expected
     assert all(s.notes == () for s in [*history["protonet"], *history["maml"][:after]])
-    ours, theirs = (s.predict(REQUEST, ["a card"])[0].outputs for s in (service, failing))
-    np.testing.assert_allclose(theirs, ours, atol=1e-5)
+    np.testing.assert_allclose(failing.predict(REQUEST, ["a card"])[0].outputs, ours, atol=1e-5)
     report, _ = failing.report(replace(REQUEST, seed=1))
     assert len(report["notes"]) <= 1
 
