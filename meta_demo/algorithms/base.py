@@ -78,9 +78,10 @@ class Algorithm(nn.Module, ABC):
     )
     transient: ClassVar[tuple[str, ...]] = ()  # beginnings of the names of parameters that a checkpoint leaves out
 
-    def __init__(self, backbone: Backbone, config: knobs.Config, seed: int = 0) -> None:  # noqa: ARG002 (for methods that draw)
+    def __init__(self, backbone: Backbone, config: knobs.Config, seed: int = 0) -> None:
         super().__init__()
-        self.backbone, self.config = backbone, config
+        self.backbone, self.config, self.seed = backbone, config, seed
+        self._given = backbone.given  # weights of the model that a start brought, which live as long as it does
         self.boundary = backbone.n_layers
         self._number = next(_NUMBERS)
         self._merged: tuple[int, dict[str, Tensor]] | None = None  # the start for `outputs`, and the version it is of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import count
@@ -37,6 +37,15 @@ LEAST = 1 / 64  # of the usual bounds of what goes through the layers at once
 _NUMBERS = count()
 
 
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the names and bytes of `tensors`."""
+    said = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        said.update(name.encode())
+        said.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return said.hexdigest()
+
+
 class Backbone:
     """`features` computes the prefix, once per batch; `forward` the rest. Thread-safe; its own weights never change.
 
@@ -51,8 +60,12 @@ class Backbone:
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.inputs, self.name = inputs, name
+        self.base: Backbone | None = (
+            None  # what it is with its file's own weights, where a start has given it others (`standing.py`)
+        )
+        self.given: dict[str, Tensor] = {}  # those others
         self._replay = Replay(self.model)
-        self._shelf = cache.shelf()
+        self.cache, self._shelf = cache, cache.shelf()
         weakref.finalize(self, self._shelf.close)
         self._number = next(_NUMBERS)  # in the layouts that a corpus remembers
         unread: frozenset[str] = getattr(model, "unread", frozenset())
@@ -96,12 +109,9 @@ class Backbone:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the name and bytes of every parameter that was read: the identity that checkpoints are tied to."""
-        digest = hashlib.sha256()
-        for name, parameter in sorted(self.parameters.items()):
-            digest.update(name.encode())
-            digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        """SHA-256 of the name and bytes of every parameter that was read from the model's file: the identity that checkpoints are tied
+        to, whatever weights a start has given."""
+        return self.base.hash if self.base else digest(self.parameters)
 
     def reachable(self, boundary: int) -> int:
         """The highest number of layers, at most `boundary`, after which the model can be cut in two."""

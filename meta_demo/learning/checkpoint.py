@@ -1,7 +1,8 @@
 """Checkpoints: the meta-parameters of an algorithm on disk, with a card that says where they came from.
 
 A folder with `weights.safetensors` (values, not differences) and `card.json`, which knows the weights' SHA-256: a truncated file, a
-flipped byte, or the card of other weights are refused.
+flipped byte, or the card of other weights are refused. A start may hold every weight of the Transformer while tasks move what the
+algorithm's scope says: what it stands on and does not move is in it too, in float16.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import suited
 from meta_demo.backbones.scopes import SCOPES
+from meta_demo.backbones.standing import standing_on
+from meta_demo.core.config import Config
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.places import place
 from meta_demo.modalities.inputs import save_head
@@ -37,6 +40,7 @@ SHIPPED = place("checkpoints")
 RANDOM = "random"  # where a start comes from: weights that nobody has trained
 CLASSES = "classes"  # the objective that is meant where nobody says which
 BODY = "_body."  # what the names of a start's weights in the Transformer begin with
+GIVEN = "_given."  # and those of weights that it stands on and does not move
 
 
 class Card(BaseModel):
@@ -55,6 +59,7 @@ class Card(BaseModel):
 def save(algorithm: Algorithm, folder: Path, **record: Any) -> None:
     """Write `algorithm` to `folder`; `record` goes into the card as it is. Raises UserError when the folder cannot be written."""
     weights = {name: w.detach() for name, w in algorithm.lasting.items()}
+    weights |= {GIVEN + name: w.half() for name, w in algorithm.backbone.given.items()}
     digest = write_tensors(folder / WEIGHTS, weights)
     card = Card(
         format=FORMAT,
@@ -126,10 +131,9 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     Raises UserError when it was made for another backbone, or when tensors are missing, unexpected, damaged or of another shape.
     """
     card = read_card(folder)
-    cls = get_algorithm(card.algorithm)
-    own, changes = cls.Config.from_dict(card.config), changes or {}
+    cls, own, changes = get_algorithm(card.algorithm), _config(card), changes or {}
+    backbone, weights = _standing(folder, card, backbone)
     algorithm: Algorithm = cls(backbone, cls.Config.from_dict({**card.config, **changes}))
-    weights = _weights(folder, card, backbone)
     if not _fits(algorithm, weights) and _fits(cls(backbone, own), weights):  # a knob that was changed is at fault
         for name, value in changes.items():
             if not _fits(cls(backbone, cls.Config.from_dict({**card.config, name: value})), weights):
@@ -138,14 +142,39 @@ def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None
     return algorithm
 
 
-def warm_start(algorithm: Algorithm, folder: Path) -> None:
-    """Give `algorithm` the Transformer's weights that a checkpoint of any algorithm of the same scope holds; raises UserError."""
-    found = _weights(folder, read_card(folder), algorithm.backbone)
-    own, weights = ({n: w for n, w in side.items() if n.startswith(BODY)} for side in (algorithm.lasting, found))
-    if isinstance(algorithm, BodyAlgorithm):
-        taken = algorithm.taken_over({n.removeprefix(BODY): w for n, w in weights.items()})
-        weights = {BODY + n: w for n, w in taken.items()}
-    _fill(algorithm, own, weights, folder)
+def warm_start(algorithm: Algorithm, folder: Path) -> Algorithm:
+    """`algorithm` with the Transformer's weights that a checkpoint of any algorithm holds; raises UserError where they do not fit.
+
+    Where that one moves other weights, by its scope, `algorithm` stands on all it has learned: to it they are the model's own.
+    """
+    card = read_card(folder)
+    backbone, found = _standing(folder, card, algorithm.backbone)
+    scopes = [str(getattr(config, "scope", "head")) for config in (algorithm.config, _config(card))]
+    if scopes[0] != scopes[1]:
+        backbone = standing_on(backbone, load(folder, backbone).merged())
+    if backbone is not algorithm.backbone:
+        algorithm = type(algorithm)(backbone, algorithm.config, algorithm.seed)
+    if scopes[0] == scopes[1]:
+        own, weights = ({n: w for n, w in side.items() if n.startswith(BODY)} for side in (algorithm.lasting, found))
+        if isinstance(algorithm, BodyAlgorithm):
+            taken = algorithm.taken_over({n.removeprefix(BODY): w for n, w in weights.items()})
+            weights = {BODY + n: w for n, w in taken.items()}
+        _fill(algorithm, own, weights, folder)
+    return algorithm
+
+
+def _config(card: Card) -> Config:
+    """The knobs that a checkpoint was made with."""
+    return get_algorithm(card.algorithm).Config.from_dict(card.config)
+
+
+def _standing(folder: Path, card: Card, backbone: Backbone) -> tuple[Backbone, dict[str, Tensor]]:
+    """The model that a checkpoint's algorithm stands on, and the algorithm's own tensors; raises UserError."""
+    found = _weights(folder, card, backbone)
+    given = {n.removeprefix(GIVEN): w for n, w in found.items() if n.startswith(GIVEN)}
+    _refuse_wild(given, folder)
+    own = {n: w for n, w in found.items() if not n.startswith(GIVEN)}
+    return standing_on(backbone, given), own
 
 
 def _weights(folder: Path, card: Card, backbone: Backbone) -> dict[str, Tensor]:
@@ -171,9 +200,16 @@ def _fill(algorithm: Algorithm, own: dict[str, Tensor], weights: dict[str, Tenso
     """Load `weights` for `own`, which are some of what the algorithm has; raises UserError where they do not fit."""
     wrong = sorted(own.keys() ^ weights.keys())
     wrong += [n for n in own.keys() & weights.keys() if own[n].shape != weights[n].shape]
-    if wrong or not all(bool(torch.isfinite(w).all()) for w in weights.values()):
-        raise UserError("checkpoint_tensors", folder=folder, names=", ".join(wrong[:3]) or "NaN")
+    if wrong:
+        raise UserError("checkpoint_tensors", folder=folder, names=", ".join(wrong[:3]))
+    _refuse_wild(weights, folder)
     algorithm.load_state_dict(weights, strict=False)  # all that was meant, as was checked
+
+
+def _refuse_wild(weights: dict[str, Tensor], folder: Path) -> None:
+    """Raises UserError where a number is none."""
+    if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
+        raise UserError("checkpoint_tensors", folder=folder, names="NaN")
 
 
 def shipped(model: str, algorithm: str, objective: str = CLASSES) -> Path | None:

@@ -114,7 +114,7 @@ def prepare(
     if recipe.start == "auto":
         folder = checkpoint.shipped(algorithm.backbone.name, recipe.algorithm, objective.name)
     if folder:
-        checkpoint.warm_start(algorithm, folder)
+        algorithm = checkpoint.warm_start(algorithm, folder)
     if recipe.unlabelled:
         if objective.pooled:
             raise UserError("clusters_are_classes", objective=objective.title)

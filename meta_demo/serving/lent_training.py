@@ -172,6 +172,8 @@ def trained(backbone: Backbone, work: Work) -> Iterator[Piece]:
     sources = [Source(name, dict.fromkeys(labels, ())) for name, labels in said["sources"]]
     plan, tasks = Plan(**said["plan"]), Drawn([episode(sides) for sides in said["tasks"]], said["first"], sources)
     algorithm = checkpoint.start(backbone, said["algorithm"], None, said["knobs"], plan.seed, said["objective"])
+    if "start_sha256" in said["record"]:  # the weights that it stands on
+        algorithm = checkpoint.warm_start(algorithm, Path(said["record"]["start"]))
     valid = [episode(sides) for sides in said["valid"]]
     run = Run(algorithm, tasks, valid, plan, Path(said["folder"]), said["record"], said["about"])
     try:
