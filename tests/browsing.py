@@ -148,7 +148,7 @@ def heatmap(page: Page) -> dict[str, Any]:
 
 
 def upload(page: Page, path: Path, button: str = "#upload") -> None:
-    page.locator(f":has(> {button}) > input[type=file]").set_input_files(path)
+    page.locator(f"input[type=file]:has(+ {button})").set_input_files(path)
 
 
 def without(page: Page, *algorithms: str) -> None:

@@ -71,6 +71,8 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
     with zipfile.ZipFile(tmp_path / "it.zip") as archive:
         assert sorted(archive.namelist()) == ["protonet/card.json", "protonet/weights.safetensors"]
 
+    if "was kept" in page.inner_text("#train-outcome"):
+        expect(page.locator("#train-beside")).to_contain_text("Beside the start that we ship", timeout=SLOW)
     page.click("#train-use")
     expect(page.locator("#start")).to_be_visible()
     expect(page.locator("#algorithms").get_by_label("Prototypical networks")).to_be_checked()
@@ -94,6 +96,16 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
     expect_alert(page, "Prototypical networks was made with “LoRA rank” at 16")
     assert rank.input_value() == "8"
     assert badge.inner_text() == text("page.run.not_trained"), "the last adaptation is still there"
+
+    tomorrow = visit()
+    open_tab(tomorrow, 2)
+    upload(tomorrow, tmp_path / "it.zip", "#train-bring")
+    expect(tomorrow.locator("#notice")).to_contain_text("press Adapt", timeout=SLOW)
+    expect(tomorrow.locator("#starts").get_by_label("Prototypical networks · your run")).to_be_checked()
+    (tmp_path / "no.zip").write_text("nothing")
+    open_tab(tomorrow, 2)
+    upload(tomorrow, tmp_path / "no.zip", "#train-bring")
+    expect_alert(tomorrow, "“no.zip” is no zip file")
 
 
 def test_stop_halfway_while_another_visitor_waits(visit: Open) -> None:

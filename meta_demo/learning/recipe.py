@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import Note, UserError
+from meta_demo.core.intervals import mean_interval
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Example
@@ -32,8 +32,10 @@ from meta_demo.data.sources import BUILTIN, check_apart, hold_out, load_source, 
 from meta_demo.learning import checkpoint
 from meta_demo.learning.clusters import apart, clustered
 from meta_demo.learning.cost import Budget, afford_episodes
+from meta_demo.learning.evaluate import evaluate, paired
 from meta_demo.learning.optimizers import find_muon
 from meta_demo.learning.outer import Progress, Run, Tasks
+from meta_demo.learning.own_start import OwnStart, pack
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.processes import Processes
 from meta_demo.modalities.base import Content
@@ -163,6 +165,16 @@ def load_packs(names: Sequence[str]) -> Source:
     return make_source(", ".join(specs), (Example(text, label) for label, texts in classes for text in texts))
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Another start's mean score on so many tasks, and the new one's less its: the mean difference with half its 95 % interval."""
+
+    episodes: int
+    score: float
+    difference: float
+    ci95: float
+
+
 class Training:
     """One training of one visitor. Its folder is there as long as this object, and gone with it.
 
@@ -173,6 +185,7 @@ class Training:
         self.recipe, self.model = recipe, model
         self.tasks: Tasks = recipe.tasks
         self.notes: list[Note] = []  # on the inputs, from the first progress on
+        self._trained: Run | None = None
         self._ended = Event()
         self._root = Path(tempfile.mkdtemp(prefix="meta-demo-"))
         weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
@@ -195,6 +208,7 @@ class Training:
             for progress in train(run):
                 self.notes += [note for note in progress.notes if note not in self.notes]
                 yield progress
+            self._trained = run
         finally:
             give_back()
             _SEAT.release()
@@ -203,13 +217,30 @@ class Training:
         """End the training after the step it is in: what was reached is validated, and the best start kept."""
         self._ended.set()
 
+    def start(self) -> OwnStart:
+        """The checkpoint as the page's own starts are; this training stays as long as anybody holds that."""
+        source = self.recipe.train_on[0]
+        return OwnStart(
+            self.folder, self.model, self.recipe.algorithm, self.recipe.objective.name, source.modality, self
+        )
+
     def archive(self) -> Path:
-        """The checkpoint as a zip file, a folder to use with --checkpoint once it is unpacked."""
-        path = self._root / f"{self.recipe.algorithm}-checkpoint.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in (checkpoint.WEIGHTS, checkpoint.CARD):
-                archive.write(self.folder / name, f"{self.recipe.algorithm}/{name}")
-        return path
+        """The checkpoint as a zip file."""
+        name = self.recipe.algorithm
+        return pack(self.folder, self._root / f"{name}-checkpoint.zip", name)
+
+    def beside_shipped(self, episodes: int) -> Beside | None:
+        """What the kept start is worth beside the shipped one, on the first `episodes` validation tasks; None before the end of a training,
+        and where no start is shipped or none better than the plain one was found."""
+        folder = checkpoint.shipped(self.model, self.recipe.algorithm, self.recipe.objective.name)
+        run = self._trained
+        if not folder or not run or not run.best or not run.best.step:
+            return None
+        base = run.algorithm.backbone.base or run.algorithm.backbone
+        other = checkpoint.load(folder, base).requires_grad_(False).eval()
+        valid = run.valid[:episodes]
+        ours, theirs = ([m.score for m in evaluate(a, valid)] for a in (run.algorithm, other))
+        return Beside(len(valid), mean_interval(theirs)[0], *paired(ours, theirs))
 
 
 class _Stoppable(Processes):

@@ -29,7 +29,14 @@ from meta_demo.words import LANGUAGES, catalogue, text
 
 STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
 SIDED = ("teach", "try", "look")  # headings that say something else on every side of the page
-HINTS = ("upload.about", "compare.about", "train.upload.about", "train.privacy", "train.download.about")
+HINTS = (
+    "upload.about",
+    "compare.about",
+    "train.upload.about",
+    "train.privacy",
+    "train.download.about",
+    "train.bring.about",
+)
 EMPTY = ("run", "try", "look", "train", "compare")
 
 

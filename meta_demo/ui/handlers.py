@@ -69,7 +69,7 @@ class Handlers:
         before: Switch = values[page.switch]
         kind = self.form(values).name
         switch = before.fitted(model, chosen, own, kind)
-        mine = [a.recipe.algorithm for a in own if a.model == model and a.recipe.objective.name == kind]
+        mine = [start.algorithm for start in own if (start.model, start.objective) == (model, kind)]
         yours = text("page.run.yours", lang)
         boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
         now = {**values, page.switch: switch}

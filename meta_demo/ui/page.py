@@ -292,7 +292,8 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
     )
     kinds = {tab.sources, tab.uploaded, tab.algorithm, tab.kind, tab.knobs["k_shot"]}
     on(tab.sources.change, handlers.fit, kinds, kinds - {tab.uploaded} | {*tab.knobs.values()})
-    on(tab.go.click, handlers.train, fields, shown, **TRAINING)
+    trained = on(tab.go.click, handlers.train, fields, shown | {tab.beside}, **TRAINING)
+    on(trained.then, handlers.beside, {tab.training}, {tab.beside}, **MODEL)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     adapt = page.adapt
     changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
@@ -301,7 +302,9 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         page.bench,
         *(part for sheet, place in page.sheets.values() for part in (place, *sheet.parts)),
     }
-    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, _fitting(page) | changed | sheets)
+    opened = _fitting(page) | changed | sheets
+    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, opened)
+    on(tab.bring.upload, handlers.bring, _settings(page) | {tab.bring}, opened, **MODEL)
 
 
 def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import gradio as gr
 
 from meta_demo.data.episode import Episode
-from meta_demo.learning.recipe import Training
+from meta_demo.learning.own_start import OwnStart
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
 from meta_demo.ui.side import discover
@@ -45,8 +45,8 @@ class Sheet(ABC):
         """What `parts` shall hold to show a task; raises UserError where they cannot."""
 
     @abstractmethod
-    def using(self, own: Sequence[Training]) -> dict[Any, Any]:
-        """What `parts` shall hold to begin from starts that the visitor trained, the last of each algorithm."""
+    def using(self, own: Sequence[OwnStart]) -> dict[Any, Any]:
+        """What `parts` shall hold to begin from the visitor's own starts, the last of each algorithm."""
 
 
 SHEETS: dict[str, type[Sheet]] = {}

@@ -15,7 +15,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
-from meta_demo.learning.recipe import Training
+from meta_demo.learning.own_start import OwnStart
 from meta_demo.serving.requests import PLAIN, Learner
 
 BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
@@ -49,7 +49,7 @@ class Switch:
         return [name for name in self.shown if name not in self.plain]
 
     def fitted(
-        self, model: str, chosen: Sequence[str], own: Sequence[Training], objective: str = checkpoint.CLASSES
+        self, model: str, chosen: Sequence[str], own: Sequence[OwnStart], objective: str = checkpoint.CLASSES
     ) -> Switch:
         """The boxes for a model, the algorithms chosen from it, and what labels are."""
         folders = {name: folder_of(model, name, own, objective) for name in REGISTRY}
@@ -57,13 +57,13 @@ class Switch:
         bases = {n: _base(model, n, None if self._off(n) else folder, objective) for n, folder in folders.items()}
         return replace(self, shown=shown, bases=bases, objective=objective)
 
-    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[Training]) -> dict[str, str]:
+    def checkpoints(self, model: str, chosen: Sequence[str], own: Sequence[OwnStart]) -> dict[str, str]:
         """What a request says of the chosen algorithms that have a meta-trained start."""
         folders = {name: folder_of(model, name, own, self.objective) for name in chosen}
         return {name: PLAIN if self._off(name) else str(folder) for name, folder in folders.items() if folder}
 
     def also(
-        self, model: str, chosen: Sequence[str], own: Sequence[Training], knobs: Mapping[str, dict[str, Any]]
+        self, model: str, chosen: Sequence[str], own: Sequence[OwnStart], knobs: Mapping[str, dict[str, Any]]
     ) -> dict[Learner, dict[str, Any]]:
         """The plain twins of the algorithms that start both ways, each with the knobs of its meta-trained start."""
         if self.origin != BOTH:
@@ -76,10 +76,10 @@ class Switch:
         return self.origin == PLAIN or (self.origin == TRAINED and name in self.plain)
 
 
-def folder_of(model: str, algorithm: str, own: Sequence[Training], objective: str = checkpoint.CLASSES) -> Path | None:
-    """The meta-trained start of an algorithm for such labels: the visitor's own, trained last, or the one we ship."""
+def folder_of(model: str, algorithm: str, own: Sequence[OwnStart], objective: str = checkpoint.CLASSES) -> Path | None:
+    """The meta-trained start of an algorithm for such labels: the visitor's own, the last of them, or the one we ship."""
     wanted = (model, algorithm, objective)
-    mine = [a.folder for a in own if (a.model, a.recipe.algorithm, a.recipe.objective.name) == wanted]
+    mine = [start.folder for start in own if (start.model, start.algorithm, start.objective) == wanted]
     return mine[-1] if mine else checkpoint.shipped(*wanted)
 
 

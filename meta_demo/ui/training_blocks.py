@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from meta_demo.data.episode import Episode
 from meta_demo.learning.outer import Progress
-from meta_demo.learning.recipe import Recipe
+from meta_demo.learning.recipe import Beside, Recipe
 from meta_demo.ui.blocks import notice, swatch
 from meta_demo.ui.form import Form, form_for
 from meta_demo.ui.markup import Child, Html, tag, together
@@ -89,6 +89,16 @@ def outcome(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:
     if last.step < last.steps:
         lines.insert(0, text("page.train.stopped", lang, step=last.step, steps=last.steps))
     return tag("ul", [tag("li", line) for line in lines], cls="summary")
+
+
+def beside(found: Beside, recipe: Recipe, lang: str) -> Html:
+    """The new start beside the one it would replace, on the same tasks, in a sentence."""
+    low, high = found.difference - found.ci95, found.difference + found.ci95
+    better = recipe.objective.better(found.difference, 0.0)
+    which = "same" if low <= 0 <= high else "better" if better else "worse"
+    said = {"score": found.score, "difference": abs(found.difference), "ci95": found.ci95, "episodes": found.episodes}
+    told = text(f"page.train.beside.{which}{_form(recipe).trained}", lang, **said)
+    return tag("p", told, " ", tag("small", text("page.train.beside.about", lang)), cls="caption")
 
 
 def best(history: Sequence[Progress], form: Form) -> tuple[float, float, float]:

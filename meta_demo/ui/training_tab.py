@@ -13,12 +13,14 @@ import gradio as gr
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
+from meta_demo.core.objective import OBJECTIVES
 from meta_demo.core.settings import settings
 from meta_demo.data.reading.columns import Seen
 from meta_demo.data.reading.readers import LINES, read_unlabelled
 from meta_demo.data.source import Source
 from meta_demo.data.sources import built_in, kind_of, load_source, pack_names
 from meta_demo.learning.outer import Progress
+from meta_demo.learning.own_start import OwnStart, unpack
 from meta_demo.learning.recipe import Recipe, Training, load_packs, split
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
@@ -34,6 +36,7 @@ from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, form_o
 from meta_demo.ui.words import label, named, request_language, title
 from meta_demo.words import text
 
+BESIDE = 40  # tasks on which a new start is compared with the one it would replace
 FRAME = 0.2  # seconds between two drawings of the curves
 SHOTS = 5  # examples of a task of numbers, where fewer are asked for than make one
 FIRST_ALGORITHMS = ("protonet", "kernel")  # the quickest by far, of classes and of numbers
@@ -57,9 +60,11 @@ class TrainingTab:
     gallery: gr.HTML
     chart: gr.HTML
     outcome: gr.HTML
+    beside: gr.HTML
     result: gr.Column
     use: gr.Button
     download: gr.DownloadButton
+    bring: gr.UploadButton
     uploaded: gr.State
     training: gr.State
     left: gr.State
@@ -81,12 +86,17 @@ def lay_out() -> TrainingTab | None:
                 go = gr.Button(label("page.button.train"), variant="primary", scale=3, elem_id="train-start", **words)
                 stop = gr.Button(label("page.button.stop"), scale=1, elem_id="train-stop", interactive=False, **words)
             gr.HTML(label("html.train.privacy"))
+            bring = gr.UploadButton(
+                label("page.train.bring"), file_count="single", file_types=[".zip"], size="md", elem_id="train-bring"
+            )
+            gr.HTML(label("html.train.bring.about"))
         with gr.Column(elem_classes="sheet", scale=3, min_width=300):
             gr.HTML(label("html.watch"), elem_classes="heading")
             status = gr.HTML(label("html.train.empty"), elem_id="train-status")
             gallery = gr.HTML("", elem_id="train-gallery")
             figure = chart("train-chart")
             outcome = gr.HTML("", elem_id="train-outcome")
+            beside = gr.HTML("", elem_id="train-beside")
             with gr.Column(visible=False, elem_id="train-result") as result:
                 with gr.Row(elem_classes="buttons"):
                     use = gr.Button(label("page.train.use"), variant="primary", elem_id="train-use", **words)
@@ -106,9 +116,11 @@ def lay_out() -> TrainingTab | None:
         gallery,
         figure,
         outcome,
+        beside,
         result,
         use,
         download,
+        bring,
         *states,
     )
 
@@ -220,7 +232,13 @@ class TrainingHandlers:
         training = Training(recipe, model)
         running = {tab.go: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
         idle = {tab.go: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
-        yield {tab.training: training, tab.status: training_blocks.waiting(recipe, lang), page.message: "", **running}
+        yield {
+            tab.training: training,
+            tab.status: training_blocks.waiting(recipe, lang),
+            tab.beside: "",
+            page.message: "",
+            **running,
+        }
         history: list[Progress] = []
         ended = ""
         try:
@@ -241,6 +259,16 @@ class TrainingHandlers:
         }
         yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=training.archive())}
 
+    def beside(self, values: Values, request: gr.Request) -> Updates:
+        """What the new start is worth beside the one that it would replace, once it is trained."""
+        training: Training | None = values[self.tab.training]
+        found = training.beside_shipped(BESIDE) if training else None
+        return {
+            self.tab.beside: training_blocks.beside(found, training.recipe, request_language(request))
+            if training and found
+            else ""
+        }
+
     def _drawn(self, history: list[Progress], training: Training, lang: str) -> Updates:
         recipe = training.recipe
         task = training.tasks.draw(history[-1].step * recipe.plan.meta_batch)  # the first of the step that comes
@@ -259,28 +287,35 @@ class TrainingHandlers:
 
     def use(self, values: Values, request: gr.Request) -> Updates:
         """The trained start becomes the one its algorithm has in the Playground, which opens."""
+        return self._using(values[self.tab.training].start(), values, request)
+
+    def bring(self, values: Values, request: gr.Request) -> Updates:
+        """A start that was downloaded before becomes the one its algorithm has; the file is read once and deleted."""
+        path = Path(values[self.tab.bring])
+        try:
+            start = unpack(path, self.service.backbone)
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        return self._using(start, values, request)
+
+    def _using(self, start: OwnStart, values: Values, request: gr.Request) -> Updates:
+        """The Playground, open, with a start of the visitor's own in it."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
-        training: Training = values[self.tab.training]
-        name, modality = training.recipe.algorithm, training.recipe.train_on[0].modality
-        if modality in page.sheets:
-            return self._use_on_sheet(training, modality, values)
+        name, mine = start.algorithm, (*(a for a in values[page.own] if a.folder != start.folder), start)
+        if start.modality in page.sheets:
+            sheet, _ = page.sheets[start.modality]
+            shown = {page.own: mine, page.modality: start.modality, page.tabs: gr.Tabs(selected=PLAYGROUND)}
+            own = [a for a in mine if a.modality == start.modality]
+            return {page.message: ""} | shown | page.placing(start.modality) | sheet.using(own)
         chosen = sorted({*(values[adapt.algorithms] or []), name})
-        own = (*(a for a in values[page.own] if a is not training), training)
         switch = replace(values[page.switch], plain=values[page.switch].plain - {name})
-        changed = {page.own: own, adapt.algorithms: chosen, adapt.model: training.model}
+        changed = {page.own: mine, adapt.algorithms: chosen, adapt.model: start.model}
         fitted = self.playground.refit({**values, **changed, page.switch: switch}, request)
-        objective = training.recipe.objective
+        objective = OBJECTIVES[start.objective]
         key = "page.train.in_use" if objective is self.playground.form(values).objective else "page.train.in_use.other"
         said = blocks.notice(text(key, lang, algorithm=title(name, lang), objective=objective.title))
-        return {adapt.notice: said} | fitted | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
-
-    def _use_on_sheet(self, training: Training, modality: str, values: Values) -> Updates:
-        """The sheet of a modality, with the visitor's own starts on it."""
-        page, (sheet, _) = self.page, self.page.sheets[modality]
-        own = (*(a for a in values[page.own] if a is not training), training)
-        mine = [a for a in own if a.recipe.train_on[0].modality == modality]
-        shown = {page.own: own, page.modality: modality, page.tabs: gr.Tabs(selected=PLAYGROUND)}
-        return shown | page.placing(modality) | sheet.using(mine)
+        return {adapt.notice: said, page.message: ""} | fitted | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
 
     def _recipe(self, values: Values, lang: str) -> Recipe:
         """What the tab spells; raises UserError."""

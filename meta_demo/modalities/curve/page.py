@@ -26,7 +26,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.waves import FAMILIES, HIGH, LOW
 from meta_demo.learning.checkpoint import shipped
-from meta_demo.learning.recipe import Training
+from meta_demo.learning.own_start import OwnStart
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
@@ -87,7 +87,7 @@ class CurvesSheet(Sheet):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: WeakValueDictionary[str, Training] = (
+        self._runs: WeakValueDictionary[str, OwnStart] = (
             WeakValueDictionary()
         )  # of all visitors, by a name none can guess
 
@@ -117,20 +117,20 @@ class CurvesSheet(Sheet):
             raise UserError("curve_points", limit=MOST)
         return {self.paper: {"points": points, "number": time.time_ns()}}
 
-    def using(self, own: Sequence[Training]) -> Answer:
+    def using(self, own: Sequence[OwnStart]) -> Answer:
         """The names by which the browser asks for a visitor's own starts."""
-        names = {training.recipe.algorithm: secrets.token_urlsafe(16) for training in own}
-        self._runs.update({names[training.recipe.algorithm]: training for training in own})
+        names = {start.algorithm: secrets.token_urlsafe(16) for start in own}
+        self._runs.update({names[start.algorithm]: start for start in own})
         return {self.paper: {"own": names, "number": time.time_ns()}}
 
     def _own(self, asked: Answer) -> dict[str, str]:
-        """The folders of the starts that a visitor trained and draws from, by algorithm; raises UserError where one is gone."""
+        """The folders of the starts of their own that a visitor draws from, by algorithm; raises UserError where one is gone."""
         found = {}
         for name, key in dict(asked.get("own") or {}).items():
-            training = self._runs.get(str(key))
-            if training is None:
+            start = self._runs.get(str(key))
+            if start is None:
                 raise UserError("run_gone", algorithm=name)
-            found[name] = str(training.folder)
+            found[name] = str(start.folder)
         return found
 
     # --- what the browser asks
