@@ -16,6 +16,7 @@ from meta_demo.backbones.added import ROWS, TOKENS
 from meta_demo.backbones.linear import SCALED_IN
 from meta_demo.backbones.scopes import SCOPES, Reach
 from meta_demo.core.errors import UserError
+from meta_demo.words import LANGUAGES
 
 BACKBONE = tiny_backbone(seed=4)
 TEXTS = [text for text, _ in SUPPORT]
@@ -201,3 +202,13 @@ def test_every_gradient_method_moves_every_weight_in_scope(scope, layers):
         first, *_, last = (state.tensors for state in algorithm.adapt(task.support))
         moved = {n for n in algorithm.body if not torch.equal(first[n], last[n])}
         assert moved == algorithm.body.keys() and len(QUERY) == len(algorithm.predict(State(last), task.query.x))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, cls in REGISTRY.items() if "scope" in {k.name for k in cls.Config.knobs()}]
+)
+def test_the_help_of_a_scope_names_those_that_a_method_takes(name):
+    """Help that names more sends people where they are refused."""
+    knob = REGISTRY[name].Config.knob("scope")
+    for lang in LANGUAGES:
+        assert [part.split(":")[0].strip() for part in knob.explained(lang).split(";")] == list(knob.choices)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +16,19 @@ from meta_demo.backbones.scopes.lora import merged
 from meta_demo.core import config as knobs
 from meta_demo.core.config import Config, knob
 from meta_demo.core.errors import UserError
-from meta_demo.words import LANGUAGES, words
+from meta_demo.words import LANGUAGES, Words, words
 
-_CHOICES = {lang: "; ".join(f"{name}: {scope.about[lang]}" for name, scope in SCOPES.items()) for lang in LANGUAGES}
+
+def _told(names: Sequence[str]) -> Words:
+    """What each of these scopes is."""
+    return {lang: "; ".join(f"{name}: {SCOPES[name].about[lang]}" for name in names) for lang in LANGUAGES}
 
 
 @dataclass(frozen=True)
 class BodyConfig(Config):
     """Knobs of every algorithm with a body: what of the Transformer is its own."""
 
-    scope: str = knob("lora", words("What adapts", "适应范围"), _CHOICES, choices=tuple(SCOPES))
+    scope: str = knob("lora", words("What adapts", "适应范围"), _told(tuple(SCOPES)), choices=tuple(SCOPES))
     last_n: int = knob(
         3,
         words("Layers from the top", "自顶部起的层数"),
@@ -52,6 +56,11 @@ class BodyConfig(Config):
         lo=0,
         hi=128,
     )
+
+    @classmethod
+    def scopes(cls, names: Sequence[str]) -> Any:
+        """The knob `scope` of a method that can take these alone."""
+        return cls.redefault("scope", choices=tuple(names), help=_told(names))
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,7 @@ from meta_demo.words import words
 class CAVIAConfig(GradientConfig):
     """MAML's knobs; the scope is what the outer loop alone learns, and the added tokens are the context."""
 
-    scope: str = GradientConfig.redefault(
-        "scope", choices=tuple(name for name, scope in SCOPES.items() if not scope.adds and name != "head")
-    )
+    scope: str = GradientConfig.scopes([name for name, scope in SCOPES.items() if not scope.adds and name != "head"])
     tokens: int = GradientConfig.redefault(
         "tokens",
         4,

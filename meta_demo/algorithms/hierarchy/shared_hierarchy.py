@@ -25,7 +25,7 @@ APART, LEAST = 0.02, 1e-3  # how unlike the adapters begin: this much of the wei
 class HierarchyConfig(GradientConfig):
     """The inner loop's knobs, and the bank's size; the scope is what an adapter consists of."""
 
-    scope: str = GradientConfig.redefault("scope", choices=tuple(name for name in SCOPES if name != "head"))
+    scope: str = GradientConfig.scopes([name for name in SCOPES if name != "head"])
     lora_rank: int = GradientConfig.redefault("lora_rank", 4)
     inner_lr: float = GradientConfig.redefault(
         "inner_lr",
