@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -97,6 +98,6 @@ def test_the_command_line_takes_it_beside_the_others(tmp_path, capsys):
 
 def test_the_api_takes_it_and_says_so():
     ask = adapt_endpoint(Service(CPU))
-    found = ask(TASK, "curves", ["maml"], 0, "random", {"maml": {"inner_steps": 2}})
+    found = asyncio.run(ask(TASK, "curves", ["maml"], 0, "random", {"maml": {"inner_steps": 2}}))
     assert [p["value"] for p in found["results"][0]["predictions"]] == values(Service(CPU), REQUEST)
     assert found["results"][0]["checkpoint"] == AT_RANDOM and any("random weights" in note for note in found["notes"])

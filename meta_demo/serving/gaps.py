@@ -29,14 +29,20 @@ def scores_of(snapshots: Sequence[Snapshot]) -> tuple[float, ...]:
 
 
 def over_deals(
-    service: Service, request: Request, episode: Episode, finish: Callable[[Episode], Episode], ended: Event
+    service: Service,
+    request: Request,
+    episode: Episode,
+    finish: Callable[[Episode], Episode],
+    ended: Event,
+    visitor: object = None,
 ) -> Iterator[Scores]:
     """What the learners of `request` come to on each deal of `episode`'s examples, which `finish` makes the task of, until somebody has
-    `ended` it. Nothing is kept."""
+    `ended` it. Each deal waits for the visitor's turn, and nothing is kept. Raises Gone."""
     for deal in dealt_anew(episode, DEALS, request.seed):
         found: dict[Learner, list[Snapshot]] = {}
         asked = replace(request, episode=finish(deal), intervals=False)
-        for snapshot in service.adapt_stream(asked, keeps=False):
+        turn = service.heavy.enter(visitor, replaces="deal")
+        for snapshot in service.adapt_stream(asked, turn, keeps=False):
             if ended.is_set():
                 return
             found.setdefault(snapshot.learner, []).append(snapshot)

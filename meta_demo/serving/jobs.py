@@ -84,6 +84,7 @@ class Job:
     errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
     intervals: bool = True
     keeps: bool = True  # whether what it computes is kept for others
+    rest: Callable[[], object] = lambda: None  # called between the steps of an adaptation that is repeated
 
     @property
     def is_known(self) -> bool:
@@ -168,6 +169,7 @@ class Job:
         support, times = self._timed_support()
         first, last, at, error = None, None, -1, None
         for state, elapsed, error in self._adapt(support):
+            self.rest()
             if error is None:
                 course.add(state, elapsed)
                 first = first or state

@@ -15,6 +15,8 @@ ProcessCollector(registry=REGISTRY)  # resident memory among others, where the s
 
 _SECONDS = (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 RUN = Histogram("meta_demo_run_seconds", "Seconds that work took", ["kind"], buckets=_SECONDS, registry=REGISTRY)
+WAIT = Histogram("meta_demo_wait_seconds", "Seconds until work began", ["kind"], buckets=_SECONDS, registry=REGISTRY)
+QUEUE = Gauge("meta_demo_queue_length", "Pieces of work that wait or are under way", ["kind"], registry=REGISTRY)
 ERRORS = Counter("meta_demo_errors", "What visitors were told, by its name", ["kind"], registry=REGISTRY)
 CACHE = Gauge("meta_demo_cache_bytes", "Bytes that the cache keeps alive", registry=REGISTRY)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -42,8 +42,11 @@ from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
+from meta_demo.serving.turns import Turn, Turns, sliced
 
 LENT = Note("gpu_lent")
+HEAVY, LIGHT = 64, 128  # pieces of work that there is room for
+BEGUN = 6  # pieces of heavy work that hold memory at once; they take turns on one seat, as each keeps all cores busy
 T = TypeVar("T")
 
 
@@ -66,6 +69,10 @@ class Service:
         self._lender = lender
         self._budget = budget or Budget.of_command(self.device)  # of one request
         self._closing = Event()
+        self.heavy = Turns(1, BEGUN, HEAVY)  # adaptations
+        self.light = Turns(2, LIGHT, LIGHT)  # what is asked of those that are known
+        self.heavy.noted = meter.WAIT.labels("heavy").observe
+        self.light.noted = meter.WAIT.labels("light").observe
 
     def backbone(self, name: str) -> Backbone:
         """The model called `name`, loaded on first use; the two used last are kept."""
@@ -105,28 +112,49 @@ class Service:
         ]
 
     @torch.no_grad()
-    def adapt_stream(self, request: Request, *, keeps: bool = True) -> Iterator[Snapshot]:
+    def adapt_stream(self, request: Request, turn: Turn | None = None, *, keeps: bool = True) -> Iterator[Snapshot]:
         """Snapshots of every learner, step by step and side by side; what is computed is kept for others where it `keeps`. Closing the
         generator stops between steps.
 
-        Raises UserError before the first snapshot when something in the request is wrong. An adaptation that diverges ends with
-        a snapshot that carries the error and the last good state's figures.
+        Computed in slices of `turn`, which is over then; raises Gone when its visitor has left. Raises UserError before the first
+        snapshot when something in the request is wrong. An adaptation that diverges ends with a snapshot that carries the error and
+        the last good state's figures.
         """
-        jobs, errand = self._lent([replace(job, keeps=keeps) for job in self._jobs(request)])
-        running = [self._snapshots(request, job) for job in jobs]
+        turn, errand = turn or self.heavy.enter(), None
         try:
-            with meter.timed("adapt"):
-                while running and not self._closing.is_set():
-                    for stream in list(running):
-                        snapshot = next(stream, None)
-                        if snapshot is None:
-                            running.remove(stream)
-                        else:
-                            yield snapshot
+            jobs, errand = self._lent([replace(job, keeps=keeps) for job in self._jobs(request)])
+            together = self._side_by_side([self._snapshots(request, job) for job in jobs])
+            with meter.timed("adapt"):  # what another machine computes keeps nobody waiting here
+                yield from together if errand else sliced(turn, together)
         finally:
+            turn.leave()
             if errand:
                 errand.close()
             give_back()
+
+    def _side_by_side(self, running: list[Iterator[Snapshot]]) -> Iterator[Snapshot]:
+        """What several adaptations give, a step of each after the other."""
+        while running and not self._closing.is_set():
+            for stream in list(running):
+                snapshot = next(stream, None)
+                if snapshot is None:
+                    running.remove(stream)
+                else:
+                    yield snapshot
+
+    def _answered(self, request: Request, visitor: object, jobs: list[Job], ask: Callable[[Job], T]) -> list[T]:
+        """What each job answers, as light work where the adaptations are known, else as heavy work."""
+        jobs, errand = self._lent(jobs)
+        with ExitStack() as stack:
+            if errand:
+                stack.callback(errand.close)
+            else:
+                known = all(job.is_known for job in jobs)
+                turn = (self.light if known else self.heavy).enter(visitor)
+                stack.callback(turn.leave)
+                stack.enter_context(turn)
+                jobs = [replace(job, rest=turn.rest) for job in jobs]
+            return [self._asked(request, job, ask) for job in jobs]
 
     def _lent(self, jobs: list[Job]) -> tuple[list[Job], Errand | None]:
         """`jobs`, what is heavy of them on a borrowed GPU where somebody lends one."""
@@ -172,18 +200,18 @@ class Service:
         """The progress of a training, on borrowed GPUs where somebody lends them and it is heavy. Raises UserError."""
         yield from lend(run, self._lender.loan) if self._lender else run.train()
 
-    def history(self, request: Request) -> dict[str, list[Snapshot]]:
-        """All snapshots of a whole adaptation, by algorithm, each from its one start."""
+    def history(self, request: Request, turn: Turn | None = None) -> dict[str, list[Snapshot]]:
+        """All snapshots of a whole adaptation, by algorithm, each from its one start; raises Gone."""
         found: dict[str, list[Snapshot]] = {name: [] for name in request.algorithms}
-        for snapshot in self.adapt_stream(replace(request, also={})):
+        for snapshot in self.adapt_stream(replace(request, also={}), turn):
             found[snapshot.algorithm].append(snapshot)
         return found
 
     def report(
-        self, request: Request, history: dict[str, list[Snapshot]] | None = None
+        self, request: Request, history: dict[str, list[Snapshot]] | None = None, turn: Turn | None = None
     ) -> tuple[dict[str, Any], list[UserError]]:
         """The `adapt --json` object of a whole adaptation, and the errors of the algorithms that diverged."""
-        history = self.history(request) if history is None else history
+        history = self.history(request, turn) if history is None else history
         errors = [steps[-1].error for steps in history.values() if steps[-1].error]
         notes = [*self.notes(request), *where_computed(history)]
         return report(request.model, str(self.device), request.episode.objective, notes, history), errors
@@ -191,16 +219,18 @@ class Service:
     @torch.no_grad()
     @meter.timed("predict")
     def predict(
-        self, request: Request, contents: Sequence[Content], step: int | None = None, *, similar: bool = True
+        self,
+        request: Request,
+        contents: Sequence[Content],
+        step: int | None = None,
+        *,
+        similar: bool = True,
+        visitor: object = None,
     ) -> list[Prediction]:
         """Each learner's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
         examples."""
-        jobs, errand = self._lent(self._jobs(request))
-        try:
-            return [self._asked(request, job, lambda job: job.predict(contents, step, similar=similar)) for job in jobs]
-        finally:
-            if errand:
-                errand.close()
+        jobs = self._jobs(request)
+        return self._answered(request, visitor, jobs, lambda job: job.predict(contents, step, similar=similar))
 
     @torch.no_grad()
     @meter.timed("curves")
@@ -212,26 +242,32 @@ class Service:
         def alone(number: int) -> Prediction:
             return self._asked(asked[number][0], jobs[number], lambda job: job.predict(contents, step, similar=False))
 
+        turn = self.light.enter()
         try:
-            found = iter(sketched(jobs, contents, step, alone))
+            with turn:
+                found = iter(sketched(jobs, contents, step, alone))
             return [[next(found) for _ in request.learners] for request in requests]
         finally:
+            turn.leave()
             if errand:
                 errand.close()
 
     @torch.no_grad()
-    def compare(self, request: Request, plan: Plan) -> Iterator[Row]:
-        """The rows of a comparison as they fill, all computed on this machine. Raises UserError where it is too dear."""
-        jobs = self._jobs(request)
-        works = [self._repeated(job, plan) for job in jobs]
-        afford(works, jobs[0].algorithm.backbone, self._budget)
+    def compare(self, request: Request, plan: Plan, turn: Turn | None = None) -> Iterator[Row]:
+        """The rows of a comparison as they fill, all computed on this machine in slices of `turn`, which is over then. Raises UserError
+        where it is too dear, and Gone when its visitor has left."""
+        turn = turn or self.heavy.enter()
         try:
+            jobs = self._jobs(request)
+            works = [self._repeated(job, plan) for job in jobs]
+            afford(works, jobs[0].algorithm.backbone, self._budget)
             with meter.timed("compare"):
-                for row in compared(jobs, plan, partial(self._snapshots, request)):
+                for row in sliced(turn, compared(jobs, plan, partial(self._snapshots, request))):
                     yield row
                     if self._closing.is_set():
                         return
         finally:
+            turn.leave()
             give_back()
 
     def _repeated(self, job: Job, plan: Plan) -> Work:
@@ -243,12 +279,18 @@ class Service:
     @torch.no_grad()
     @meter.timed("attention")
     def attention(
-        self, request: Request, who: Learner | str, content: Content, step: int | None = None
+        self,
+        request: Request,
+        who: Learner | str,
+        content: Content,
+        step: int | None = None,
+        *,
+        visitor: object = None,
     ) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps, in a learner, or in the first of
         an algorithm."""
         job = next(job for job in self._jobs(request) if who in (job.learner, job.algorithm.name))
-        return self._asked(request, job, lambda job: job.attention(content, step))
+        return self._answered(request, visitor, [job], lambda job: job.attention(content, step))[0]
 
     def _jobs(self, request: Request) -> list[Job]:
         if not 0 <= request.seed <= MAX_SEED:

@@ -12,6 +12,7 @@ from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Learner
 from meta_demo.serving.service import Service
 from meta_demo.ui import atlas, blocks, look
+from meta_demo.ui.callers import visitor
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
 from meta_demo.ui.learners import called
@@ -31,14 +32,14 @@ class Asking:
         """Every algorithm's answer to what is tried, at the step of the slider."""
         page, lang = self.page, request_language(request)
         run: Run | None = values[page.run]
-        if values[page.modality] in page.sheets:
+        if values[page.modality] in page.sheets or _awaited(run):
             return {}
         if run is None or not run.history:
             return {page.trial.predictions: blocks.empty("page.try.empty", lang)}
         tried = self._tried(values)
         if not tried:
             return {page.trial.predictions: blocks.empty(f"page.try.blank.{values[page.modality]}", lang)}
-        found = self.service.predict(run.request, [tried], _step(values, page))
+        found = self.service.predict(run.request, [tried], _step(values, page), visitor=visitor(request))
         shown = blocks.predictions(found, run.request.episode, page.side(values), run.colours, run.steps, lang)
         notes = blocks.notes(reading_notes(self.service.backbone(run.request.model), [tried]), lang)
         return {page.trial.predictions: together(notes, shown)}
@@ -67,7 +68,7 @@ class Asking:
         """The attention map of what is tried, and that thing itself coloured by it."""
         part, run = self.page.look, values[self.page.run]
         who = self._looked_at(values)
-        if run is None or who is None:
+        if run is None or who is None or _awaited(run):
             return {}
         backbone, tried = self.service.backbone(run.request.model), self._tried(values)
         inputs, lang = backbone.inputs, request_language(request)
@@ -76,7 +77,7 @@ class Asking:
         side = self.page.side(values)
         if why := side.undrawable(inputs) or (None if backbone.n_maps else "page.look.no_maps"):
             return self._nothing(why, lang)
-        maps = self.service.attention(run.request, who, tried, _step(values, self.page))
+        maps = self.service.attention(run.request, who, tried, _step(values, self.page), visitor=visitor(request))
         choice = self._choice(values, run, who, maps[0].shape, lang)
         before, after = (_reduced(m, choice.layer, choice.head) for m in maps)
         matrix, same = attention.at_moment(before, after, choice.moment), attention.unchanged(before, after)
@@ -114,7 +115,7 @@ class Asking:
         """After an adaptation: as many layers and heads as the model has, at the last layer, and the map itself."""
         page, lang = self.page, request_language(request)
         run: Run | None = values[page.run]
-        if values[page.modality] in page.sheets or run is None or not run.history:
+        if values[page.modality] in page.sheets or run is None or not run.history or _awaited(run):
             return {}
         backbone = self.service.backbone(run.request.model)
         heads = [(look.head_name(h, lang), h) for h in (0, look.ROLLOUT, *range(1, backbone.n_heads + 1))]
@@ -127,6 +128,11 @@ class Asking:
             page.look.head: gr.Dropdown(heads, value=head),
         }
         return controls | self.attend({**values, page.look.layer: layer, page.look.head: head}, request)
+
+
+def _awaited(run: Run | None) -> bool:
+    """Whether an adaptation is under way: it is asked once it has ended, and what stands there stays until then."""
+    return run is not None and run.under_way
 
 
 def _reduced(maps: Array, layer: int, head: int) -> Array:

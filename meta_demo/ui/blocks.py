@@ -16,6 +16,7 @@ from meta_demo.data.samples import sample_names
 from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import GLYPHS, pack_names
 from meta_demo.serving.requests import NOT_TRAINED, Array, Learner, Prediction, Snapshot
+from meta_demo.serving.turns import Place
 from meta_demo.ui import scores
 from meta_demo.ui.form import form_for
 from meta_demo.ui.learners import called
@@ -102,6 +103,13 @@ def notice(*messages: str) -> Html:
     """What is good to know, a paragraph each; nothing where there is nothing to say."""
     rows = [tag("p", message) for message in messages if message]
     return tag("div", rows, cls="notice", role="status") if rows else Html()
+
+
+def waiting(place: Place, lang: str) -> Html:
+    """Where somebody stands in the queue."""
+    if place.seconds is None:
+        return notice(text("page.run.waiting", lang, place=place.number))
+    return notice(text("page.run.waiting_about", lang, place=place.number, seconds=max(1, round(place.seconds))))
 
 
 def notes(found: Sequence[Note], lang: str) -> Html:

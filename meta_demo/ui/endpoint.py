@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +17,15 @@ from meta_demo.data.reading.tasks import as_json, parse_episode
 from meta_demo.learning.checkpoint import SHIPPED
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
+from meta_demo.serving.turns import Gone
+from meta_demo.ui.callers import caller, in_thread, while_heard
 from meta_demo.ui.guard import sentence
 
 
-def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
+def adapt_endpoint(service: Service) -> Callable[..., Awaitable[dict[str, Any]]]:
     """The stateless twin of the page: the same JSON as `adapt --json`."""
 
-    def adapt(
+    async def adapt(
         task: dict[str, Any],
         model: str | None = None,
         algorithms: list[str] | None = None,
@@ -45,15 +48,12 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
             {"model", "device", "objective", "labels", "notes", "results"}
         """
         try:
-            episode = parse_episode(task)
-            call = _checked(model=model, algorithms=algorithms, seed=seed, checkpoint=checkpoint, knobs=knobs)
-            chosen = call.model or DEFAULT[episode.modality]
-            names = episode.objective.algorithms if call.algorithms is None else tuple(call.algorithms)
-            for name in call.knobs:
-                if name not in names:
-                    raise UserError("api_knobs_other", name=name, algorithms=", ".join(names))
-            request = Request(episode, chosen, names, call.seed, call.knobs, call.checkpoint)
-            report, _ = service.report(request)
+            given = {"model": model, "algorithms": algorithms, "seed": seed, "checkpoint": checkpoint, "knobs": knobs}
+            request = await in_thread(partial(_requested, task, given))
+            turn = service.heavy.enter(caller())
+            report, _ = await while_heard(turn, partial(service.report, request, turn=turn))
+        except Gone:  # nobody hears this
+            return {}
         except Exception as error:
             raise gr.Error(sentence(error, "en"), print_exception=False) from error
         for result in report["results"]:
@@ -61,6 +61,17 @@ def adapt_endpoint(service: Service) -> Callable[..., dict[str, Any]]:
         return report
 
     return adapt
+
+
+def _requested(task: dict[str, Any], given: dict[str, Any]) -> Request:
+    """The request that a call spells; raises UserError."""
+    episode, call = parse_episode(task), _checked(**given)
+    chosen = call.model or DEFAULT[episode.modality]
+    names = episode.objective.algorithms if call.algorithms is None else tuple(call.algorithms)
+    for name in call.knobs:
+        if name not in names:
+            raise UserError("api_knobs_other", name=name, algorithms=", ".join(names))
+    return Request(episode, chosen, names, call.seed, call.knobs, call.checkpoint)
 
 
 def _name_of(start: str) -> str:

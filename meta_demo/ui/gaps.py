@@ -9,6 +9,8 @@ import gradio as gr
 
 from meta_demo.serving.gaps import DEALS, can_deal, gap, over_deals, scores_of
 from meta_demo.serving.service import Service
+from meta_demo.serving.turns import Gone
+from meta_demo.ui.callers import visitor
 from meta_demo.ui.form import form_for
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
@@ -30,7 +32,7 @@ class Dealing:
     def deal(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """What stands under the curves, surer with every deal. An adaptation that was not from both starts says nothing."""
         run, lang, step = values[self.page.run], request_language(request), _step(values, self.page)
-        pairs = twins(run.history) if run else []
+        pairs = twins(run.history) if run and not run.under_way else []
         if not pairs:
             return
         if not (run.typed and run.whole and _measured(run) and can_deal(run.typed)):
@@ -40,10 +42,13 @@ class Dealing:
         yield self._said(run, known, step, lang) | {stop: gr.Button(interactive=True)}
         both = {one.algorithm for one, _ in pairs}
         asked = replace(run.request, algorithms=tuple(n for n in run.request.algorithms if n in both))
+        deals = over_deals(self.service, asked, run.typed, run.finished, run.ended, visitor(request))
         try:
-            for scores in over_deals(self.service, asked, run.typed, run.finished, run.ended):
+            for scores in deals:
                 known = Gaps((*known.deals, scores), len(known.deals) + 1 < DEALS)
                 yield self._said(run, known, step, lang)
+        except Gone:
+            raise
         except Exception:
             yield self._said(run, replace(known, going=False), step, lang) | {stop: gr.Button(interactive=False)}
             raise

@@ -15,6 +15,7 @@ from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.core.errors import UserError, trace_of
 from meta_demo.learning.checkpoint import read_card
 from meta_demo.serving import meter
+from meta_demo.serving.turns import Gone
 from meta_demo.ui import blocks
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
@@ -69,10 +70,13 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
                 for updates in handler(values, request, *event):
                     nothing = False
                     yield _whole(updates)
-                if nothing:
-                    yield gr.skip()
+            except Gone:  # nobody waits for it any more
+                pass
             except Exception as error:
+                nothing = False
                 yield {message: blocks.alert(sentence(error, request_language(request)))}
+            if nothing:
+                yield gr.skip()
 
         return stream
 
@@ -80,6 +84,8 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
     def call(values: Values, request: gr.Request, *event: gr.EventData) -> Any:
         try:
             return _whole(handler(values, request, *event))
+        except Gone:
+            return gr.skip()
         except Exception as error:
             return {message: blocks.alert(sentence(error, request_language(request)))}
 

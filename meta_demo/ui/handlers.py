@@ -20,7 +20,9 @@ from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
 from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.serving.service import Service, where_computed
+from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks, guard
+from meta_demo.ui.callers import queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.curves import curves
@@ -51,7 +53,10 @@ class Handlers:
         return {self.page.message: ""} | self._changes(values, request_language(request))
 
     def outdated(self, values: Values, request: gr.Request) -> Updates:
-        """The same hint where cards or settings changed while they were adapted; what is said otherwise stays."""
+        """The same hint where cards or settings changed while they were adapted; what is said otherwise stays, and where another press
+        ended the adaptation nothing is."""
+        if (run := values[self.page.run]) and run.under_way:
+            return {}
         hint = self._changes(values, request_language(request)).get(self.page.adapt.notice)
         return {self.page.adapt.notice: hint or gr.skip()}
 
@@ -144,23 +149,30 @@ class Handlers:
         yield {place: blocks.model_status(" ".join(said), "ready")}
 
     def adapt(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """Adapts what the page holds, and shows every step. Where that fails, the last adaptation stays the one to ask."""
+        """Adapts what the page holds, in the place of what the visitor adapts already, and shows every step. Where that fails, the last
+        adaptation stays the one to ask."""
         page, lang = self.page, request_language(request)
         spelling = self._spelling(values)
         typed, colours = self._typed(spelling), colours_of(values[page.side(values).cards])
         run = Run(self._request(spelling, typed), spelling.digest(), colours, typed=typed)
+        turn = self.service.heavy.enter(visitor(request), replaces="adapt")
         if before := values[page.run]:
             before.ended.set()
         clear = {page.message: "", page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
-        yield {page.run: run} | clear | self._running(True)
         try:
+            yield {page.run: run} | clear | self._running(True)
             notes = self.service.notes(run.request)
-            for frame in self._frames(run):
+            yield from queued(turn, page.adapt.notice, "", lang)
+            for frame in self._frames(run, turn):
                 run = frame
                 yield self._progress(run, lang)
+        except Gone:
+            raise
         except Exception:
             yield {page.run: before} | self._running(False)
             raise
+        finally:
+            turn.leave()
         said = blocks.notes([*notes, *where_computed(run.history)], lang)
         yield self._finished(run, lang) | {page.adapt.notice: said}
 
@@ -168,11 +180,13 @@ class Handlers:
         """While an adaptation goes on it can be stopped, and the side of the page stays."""
         return {self.page.adapt.stop: gr.Button(interactive=going), self.page.modality: gr.Radio(interactive=not going)}
 
-    def _frames(self, run: Run) -> Iterator[Run]:
+    def _frames(self, run: Run, turn: Turn) -> Iterator[Run]:
         """The growing run, one frame per snapshot; snapshots that come too fast to be drawn share one."""
         history: dict[Learner, list[Snapshot]] = {}
         shown, waiting = 0.0, False
-        for snapshot in self.service.adapt_stream(run.request):
+        for snapshot in self.service.adapt_stream(run.request, turn):
+            if turn.gone:
+                raise Gone
             history.setdefault(snapshot.learner, []).append(snapshot)
             waiting = time.monotonic() - shown < FRAME
             if not waiting:
@@ -203,7 +217,8 @@ class Handlers:
         }
 
     def stop(self, values: Values, request: gr.Request) -> Updates:
-        """After the adaptation was cancelled: what is there stays, and can be asked about."""
+        """The adaptation is over: what is there stays, and can be asked about."""
+        self.service.heavy.end(visitor(request), "adapt")
         if values[self.page.gaps]:  # it was over, and only deals went on
             return {}
         lang, run = request_language(request), values[self.page.run]

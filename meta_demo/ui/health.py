@@ -24,6 +24,8 @@ def health_routes(service: Service) -> list[Route]:
 
     def metrics(_: Any) -> Response:
         meter.CACHE.set(service.cache.size)
+        for kind, queue in (("heavy", service.heavy), ("light", service.light)):
+            meter.QUEUE.labels(kind).set(len(queue))
         return Response(generate_latest(meter.REGISTRY), headers=FRESH, media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/metrics", metrics)]

@@ -38,8 +38,10 @@ from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 from meta_demo.ui.words import label, translations
 from meta_demo.words import LANGUAGES, text
 
-MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}  # whatever computes shares two places
+# Whatever computes takes turns in the service; the default, one call of each handler at a time, would have visitors wait for each other.
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
 ONCE = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
+ANEW = {"trigger_mode": "multiple"}  # a second press is sent at once: the service ends what the first one asked for
 # One trains; the others are told so at once.
 TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16} | ONCE
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -208,18 +210,12 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         page.message,
     }
     going = _on(
-        page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL, **ONCE
+        page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL, **ANEW
     )
     following = _ask(page, asking, going.then)
     _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
-    stopped = adapt.stop.click(
-        guarded(page.message, handlers.stop),
-        {page.run, page.gaps},
-        ends,
-        cancels=[going, *following],
-        queue=False,
-        **QUIET,
-    )
+    adapt.stop.click(None, cancels=[going, *following])  # before what is said of it: a page asks one after the other
+    stopped = adapt.stop.click(guarded(page.message, handlers.stop), {page.run, page.gaps}, ends, queue=False, **QUIET)
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     adapt.model.change(*models, trigger_mode=LAST, **QUIET)
@@ -254,13 +250,12 @@ def _wire_look(page: Page, asking: Asking) -> None:
 
 def _wire_compare(page: Page, opened: gr.Tab, tab: CompareTab, handlers: Comparing) -> None:
     asked, made = _settings(page) | {tab.every, tab.made}, {tab.notice, tab.stop, tab.table, tab.grid, tab.made}
-    going = _on(page, tab.go.click, handlers.compare, asked, made, **MODEL, **ONCE)
+    going = _on(page, tab.go.click, handlers.compare, asked, made, **MODEL, **ANEW)
     for listen in (going.then, opened.select):
         _on(page, listen, handlers.outdated, asked, {tab.notice})
     ends = {tab.stop, tab.notice, tab.made}
-    tab.stop.click(
-        guarded(page.message, handlers.stop), {page.run}, ends | {page.message}, cancels=[going], queue=False, **QUIET
-    )
+    tab.stop.click(None, cancels=[going])
+    tab.stop.click(guarded(page.message, handlers.stop), {page.run}, ends | {page.message}, queue=False, **QUIET)
 
 
 def _fitting(page: Page) -> set[Any]:

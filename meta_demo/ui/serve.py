@@ -15,12 +15,14 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.settings import Settings
 from meta_demo.learning.cost import Budget
 from meta_demo.serving.admission import Admission
-from meta_demo.serving.service import Service
+from meta_demo.serving.service import HEAVY, LIGHT, Service
 from meta_demo.ui import zerogpu
 from meta_demo.ui.logs import keep_words_out
 from meta_demo.ui.page import build_app, launch_arguments
 
-WAITING = 64  # calls that wait at the most; whoever comes then is told to come back
+# Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
+THREADS = HEAVY + LIGHT + 64
+SHORT = 4  # calls at once of each handler that computes nothing
 PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 
 
@@ -49,8 +51,9 @@ def _place(service: Service) -> None:
 
 def _launch(app: gr.Blocks, service: Service, said: Settings) -> None:
     where = {"server_name": said.host, "server_port": said.port, "root_path": said.root_path}
+    app.queue(default_concurrency_limit=SHORT)
     try:
-        app.queue(max_size=WAITING).launch(**where, prevent_thread_lock=True, **launch_arguments(service))
+        app.launch(**where, prevent_thread_lock=True, max_threads=THREADS, **launch_arguments(service))
     except OSError as error:
         raise UserError("port_used", port=said.port) from error
 

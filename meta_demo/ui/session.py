@@ -65,6 +65,11 @@ class Run:
         return list(self.history) == list(self.request.learners) and all(s[-1].last for s in self.history.values())
 
     @property
+    def under_way(self) -> bool:
+        """Whether more is to come."""
+        return self.spelling is not None and not self.whole
+
+    @property
     def reached(self) -> int:
         """The step of the one that is farthest."""
         return max(self.steps.values(), default=0)

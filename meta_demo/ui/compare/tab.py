@@ -13,7 +13,9 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.serving.compare import Plan, Row, plan
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
+from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks
+from meta_demo.ui.callers import queued, visitor
 from meta_demo.ui.cards import colours_of
 from meta_demo.ui.compare.grid import grid
 from meta_demo.ui.compare.table import table
@@ -75,18 +77,24 @@ class Comparing(Handlers):
             return
         spelling = self._compared(values)
         asked, places = self._planned(spelling, values)
-        said = [*places.notes, *([Note("compare_cpu")] if self.service.lends else [])]
-        first = {self.page.message: "", tab.notice: blocks.notes(said, lang), tab.made: spelling.digest()}
-        yield first | {tab.stop: gr.Button(interactive=True), tab.grid: ""}
+        said = blocks.notes([*places.notes, *([Note("compare_cpu")] if self.service.lends else [])], lang)
+        first = {self.page.message: "", tab.notice: said, tab.made: spelling.digest()}
         ended = {tab.stop: gr.Button(interactive=False)}
+        turn = self.service.heavy.enter(visitor(request), replaces="compare")
         try:
-            yield from self._frames_of(asked, places, values, lang)
+            yield first | {tab.stop: gr.Button(interactive=True), tab.grid: ""}
+            yield from queued(turn, tab.notice, said, lang)
+            yield from self._frames_of(asked, places, values, lang, turn)
+        except Gone:
+            raise
         except Exception:
             yield ended
             raise
+        finally:
+            turn.leave()
         yield ended
 
-    def _frames_of(self, asked: Request, places: Plan, values: Values, lang: str) -> Iterator[Updates]:
+    def _frames_of(self, asked: Request, places: Plan, values: Values, lang: str, turn: Turn) -> Iterator[Updates]:
         """What the page shows, no oftener than it can be read."""
         tab, side = self.tab, self.page.side(values)
         colours = colours_of(values[side.cards])
@@ -96,7 +104,7 @@ class Comparing(Handlers):
         def drawn() -> Any:
             return table(asked.algorithms, rows, len(places.left), lang)
 
-        for row in self.service.compare(asked, places):
+        for row in self.service.compare(asked, places, turn):
             ended = row != rows.get(row.algorithm) and (row.complete or row.error is not None)
             rows[row.algorithm] = row
             if ended:
@@ -109,7 +117,8 @@ class Comparing(Handlers):
             shown = time.monotonic()
 
     def stop(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
-        """After the comparison was cancelled: what is there stays."""
+        """The comparison is over: what is there stays."""
+        self.service.heavy.end(visitor(request), "compare")
         tab = self.tab
         said = blocks.notice(text("page.compare.stopped", request_language(request)))
         return {tab.stop: gr.Button(interactive=False), tab.notice: said, tab.made: None}
