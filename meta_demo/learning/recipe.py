@@ -229,9 +229,9 @@ class Training:
         name = self.recipe.algorithm
         return pack(self.folder, self._root / f"{name}-checkpoint.zip", name)
 
-    def beside_shipped(self, episodes: int) -> Beside | None:
-        """What the kept start is worth beside the shipped one, on the first `episodes` validation tasks; None before the end of a training,
-        and where no start is shipped or none better than the plain one was found."""
+    def beside_shipped(self, episodes: int, rest: Callable[[], None] = lambda: None) -> Beside | None:
+        """What the kept start is worth beside the shipped one, on the first `episodes` validation tasks, with a `rest` after each; None
+        before the end of a training, and where no start is shipped or none better than the plain one was found."""
         folder = checkpoint.shipped(self.model, self.recipe.algorithm, self.recipe.objective.name)
         run = self._trained
         if not folder or not run or not run.best or not run.best.step:
@@ -239,7 +239,12 @@ class Training:
         base = run.algorithm.backbone.base or run.algorithm.backbone
         other = checkpoint.load(folder, base).requires_grad_(False).eval()
         valid = run.valid[:episodes]
-        ours, theirs = ([m.score for m in evaluate(a, valid)] for a in (run.algorithm, other))
+        scores: list[list[float]] = [[], []]
+        for algorithm, into in zip((run.algorithm, other), scores, strict=True):
+            for measured in evaluate(algorithm, valid):
+                into.append(measured.score)
+                rest()
+        ours, theirs = scores
         return Beside(len(valid), mean_interval(theirs)[0], *paired(ours, theirs))
 
 

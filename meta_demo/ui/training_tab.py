@@ -25,6 +25,7 @@ from meta_demo.learning.recipe import Recipe, Training, load_packs, split
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.service import Service
 from meta_demo.ui import blocks, columns, plots, training_blocks, training_knobs
+from meta_demo.ui.callers import visitor
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.form import Form, forms
 from meta_demo.ui.guard import Updates, Values
@@ -262,12 +263,17 @@ class TrainingHandlers:
     def beside(self, values: Values, request: gr.Request) -> Updates:
         """What the new start is worth beside the one that it would replace, once it is trained."""
         training: Training | None = values[self.tab.training]
-        found = training.beside_shipped(BESIDE) if training else None
-        return {
-            self.tab.beside: training_blocks.beside(found, training.recipe, request_language(request))
-            if training and found
-            else ""
-        }
+        if training is None:
+            return {self.tab.beside: ""}
+        turn = self.service.heavy.enter(visitor(request))
+        try:
+            list(turn.waiting())
+            with turn:
+                found = training.beside_shipped(BESIDE, turn.rest)
+        finally:
+            turn.leave()
+        shown = training_blocks.beside(found, training.recipe, request_language(request)) if found else ""
+        return {self.tab.beside: shown}
 
     def _drawn(self, history: list[Progress], training: Training, lang: str) -> Updates:
         recipe = training.recipe
