@@ -97,6 +97,7 @@ def beside(found: Beside, recipe: Recipe, lang: str) -> Html:
     better = recipe.objective.better(found.difference, 0.0)
     which = "same" if low <= 0 <= high else "better" if better else "worse"
     said = {"score": found.score, "difference": abs(found.difference), "ci95": found.ci95, "episodes": found.episodes}
+    said |= {"points": 100 * abs(found.difference), "points_ci95": 100 * found.ci95}
     told = text(f"page.train.beside.{which}{_form(recipe).trained}", lang, **said)
     return tag("p", told, " ", tag("small", text("page.train.beside.about", lang)), cls="caption")
 
