@@ -22,7 +22,7 @@ def take(url: str, picture: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(locale="en-US", viewport={"width": 1600, "height": 1000})
-        page.goto(url)
+        page.goto(f"{url}?side=text")
         expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
         page.click("#start")
         expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)

@@ -24,6 +24,7 @@ ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
 ]
 BLANK = "about:blank"
+SENTENCES = "?side=text"  # the address of the side that most tests are about; the page itself opens on drawings
 SLOW = 90_000  # milliseconds: cores that others keep busy
 expect.set_options(timeout=SLOW)  # what is awaited comes when it comes
 Open = Callable[..., Page]
@@ -89,18 +90,25 @@ def launched() -> Iterator[Browser]:
 def visits(visitors: Visitors, page_url: str) -> Iterator[Open]:
     here: list[Visitor] = []
 
-    def open_page(path: str = "", locale: str = "en-US", width: int = 1600, **more: Any) -> Page:
+    def open_page(
+        path: str = "", locale: str = "en-US", width: int = 1600, address: str = SENTENCES, **more: Any
+    ) -> Page:
         visitor = visitors.enter(page_url, {"locale": locale, "viewport": {"width": width, "height": 1000}, **more})
         here.append(visitor)
         page = visitor.page
-        page.goto(page_url + path)
-        expect(page.locator(".card").first).to_be_visible(timeout=SLOW)
-        expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
+        page.goto(page_url + joined(address, path))
+        expect(page.locator("#cards .card" if address else ".card").first).to_be_visible(timeout=SLOW)
+        expect(page.locator("#model-status .ready", has_not_text="glyph-vit" if address else None)).to_be_visible()
         return page
 
     yield open_page
     complaints = [said for visitor in here for said in visitors.leave(visitor)]
     assert complaints == [], complaints
+
+
+def joined(address: str, path: str) -> str:
+    """An address with what a test says of it, which may begin with questions of its own."""
+    return address + (path.replace("?", "&", 1) if address else path)
 
 
 def local(url: str, page_url: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import SLOW, adapt
+from browsing import SENTENCES, SLOW, adapt
 from conftest import _free_port, serving
 from playwright.sync_api import Browser, expect
 
@@ -140,7 +140,7 @@ def test_a_visitor_behind_a_proxy_sees_every_step(
         page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
         outside: list[str] = []
         page.on("request", lambda r: None if r.url.startswith((base, "data:", "blob:")) else outside.append(r.url))
-        page.goto(base)
+        page.goto(base + SENTENCES)
         expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
         page.evaluate(seen)
         adapt(page)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from browsing import SLOW, adapt, choose, open_tab
+from browsing import SENTENCES, SLOW, adapt, choose, open_tab
 from conftest import Host, serving
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -176,7 +176,7 @@ def test_the_page_keeps_to_its_own_policy(browser: Browser, host: Host) -> None:
         "window.forbidden = []; document.addEventListener('securitypolicyviolation',"
         " e => window.forbidden.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))"
     )
-    page.goto(host.url)
+    page.goto(host.url + SENTENCES)
     expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
     adapt(page)
     page.get_by_role("tab", name="Benchmark").click()

@@ -80,7 +80,7 @@ def adapted(page: Page, values: Values) -> Run:
 def test_a_side_is_found_by_its_folder(page: Page) -> None:
     assert [cls.name for cls in discover()] == list(page.sides) == ["text", "picture"]
     assert all(cls.__module__ == f"meta_demo.modalities.{cls.name}.page" for cls in discover())
-    assert page.modality.value == "text"
+    assert page.modality.value == "picture"
     parts = [part for side in page.sides.values() for part in side.parts]
     assert len(set(parts)) == len(parts)
 
@@ -173,7 +173,7 @@ def test_every_side_is_left_and_found_as_it_was(page: Page) -> None:
     text, picture = page.sides.values()
     assert {shown[part]["visible"] for part in text.parts} == {"hidden"}
     assert {shown[part]["visible"] for part in picture.parts} == {True}
-    assert len(shown[picture.cards]["value"]) == 5, "nothing was there yet: a sample"
+    assert shown[picture.cards]["value"], "nothing was there yet: a sample"
     there = {**values, page.modality: "text", page.shown: "picture", page.left: shown[page.left], page.run: None}
     back = teaching.show_side(there, ENGLISH)
     assert back[page.run] is run and back[page.adapt.model].value == "mine"
@@ -197,21 +197,19 @@ def test_what_is_tried_is_read_by_its_side(page: Page) -> None:
 
 
 def test_who_speaks_chinese_meets_a_model_that_reads_it(page: Page, service: Service) -> None:
-    """Where the multilingual extra is there; everybody else meets the page as it opens, and so does who has chosen something."""
+    """Where the multilingual extra is there; everybody else meets the side's first sample."""
     from meta_demo.modalities.text import multilingual
 
     playground = Handlers(service, page)
     teaching, side = Teaching(page, playground), page.sides["text"]
-    values = said(page, "text") | {page.teach.sample: side.first_sample, page.teach.shots: 5}
+    values = said(page, "picture") | {page.modality: "text", side.cards: None}
     chinese: Any = SimpleNamespace(headers={"accept-language": "zh-CN,zh;q=0.9"})
-    assert teaching.greet(values, ENGLISH) == {}
-    assert teaching.greet({**values, page.teach.sample: "news"}, chinese) == {}
-    greeted = teaching.greet(values, chinese)
-    if not multilingual.installed():
-        assert greeted == {}
-        return
-    assert (greeted[page.adapt.model], greeted[page.teach.sample]) == ("e5-small", "chinese-service")
-    assert "退款" in str(greeted[side.cards])
+    for language in (ENGLISH, chinese):
+        met = teaching.show_side(values, language)
+        read = language is chinese and multilingual.installed()
+        model, sample = ("e5-small", "chinese-service") if read else ("minilm", "travel-planning")
+        assert (met[page.adapt.model].value, met[page.teach.sample].value) == (model, sample)
+        assert ("退款" in str(met[side.cards])) == read
 
 
 @pytest.mark.parametrize("name", ["chinese-service", "chinese-reviews", "chinese-headlines"])

@@ -17,7 +17,7 @@ from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import MOMENTS
 from meta_demo.ui import columns
 from meta_demo.ui.atlas import atlas
-from meta_demo.ui.cards import cards_from, collector, dealt, first_query
+from meta_demo.ui.cards import cards_from, collector, dealt
 from meta_demo.ui.charts import chart
 from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
@@ -25,16 +25,17 @@ from meta_demo.ui.markup import tag, together
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
-from meta_demo.ui.side import Side, discover, visible
+from meta_demo.ui.side import Side, discover, opening_side, visible
 from meta_demo.ui.starts import ORIGINS, Switch
 from meta_demo.ui.words import label
 from meta_demo.words import LANGUAGES, text
 
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
+OPENING_SHOTS = 1  # of what the page opens with: where it matters most what one starts from
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
-Sides = dict[str, Side[Any]]  # by modality; the first is what the page opens on
+Sides = dict[str, Side[Any]]  # by modality
 
 
 @dataclass
@@ -134,7 +135,7 @@ def lay_out() -> Page:
     gr.HTML(label("html.header"), js_on_load=script("header"), elem_id="header")
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     sides: Sides = {cls.name: cls() for cls in discover()}
-    first, sample = (side := next(iter(sides.values()))), load_sample(side.first_sample)
+    first, sample = (side := opening_side(sides.values())), load_sample(side.first_sample)
     switch = Switch().fitted(first.model, sample.objective.algorithms, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
@@ -149,7 +150,7 @@ def lay_out() -> Page:
                 with gr.Column(elem_classes="sheet", min_width=300):
                     teach = _teach(first)
                     for side in sides.values():
-                        cards = dealt(cards_from(sample, side), FIRST_SHOTS, side) if side is first else []
+                        cards = opening_cards(side) if side is first else []
                         side.cards = side.own(collector(side, cards, visible=visible(side is first)))
                         side.lay_out_lines(shown=side is first)
                 with gr.Column(elem_classes="sheet", min_width=300):
@@ -157,7 +158,7 @@ def lay_out() -> Page:
                 with gr.Column(elem_classes="sheet", min_width=300):
                     heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
                     for side in sides.values():
-                        side.lay_out_tried(first_query(sample) if side is first else None, shown=side is first)
+                        side.lay_out_tried(shown=side is first)  # empty: to try something is the visitor's part
                     trial = _trial(heading)
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
@@ -166,6 +167,11 @@ def lay_out() -> Page:
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
     return Page(message, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
+
+
+def opening_cards(side: Side[Any]) -> Any:
+    """What the cards of the side that opens hold at first sight."""
+    return dealt(cards_from(load_sample(side.first_sample), side), OPENING_SHOTS, side)
 
 
 def placed(sheet: bool, shown: bool) -> list[str]:
@@ -197,7 +203,7 @@ def _teach(first: Side[Any]) -> Teach:
         kinds, value=forms()[0].name, label=label("page.kind"), info=label("page.kind.about"), elem_id="kind"
     )
     shots = gr.Radio(
-        list(SHOTS), value=FIRST_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
+        list(SHOTS), value=OPENING_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
     return Teach(heading, sample, upload, chosen, kind, shots)
 

@@ -30,6 +30,7 @@ from meta_demo.ui.health import health_routes
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
 from meta_demo.ui.learn import tab as learn_tab
 from meta_demo.ui.learn.tab import Learning, LearnTab
+from meta_demo.ui.opening import Opening, Welcome
 from meta_demo.ui.proxy import BehindProxy
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
@@ -50,8 +51,8 @@ DEALING: dict[str, Any] = {"concurrency_id": "dealing", "concurrency_limit": 1}
 LAST = "always_last"  # of events while one is under way none is lost: the last is answered too. Gradio drops them all unless told
 
 
-def build_app(service: Service) -> gr.Blocks:
-    """The whole page, its events and its one API endpoint, on top of `service`."""
+def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
+    """The whole page, its events and its one API endpoint, on top of `service`; what it opens with is in `opening`, if anything is."""
     with gr.Blocks(
         title=label("page.title"),
         fill_width=True,
@@ -74,13 +75,14 @@ def build_app(service: Service) -> gr.Blocks:
             sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
         teaching = Teaching(page, handlers)
-        _wire_teach(app, page, handlers, teaching, asking)
+        _wire_teach(page, handlers, teaching, asking)
+        _wire_opening(app, page, asking, Welcome(page, teaching, opening or Opening(service)))
         asked = _wire_adapt(app, page, handlers, asking)
         _wire_gaps(page, asked, Dealing(service, page))
         _wire_look(page, asking)
         _wire_compare(page, compare, comparison, Comparing(service, page, comparison))
         if training:
-            _wire_training(page, training, TrainingHandlers(service, page, training, handlers))
+            _wire_training(app, page, training, TrainingHandlers(service, page, training, handlers))
         app.load(benchmark_tab.show, None, tables, **QUIET)
         _wire_learning(page, learn, lessons, learn_tab.Learning(page, lessons, handlers, teaching))
     return app
@@ -132,14 +134,19 @@ def _facts(model: ModelInfo) -> dict[str, Any]:
     return {name: getattr(model, name) for name in ("parameters", "megabytes", "licence", "languages", "good")}
 
 
-def _wire_teach(app: gr.Blocks, page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
+def _wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> None:
+    """What a page asks first."""
+    opened = _on(page, app.load, welcome.show, _settings(page) | _aside(page), _side_outputs(page))
+    _ask(page, asking, opened.then)
+
+
+def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
     on = partial(_on, page)
     teach, adapt, settings, sided = page.teach, page.adapt, _settings(page), _side_outputs(page)
     cards = [side.cards for side in page.sides.values()]
 
     opening = settings | _aside(page) | {teach.shots, teach.sample}
     on(teach.sample.input, teaching.open_sample, opening, sided)
-    on(app.load, teaching.greet, opening, sided)
     on(teach.kind.input, teaching.relabel, settings | {teach.kind}, sided)
     on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
@@ -263,7 +270,7 @@ def _fitting(page: Page) -> set[Any]:
     return {page.switch, page.adapt.origin, page.adapt.starts, page.adapt.notice, page.adapt.knobs}
 
 
-def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
+def _wire_training(app: gr.Blocks, page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> None:
     on = partial(_on, page)
     fields = {tab.sources, tab.uploaded, tab.algorithm, *tab.knobs.values(), tab.training, page.adapt.model}
     shown = {
@@ -278,7 +285,8 @@ def _wire_training(page: Page, tab: TrainingTab, handlers: TrainingHandlers) -> 
         tab.training,
     }
 
-    on(page.modality.change, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
+    shows = partial(gr.on, [app.load, page.modality.change])
+    on(shows, handlers.follow, {page.modality, tab.sources, tab.left}, {tab.sources, tab.left})
     on(
         tab.upload.upload,
         handlers.open_file,

@@ -18,6 +18,7 @@ from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import HEAVY, LIGHT, Service
 from meta_demo.ui import zerogpu
 from meta_demo.ui.logs import keep_words_out
+from meta_demo.ui.opening import Opening
 from meta_demo.ui.page import build_app, launch_arguments
 
 # Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
@@ -32,12 +33,13 @@ def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     budget = Budget.of_visitor(choose_device())
     service = Service(admission=Admission.as_set(), lender=zerogpu.lender(), budget=budget)
     ends.append(service.close)
-    app = build_app(service)
+    opening = Opening(service)
+    app = build_app(service, opening)
     ends.append(partial(_close, app))
     if said.zero_gpu:
         _place(service)
     _launch(app, service, said)
-    Thread(target=_warm_up, args=(service,), daemon=True).start()  # the page paints while the model loads
+    Thread(target=_warm_up, args=(opening,), daemon=True).start()  # the page paints while the models load
     Event().wait()
 
 
@@ -65,9 +67,8 @@ def _close(app: gr.Blocks) -> None:
         server.thread.join(PATIENCE)
 
 
-def _warm_up(service: Service) -> None:
-    """Load the bundled model; should that fail, the page says why as soon as somebody asks for it."""
-    try:
-        service.backbone(BUNDLED)
-    except UserError:
-        return
+def _warm_up(opening: Opening) -> None:
+    """Adapt what the page opens with, and load the other bundled model; should that fail, the page says why as soon as somebody asks."""
+    for begin in (opening.warm, partial(opening.service.backbone, BUNDLED)):
+        with suppress(UserError):
+            begin()

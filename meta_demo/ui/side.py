@@ -7,7 +7,7 @@ their modality, in `page.py`; the page around them knows none of them by name, n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
@@ -32,6 +32,7 @@ class Side(ABC, Generic[C]):
     """One modality's side of one page. It is made with the page and owns its `parts`, which stay as they are while they are hidden."""
 
     name: ClassVar[str]  # the modality's
+    opens: ClassVar[bool] = False  # whether it is what the page opens on
     first_sample: ClassVar[str]  # small, so that the first Adapt is quick, and easy to judge for anybody
     greets: ClassVar[
         dict[str, tuple[str, str]]
@@ -52,6 +53,12 @@ class Side(ABC, Generic[C]):
 
     # --- what there is ---
 
+    def greeting(self, lang: str) -> tuple[str, str]:
+        """The model and the sample that a visitor of this language meets first."""
+        model, sample = self.greets.get(lang, ("", ""))
+        there = model in [name for _, name in self.models()]
+        return (model, sample) if there else (self.model, self.first_sample)
+
     @property
     def model(self) -> str:
         """The model that the side opens with."""
@@ -68,8 +75,8 @@ class Side(ABC, Generic[C]):
     # --- components ---
 
     @abstractmethod
-    def lay_out_tried(self, first: C | None, *, shown: bool) -> None:
-        """Where something new is shown to be recognised, as `tried`, beginning with `first`."""
+    def lay_out_tried(self, *, shown: bool) -> None:
+        """Where something new is shown to be recognised, as `tried`; nothing is there yet."""
 
     def lay_out_lines(self, *, shown: bool) -> None:
         """Where examples that nobody labelled are collected, as `lines`, if the side can."""
@@ -161,6 +168,11 @@ class Side(ABC, Generic[C]):
 def visible(shown: bool) -> bool | str:
     """What is not shown stays in the page, with all that was typed there."""
     return shown or "hidden"
+
+
+def opening_side(sides: Iterable[Side[Any]]) -> Side[Any]:
+    """The one of `sides` that the page opens on."""
+    return sorted(sides, key=lambda side: not side.opens)[0]
 
 
 SIDES: dict[str, type[Side[Any]]] = {}

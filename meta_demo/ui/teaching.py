@@ -39,15 +39,6 @@ class Teaching:
         filled = self._filled(sample, shots, values, request) | {teach.columns: None}
         return filled | {teach.shots: gr.update(value=shots, visible=form_for(sample.objective.name).dealt_by_shots)}
 
-    def greet(self, values: Values, request: gr.Request) -> Updates:
-        """For visitors whose language the opening model does not read: a model that does, with a sample in it, where both are there."""
-        page, side = self.page, self.page.side(values)
-        model, sample = side.greets.get(request_language(request), ("", ""))
-        if model not in [name for _, name in side.models()] or values[page.teach.sample] != side.first_sample:
-            return {}
-        chosen = {page.adapt.model: model, page.teach.sample: sample, page.teach.shots: FIRST_SHOTS}
-        return self._filled(load_sample(sample), FIRST_SHOTS, {**values, **chosen}, request) | chosen
-
     def deal(self, values: Values, request: gr.Request) -> Updates:
         """So many examples of each class on the cards that are there, and the others held out."""
         side = self.page.side(values)
@@ -149,9 +140,10 @@ class Teaching:
         if values[side.cards]:
             shots = gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)
             return updates | self.playground.fit(values, request, before) | {teach.shots: shots}
-        sample = load_sample(side.first_sample)
+        _, first = side.greeting(request_language(request))
+        sample = load_sample(first)
         updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
-        chosen = gr.Dropdown(side.samples(), value=side.first_sample)
+        chosen = gr.Dropdown(side.samples(), value=first)
         now = {**values, side.cards: self._cards(sample, FIRST_SHOTS)}
         updates |= self.playground.fit(now, request, before)
         shots = gr.update(value=FIRST_SHOTS, visible=form_for(sample.objective.name).dealt_by_shots)
@@ -161,7 +153,7 @@ class Teaching:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
         page, lang, side = self.page, request_language(request), self.page.side(values)
         left: dict[str, Left] = {**values[page.left], values[page.shown]: self.playground.left(values)}
-        now = left.get(side.name, Left(side.model))
+        now = left.get(side.name, Left(side.greeting(lang)[0]))
         updates: Updates = {
             page.left: left,
             page.shown: side.name,

@@ -20,8 +20,8 @@ from meta_demo.words import text
 class PointsSide(Side[Point]):
     name, first_sample, nearest, cards_id, inside = "points", "signs", 3, "points-cards", ("text_card",)
 
-    def lay_out_tried(self, first: Point | None, *, shown: bool) -> None:
-        self.tried = self.own(gr.Number(first.x if first else None, visible=visible(shown), elem_id="point"))
+    def lay_out_tried(self, *, shown: bool) -> None:
+        self.tried = self.own(gr.Number(None, visible=visible(shown), elem_id="point"))
 
     def lay_out_map(self, *, shown: bool) -> None:
         self.heatmap = self.own(chart("points-heatmap", visible=visible(shown)))

@@ -44,7 +44,8 @@ class PictureSide(Side[Picture]):
     """The side of pictures and drawings, which cross the wire as data URLs."""
 
     name = "picture"
-    first_sample = "shapes"
+    opens = True  # a stranger need not read to draw, and whoever looks sees whether the answer is right
+    first_sample = "doodles"
     gallery = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
@@ -52,13 +53,13 @@ class PictureSide(Side[Picture]):
     functions = (read_file,)
     cards_id = "picture-cards"
 
-    def lay_out_tried(self, first: Picture | None, *, shown: bool) -> None:
+    def lay_out_tried(self, *, shown: bool) -> None:
         self.tried = self.own(
             gr.HTML(
-                url_of(first) if first else "",
+                "",
                 html_template=tag("div", cls="try-pad"),
                 js_on_load=script("parts", "pad", "pictures", "try_pad"),
-                words={lang: _pad_words(lang) for lang in LANGUAGES},
+                words={lang: _pad_words(lang) | {"looked": text("page.pad.looked", lang)} for lang in LANGUAGES},
                 limits={"file": MAX_FILE},
                 server_functions=[read_file],
                 apply_default_css=False,

@@ -32,10 +32,10 @@ class TextSide(Side[str]):
     rows = ("text_row", "values")
     cards_id = "cards"
 
-    def lay_out_tried(self, first: str | None, *, shown: bool) -> None:
+    def lay_out_tried(self, *, shown: bool) -> None:
         self.tried = self.own(
             gr.Textbox(
-                first or "",
+                "",
                 label=label("page.try.sentence"),
                 placeholder=label("page.try.placeholder"),
                 lines=2,

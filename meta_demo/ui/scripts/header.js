@@ -19,7 +19,7 @@ function follow(tries = 100) {
 function tell() {
   const place = shown();
   if (!settled || place < 0 || place === asked()) return;
-  history.pushState(null, "", place ? `#${tabs()[place].dataset.tabId}` : location.pathname + location.search);
+  history.pushState(null, "", location.pathname + location.search + (place ? `#${tabs()[place].dataset.tabId}` : ""));
 }
 
 function begin() {

@@ -1,5 +1,5 @@
 // Attention painted over the picture it was paid to: one square per patch, as strong as its share. A click on a patch, or on one of
-// the tokens that stand for no patch, triggers "select": look with its eyes. Given by gr.HTML: element, trigger, props, watch.
+// the tokens that stand for no patch, triggers "select": look with its eyes. The document hears of each map as "looked". Given by gr.HTML: element, trigger, props, watch.
 
 const words = props.words[lang];
 const root = element.querySelector(".overlay");
@@ -26,7 +26,10 @@ opacity.addEventListener("input", () => (heat.style.opacity = opacity.value));
 function draw() {
   const map = props.value;
   root.hidden = !map;
-  if (!map) return;
+  if (!map) {
+    document.dispatchEvent(new CustomEvent("looked"));
+    return;
+  }
   [title.textContent, subtitle.textContent] = map.title;
   picture.src = map.picture;
   stage.style.aspectRatio = `${map.columns} / ${map.rows}`;
@@ -53,6 +56,7 @@ function draw() {
     }),
   );
   note.textContent = "";
+  document.dispatchEvent(new CustomEvent("looked", { detail: { heat, picture: map.picture, title: map.title[0] } }));
 }
 
 function patchAt(event) {

@@ -4,8 +4,24 @@
 const words = props.words[lang];
 const root = element.querySelector(".try-pad");
 
+// Where the model looked, small beside the pad: the whole picture is farther down, and a click leads to it.
+const glance = button("looked", "", () => document.querySelector("#look").scrollIntoView({ block: "start" }));
+const stage = make("span", "looked-stage", {});
+const said = make("span", "", {});
+glance.append(stage, said);
+glance.hidden = true;
+document.addEventListener("looked", ({ detail }) => {
+  glance.hidden = !detail || !props.value;
+  if (glance.hidden) return;
+  const copy = make("canvas", "", { width: detail.heat.width, height: detail.heat.height });
+  copy.getContext("2d").drawImage(detail.heat, 0, 0);
+  stage.replaceChildren(make("img", "", { src: detail.picture, alt: "" }), copy);
+  said.textContent = `${words.looked} · ${detail.title}`;
+});
+
 function publish(url) {
   props.value = url;
+  glance.hidden ||= !url;
   trigger("input");
 }
 
@@ -16,7 +32,7 @@ function picture(url) {
 
 const pad = drawingPad(words, publish);
 const tools = make("div", "tools", {}, fileButton(words, picture), cameraButton(words, picture));
-root.append(pad.node, tools);
+root.append(pad.node, glance, tools);
 receive(root, words, picture);
 pad.lay(props.value || "");
 watch("value", () => pad.lay(props.value || ""));

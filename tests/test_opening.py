@@ -1,0 +1,95 @@
+"""What the page opens with: adapted once for everybody, never by a visit, and another side where the address asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from meta_demo.serving.requests import Request, Snapshot
+from meta_demo.serving.service import Service
+from meta_demo.ui.guard import Updates, Values
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.opening import Opening, Welcome
+from meta_demo.ui.page import _aside, _settings, build_app
+from meta_demo.ui.teaching import Teaching
+
+
+class Counting(Service):
+    """A service that counts what it is asked to adapt."""
+
+    adapted = 0
+
+    def adapt_stream(self, request: Request, *, keeps: bool = True) -> Iterator[Snapshot]:
+        self.adapted += 1
+        return super().adapt_stream(request, keeps=keeps)
+
+
+@pytest.fixture
+def page() -> Page:
+    with gr.Blocks():
+        return lay_out()
+
+
+def first_sight(page: Page) -> Values:
+    """What a browser sends before anything was done: of hidden sides nothing."""
+    values = {part: part.value for part in _settings(page) | _aside(page)}
+    hidden = (part for side in page.sides.values() if side.name != page.modality.value for part in side.heavy)
+    return {**values, **dict.fromkeys(hidden)}
+
+
+def asking(**address: str) -> Any:
+    return SimpleNamespace(headers={}, query_params=address)
+
+
+def visit(page: Page, opening: Opening, **address: str) -> Updates:
+    playground = Handlers(opening.service, page)
+    return Welcome(page, Teaching(page, playground), opening).show(first_sight(page), asking(**address))
+
+
+@pytest.mark.slow
+def test_it_is_adapted_once_and_every_visitor_finds_it(page: Page) -> None:
+    service = Counting()
+    opening = Opening(service)
+    assert visit(page, opening) == {}, "who comes early finds the usual button"
+    assert service.adapted == 0
+    opening.warm()
+    one, other = visit(page, opening), visit(page, opening)
+    assert service.adapted == 1
+    run, shown = one[page.run], one[page.adapt.curves]
+    assert run.whole and len(run.history) == 3 and shown["data"]
+    assert len(run.request.episode.support) == len(run.request.episode.labels) == 3, "one example of each class"
+    assert run == other[page.run] and run.ended is not other[page.run].ended
+    assert Handlers(service, page)._changes({**first_sight(page), page.run: run}, "en")[page.adapt.notice] == ""
+    request = run.request
+    drawn = request.episode.query[0]
+    assert all(
+        request.episode.labels[p.outputs[0].argmax()] == drawn.label for p in service.predict(request, [drawn.content])
+    )
+    changed = first_sight(page) | {page.adapt.seed: 1}
+    welcome = Welcome(page, Teaching(page, Handlers(service, page)), opening)
+    assert welcome.show(changed, asking()) == {}, "it is what the page spells, or nothing"
+
+
+def test_the_address_names_the_side(page: Page) -> None:
+    opening = Opening(Service())
+    for name in (*page.sides, *page.sheets):
+        shown = visit(page, opening, side=name)
+        assert shown.get(page.modality, page.modality.value) == name
+        if name in page.sides and name != page.modality.value:
+            assert shown[page.shown] == name and shown[page.sides[name].cards]["value"]
+            assert shown[page.side(first_sight(page)).cards]["value"] == []
+    assert visit(page, opening, side="nowhere") == {}
+
+
+def test_the_pad_is_empty_and_the_page_asks_for_it_at_once(page: Page) -> None:
+    assert all(not side.tried.value for side in page.sides.values())
+    app = build_app(Service())
+    config: Any = app.get_config_file()
+    ids = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    loads = [d for d in config["dependencies"] if ("load" in {event for _, event in d["targets"]})]
+    assert any({"runs", "curves", "picture-cards"} <= {ids[i] for i in d["outputs"]} for d in loads)
