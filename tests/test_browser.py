@@ -218,9 +218,12 @@ def test_a_change_after_adapting_is_announced_and_class_names_count_on_request(v
     expect(notice.locator(".notice")).to_have_count(0)
     page.locator("#names").get_by_label(text("page.names", "en")).check()
     expect(notice).to_contain_text(text("page.run.changed", "en"))
+    for shown in ("#runs", "#curves", "#predictions"):
+        expect(page.locator(shown)).to_have_css("filter", "grayscale(1)")
     page.click("#start")
     expect(run).to_contain_text("/20", timeout=SLOW)
     expect(notice.locator(".notice")).to_have_count(0, timeout=SLOW)
+    expect(page.locator("#runs")).to_have_css("filter", "none")
     page.locator(".card-examples").first.press_sequentially("more ")
     expect(notice).to_contain_text(text("page.run.changed", "en"))
     assert page.locator(".prediction").count() == 1

@@ -105,6 +105,11 @@ def notice(*messages: str) -> Html:
     return tag("div", rows, cls="notice", role="status") if rows else Html()
 
 
+def outdated(message: str) -> Html:
+    """That what is shown is of something else by now: the page takes the colours from it as long as this is said."""
+    return tag("div", notice(message), cls="outdated")
+
+
 def waiting(place: Place, lang: str) -> Html:
     """Where somebody stands in the queue."""
     if place.seconds is None:

@@ -65,7 +65,7 @@ class Handlers:
         if run is None or not run.history:
             return {}
         same = self._spelling(values).digest() == run.spelling
-        return {self.page.adapt.notice: "" if same else blocks.notice(text("page.run.changed", lang))}
+        return {self.page.adapt.notice: "" if same else blocks.outdated(text("page.run.changed", lang))}
 
     def refit(self, values: Values, request: gr.Request) -> Updates:
         """The boxes and knobs that fit the model, the algorithms and what is switched on."""
