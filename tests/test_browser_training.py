@@ -87,16 +87,6 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
     page.click("#start")
     expect(badge).to_have_text(text("page.run.not_trained"), timeout=SLOW)
 
-    mine.check()
-    page.click("#knobs > button")
-    page.click("#knobs-protonet > summary")
-    rank = page.locator("#knobs-protonet").get_by_role("spinbutton", name="LoRA rank")
-    enter(rank, 8)
-    page.click("#start")
-    expect_alert(page, "Prototypical networks was made with “LoRA rank” at 16")
-    assert rank.input_value() == "8"
-    assert badge.inner_text() == text("page.run.not_trained"), "the last adaptation is still there"
-
     tomorrow = visit()
     open_tab(tomorrow, 2)
     upload(tomorrow, tmp_path / "it.zip", "#train-bring")

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import torch
+from conftest import QUERY, SUPPORT, make_task
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.config import Config, knob
-from meta_demo.ui.knobs import changed, described
+from meta_demo.core.examples import Examples
+from meta_demo.ui.knobs import changed, described, felt
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.starts import Switch
 from meta_demo.words import words
@@ -31,8 +35,33 @@ class Declared(Config):
 def test_every_knob_of_every_algorithm_is_drawn_as_it_is_declared() -> None:
     for drawn in described(algorithm_names(), BASES, "en"):
         cls = REGISTRY[drawn["name"]]
-        assert [k["name"] for k in drawn["knobs"]] == [k.name for k in cls.Config.knobs()]
-        assert [k["base"] for k in drawn["knobs"]] == [k.default for k in cls.Config.knobs()]
+        assert [k["name"] for k in drawn["knobs"]] == [k.name for k in felt(cls)]
+        assert [k["base"] for k in drawn["knobs"]] == [k.default for k in felt(cls)]
+
+
+@pytest.mark.parametrize("name", algorithm_names())
+def test_a_knob_that_does_nothing_to_a_task_is_not_shown(name: str, tiny: Backbone) -> None:
+    """Plain weights, whatever of them a method calls its own, are the same weights: where no task moves them the answers are the same."""
+    cls = REGISTRY[name]
+    hidden = {k.name for k in cls.Config.knobs()} - {k.name for k in felt(cls)}
+    assert hidden == (set() if cls.adapts_body or not hidden else {"scope", "last_n", "lora_rank", "tokens"})
+    found = []
+    for changes in [{"scope": "lora"}, {"scope": "bias", "last_n": 1}] if hidden else []:
+        algorithm = cls(tiny, cls.Config.from_dict(changes)).requires_grad_(False).eval()
+        task = make_task(tiny, algorithm.boundary)
+        support, query = (algorithm.features([text for text, _ in rows]) for rows in (SUPPORT, QUERY))
+        *_, last = algorithm.adapt(Examples(support, task.support.y, task.support.objective))
+        found.append(algorithm.predict(last, query))
+    if found:
+        torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+
+
+def test_no_slider_goes_beyond_the_layers_that_the_model_has() -> None:
+    def most(layers: int | None, base: int = 3) -> int:
+        (drawn,) = described(["maml"], {"maml": {**BASES["maml"], "last_n": base}}, "en", layers)
+        return int(next(k["hi"] for k in drawn["knobs"] if k["name"] == "last_n"))
+
+    assert (most(6), most(None), most(2), most(100)) == (6, 48, 3, 48)
 
 
 @pytest.mark.parametrize(("lang", "title", "about"), [("en", "Steps", "how many"), ("zh", "步数", "多少")])

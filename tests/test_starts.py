@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -12,7 +10,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.learning import checkpoint
-from meta_demo.objectives.classes import Classes
+from meta_demo.learning.own_start import OwnStart
 from meta_demo.ui import guard
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.starts import Switch, is_own
@@ -30,8 +28,8 @@ def shipped(tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def own(folder: Path, algorithm: str = "protonet", model: str = "tiny") -> Any:
-    return SimpleNamespace(folder=folder, model=model, recipe=SimpleNamespace(algorithm=algorithm, objective=Classes))
+def own(folder: Path, algorithm: str = "protonet", model: str = "tiny") -> OwnStart:
+    return OwnStart(folder, model, algorithm, "classes", "text")
 
 
 def test_every_start_is_on_except_the_baselines(shipped: Path) -> None:

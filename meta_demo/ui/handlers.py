@@ -88,7 +88,9 @@ class Handlers:
     def show_knobs(self, values: Values, request: gr.Request) -> Updates:
         """The knobs of the chosen algorithms, in the visitor's language."""
         switch: Switch = values[self.page.switch]
-        shown = described(self._algorithms(values), switch.bases, request_language(request))
+        model = self.model(values)
+        layers = self.service.backbone(model).n_layers if self.service.is_loaded(model) else None
+        shown = described(self._algorithms(values), switch.bases, request_language(request), layers)
         return {self.page.adapt.knobs: gr.update(shown=shown)}
 
     def show_algorithms(self, values: Values, request: gr.Request) -> Updates:

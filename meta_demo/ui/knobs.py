@@ -6,10 +6,13 @@ What is drawn goes to the browser in the visitor's language; what comes back is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import gradio as gr
 
+from meta_demo.algorithms.base import Algorithm
+from meta_demo.algorithms.body import BodyConfig
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.config import Knob
 from meta_demo.ui.markup import tag
@@ -18,6 +21,7 @@ from meta_demo.ui.scripts import script
 from meta_demo.ui.starts import Bases
 from meta_demo.ui.words import title
 
+LAYERS = "last_n"  # the knob that counts layers of the model
 SLIDER_MOST = 100  # a wider range of whole numbers is typed, not slid
 
 Changed = dict[str, dict[str, Any]]  # algorithm -> knob -> the value that the visitor gave it
@@ -36,28 +40,39 @@ def knob_panel(**arguments: Any) -> gr.HTML:
     )
 
 
-def described(algorithms: Sequence[str], bases: Bases, lang: str) -> list[dict[str, Any]]:
-    """The algorithms and their knobs as the panel draws them, at their `bases` where the visitor changed nothing."""
+def felt(cls: type[Algorithm]) -> list[Knob]:
+    """The knobs that change what a task makes of a method: where tasks leave the Transformer alone, what of it is the method's own
+    matters to meta-training only."""
+    idle = () if cls.adapts_body else [f.name for f in fields(BodyConfig)]
+    return [k for k in cls.Config.knobs() if k.name not in idle]
+
+
+def described(algorithms: Sequence[str], bases: Bases, lang: str, layers: int | None = None) -> list[dict[str, Any]]:
+    """The algorithms and their knobs as the panel draws them, at their `bases` where the visitor changed nothing; no slider goes beyond
+    the `layers` that the model has, where that is known."""
+    most = {LAYERS: layers} if layers else {}
     return [
         {
             "name": name,
             "title": title(name, lang),
             "glyph": mark(name).glyph,
             "colour": mark(name).colour,
-            "knobs": [_described(k, bases[name][k.name], lang) for k in REGISTRY[name].Config.knobs()],
+            "knobs": [_described(k, bases[name][k.name], lang, most.get(k.name)) for k in felt(REGISTRY[name])],
         }
         for name in algorithms
     ]
 
 
-def _described(k: Knob, base: Any, lang: str) -> dict[str, Any]:
+def _described(k: Knob, base: Any, lang: str, most: int | None) -> dict[str, Any]:
     words = {"name": k.name, "title": k.said(lang), "help": k.explained(lang), "base": base}
     if k.choices:
         return words | {"kind": "choice", "choices": list(k.choices)}
     if k.kind is bool:
         return words | {"kind": "switch"}
-    step = 1 if k.kind is int else "any"
-    return words | {"kind": "slider" if slides(k) else "number", "lo": k.lo or 0, "hi": k.hi, "step": step}
+    step, hi = 1 if k.kind is int else "any", k.hi
+    if most and hi:
+        hi = max(base, min(hi, most))
+    return words | {"kind": "slider" if slides(k) else "number", "lo": k.lo or 0, "hi": hi, "step": step}
 
 
 def slides(k: Knob) -> bool:

@@ -225,8 +225,10 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
     stopped = adapt.stop.click(guarded(page.message, handlers.stop), {page.run, page.gaps}, ends, queue=False, **QUIET)
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
-    adapt.model.change(*models, trigger_mode=LAST, **QUIET)
-    app.load(*models, **QUIET)
+    for ready in (adapt.model.change(*models, trigger_mode=LAST, **QUIET), app.load(*models, **QUIET)):
+        _on(
+            page, ready.then, handlers.show_knobs, _settings(page), {adapt.knobs}
+        )  # it is known how many layers there are
     _on(page, app.load, handlers.show_algorithms, _settings(page), {adapt.picker, adapt.knobs})
     _on(page, adapt.knobs.missing, handlers.show_knobs, _settings(page), {adapt.knobs})
     return following[-1]
