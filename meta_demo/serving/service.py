@@ -40,12 +40,14 @@ from meta_demo.serving.jobs import Job, learned_from
 from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
+from meta_demo.serving.pace import Pace
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
 from meta_demo.serving.turns import Turn, Turns, sliced
 
 LENT = Note("gpu_lent")
 HEAVY, LIGHT = 64, 128  # pieces of work that there is room for
+AT_ONCE, A_MINUTE = 200, 100  # runs from one address, behind which a whole class may sit
 BEGUN = 6  # pieces of heavy work that hold memory at once; they take turns on one seat, as each keeps all cores busy
 T = TypeVar("T")
 
@@ -71,6 +73,7 @@ class Service:
         self._closing = Event()
         self.heavy = Turns(1, BEGUN, HEAVY)  # adaptations
         self.light = Turns(2, LIGHT, LIGHT)  # what is asked of those that are known
+        self.pace = Pace(AT_ONCE, A_MINUTE)  # of those who ask for heavy work
         self.heavy.noted = meter.WAIT.labels("heavy").observe
         self.light.noted = meter.WAIT.labels("light").observe
 

@@ -26,7 +26,7 @@ ONE = (
 )  # ends of paths to which one thing is sent: a file or a task
 MOST_ONE = MAX_FILE * 4 // 3 + MB  # a file in base64, and what stands around it
 PATIENCE = 120  # seconds in which a large body has come, so that nobody keeps a seat
-STATUS = {"body_size": 413, "body_slow": 408}
+STATUS = {"body_size": 413, "body_slow": 408, "too_often": 429, "uploads_full": 507}
 UPLOADS = "/upload"  # which Gradio itself writes to the disk as it comes, and bounds
 
 
@@ -38,14 +38,14 @@ class Bodies:
         self._seats: asyncio.Semaphore | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["method"] not in ("POST", "PUT") or _path(scope).endswith(UPLOADS):
+        if scope["type"] != "http" or scope["method"] not in ("POST", "PUT") or path_of(scope).endswith(UPLOADS):
             await self.app(scope, receive, send)
             return
-        limit = MOST_ONE if _path(scope).endswith(ONE) else MOST
+        limit = MOST_ONE if path_of(scope).endswith(ONE) else MOST
         size = _said(scope)
         if size is not None and size > limit:
-            await _drained(receive)
-            await _refuse(scope, send, UserError("body_size", limit=limit // MB))
+            await drained(receive)
+            await refuse(scope, send, UserError("body_size", limit=limit // MB))
         elif size is not None and size < LARGE:
             await self.app(scope, receive, send)
         else:  # large, or of a size that nobody says
@@ -89,11 +89,11 @@ class Bodies:
                 raise
         if problem and not begun:
             if problem.name == "body_size" and not whole:
-                await _drained(receive)
-            await _refuse(scope, send, problem)
+                await drained(receive)
+            await refuse(scope, send, problem)
 
 
-async def _drained(receive: Any) -> None:
+async def drained(receive: Any) -> None:
     """What is sent is let go by, for a while: many senders listen only once they have sent all."""
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
@@ -101,7 +101,8 @@ async def _drained(receive: Any) -> None:
                 pass
 
 
-def _path(scope: Any) -> str:
+def path_of(scope: Any) -> str:
+    """The path of a request, without a slash at its end."""
     return str(scope["path"]).rstrip("/")
 
 
@@ -111,7 +112,8 @@ def _said(scope: Any) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-async def _refuse(scope: Any, send: Any, problem: UserError) -> None:
+async def refuse(scope: Any, send: Any, problem: UserError) -> None:
+    """The sentence of a problem as the answer, in the language of who asks."""
     lang = language(dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1"))
     said = json.dumps({"detail": problem.message(lang)}, ensure_ascii=False).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(said)).encode())]

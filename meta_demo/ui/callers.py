@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from gradio.context import LocalContext
 
-from meta_demo.serving.service import HEAVY
+from meta_demo.serving.service import HEAVY, Service
 from meta_demo.serving.turns import Turn
 from meta_demo.ui import blocks
 
@@ -26,9 +26,26 @@ def visitor(request: Any) -> object:
 
 def caller() -> object:
     """Who calls, as the queue tells them apart: all calls of one address share what one visitor gets. None where nobody knows."""
-    request = LocalContext.request.get(None)
+    host = _address(LocalContext.request.get(None))
+    return ("address", host) if host else None
+
+
+def begun(service: Service, request: Any, kind: str) -> Turn:
+    """A place for what a visitor at a page begins, in that of their last of its `kind`. Raises UserError where there is no room, or where
+    their address asks too often."""
+    service.pace.spend(_address(request))
+    return service.heavy.enter(visitor(request), replaces=kind)
+
+
+def called(service: Service) -> Turn:
+    """A place for what a program asks for. Raises UserError as `begun` does."""
+    service.pace.spend(_address(LocalContext.request.get(None)))
+    return service.heavy.enter(caller())
+
+
+def _address(request: Any) -> str | None:
     client = getattr(request, "client", None)
-    return ("address", client.host) if client else None
+    return client.host if client else None
 
 
 def queued(turn: Turn, notice: Any, then: str, lang: str) -> Iterator[dict[Any, Any]]:

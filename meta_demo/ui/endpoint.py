@@ -18,7 +18,7 @@ from meta_demo.learning.checkpoint import SHIPPED
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone
-from meta_demo.ui.callers import caller, in_thread, while_heard
+from meta_demo.ui.callers import called, in_thread, while_heard
 from meta_demo.ui.guard import sentence
 
 
@@ -50,7 +50,7 @@ def adapt_endpoint(service: Service) -> Callable[..., Awaitable[dict[str, Any]]]
         try:
             given = {"model": model, "algorithms": algorithms, "seed": seed, "checkpoint": checkpoint, "knobs": knobs}
             request = await in_thread(partial(_requested, task, given))
-            turn = service.heavy.enter(caller())
+            turn = called(service)
             report, _ = await while_heard(turn, partial(service.report, request, turn=turn))
         except Gone:  # nobody hears this
             return {}

@@ -22,7 +22,7 @@ from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.serving.service import Service, where_computed
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks, guard
-from meta_demo.ui.callers import queued, visitor
+from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
 from meta_demo.ui.curves import curves
@@ -157,7 +157,7 @@ class Handlers:
         spelling = self._spelling(values)
         typed, colours = self._typed(spelling), colours_of(values[page.side(values).cards])
         run = Run(self._request(spelling, typed), spelling.digest(), colours, typed=typed)
-        turn = self.service.heavy.enter(visitor(request), replaces="adapt")
+        turn = begun(self.service, request, "adapt")
         if before := values[page.run]:
             before.ended.set()
         clear = {page.message: "", page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from meta_demo.backbones.loading import SUGGESTED, ModelInfo
@@ -22,6 +23,7 @@ from meta_demo.ui.charts import routes
 from meta_demo.ui.compare import tab as compare_tab
 from meta_demo.ui.compare.tab import CompareTab, Comparing
 from meta_demo.ui.endpoint import adapt_endpoint
+from meta_demo.ui.entrance import Entrance
 from meta_demo.ui.gaps import Dealing
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
@@ -125,6 +127,7 @@ def _middleware() -> list[Middleware]:
     return [
         Middleware(BehindProxy, said.root_path),
         Middleware(Headers, said.space),
+        Middleware(Entrance, get_upload_folder),
         Middleware(Bodies),
         Middleware(BrowserLanguage),
     ]

@@ -15,7 +15,7 @@ from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks
-from meta_demo.ui.callers import queued, visitor
+from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of
 from meta_demo.ui.compare.grid import grid
 from meta_demo.ui.compare.table import table
@@ -80,7 +80,7 @@ class Comparing(Handlers):
         said = blocks.notes([*places.notes, *([Note("compare_cpu")] if self.service.lends else [])], lang)
         first = {self.page.message: "", tab.notice: said, tab.made: spelling.digest()}
         ended = {tab.stop: gr.Button(interactive=False)}
-        turn = self.service.heavy.enter(visitor(request), replaces="compare")
+        turn = begun(self.service, request, "compare")
         try:
             yield first | {tab.stop: gr.Button(interactive=True), tab.grid: ""}
             yield from queued(turn, tab.notice, said, lang)
