@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,6 +33,7 @@ from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
 from meta_demo.ui.page import build_app
+from meta_demo.ui.session import Run
 from meta_demo.words import text
 
 CPU = torch.device("cpu")
@@ -259,6 +261,19 @@ def test_stop_ends_the_work_itself_and_no_notice_of_the_queue_comes_after_it(ser
     assert list(shown) == [] and len(service.heavy) == BEGUN
     for turn in begun:
         turn.leave()
+
+
+def test_a_session_is_small(service: Service) -> None:
+    """A thousand of them are remembered: figures are, and not what each held-out example was answered at every step."""
+    with gr.Blocks():
+        page = lay_out()
+    mine: Any = SimpleNamespace(headers={}, session_hash="mine")
+    values = said(page, "text") | {page.adapt.algorithms: ["protonet", "finetune"]}
+    *_, last = Handlers(service, page).adapt(values, mine)
+    run: Run = last[page.run]
+    assert len(run.request.episode.query) > 40 and run.whole
+    assert not any(snapshot.outputs.size for steps in run.history.values() for snapshot in steps)
+    assert len(pickle.dumps(replace(run, ended=None))) < 50_000
 
 
 def test_a_press_is_sent_while_the_last_one_is_under_way(service: Service) -> None:

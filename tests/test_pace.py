@@ -19,7 +19,7 @@ from meta_demo.serving.pace import Pace
 from meta_demo.serving.service import A_MINUTE, AT_ONCE, HEAVY, Service
 from meta_demo.ui import callers, entrance
 from meta_demo.ui.entrance import Entrance
-from meta_demo.ui.page import launch_arguments
+from meta_demo.ui.page import SESSIONS, launch_arguments
 
 COUNT = settings(max_examples=60, deadline=None)
 
@@ -141,5 +141,6 @@ def test_uploads_have_a_bound_together(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_page_is_launched_with_these_bounds(service: Service) -> None:
     said = launch_arguments(service)
+    assert said["state_session_capacity"] == SESSIONS
     kinds = [part.cls for part in said["app_kwargs"]["middleware"]]
     assert Entrance in kinds

@@ -32,7 +32,7 @@ from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.layout import Page
 from meta_demo.ui.learners import called
 from meta_demo.ui.palette import algorithm_names
-from meta_demo.ui.session import Left, Run, Spelling
+from meta_demo.ui.session import Left, Run, Spelling, kept
 from meta_demo.ui.starts import TRAINED, Switch
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
@@ -189,7 +189,7 @@ class Handlers:
         for snapshot in self.service.adapt_stream(run.request, turn):
             if turn.gone:
                 raise Gone
-            history.setdefault(snapshot.learner, []).append(snapshot)
+            history.setdefault(snapshot.learner, []).append(kept(snapshot))
             waiting = time.monotonic() - shown < FRAME
             if not waiting:
                 yield run.with_history(history)

@@ -43,6 +43,7 @@ from meta_demo.words import LANGUAGES, text
 
 # Whatever computes takes turns in the service; the default, one call of each handler at a time, would have visitors wait for each other.
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
+SESSIONS = 1000  # that are remembered; of more those that were used longest ago are forgotten
 ONCE = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
 ANEW = {"trigger_mode": "multiple"}  # a second press is sent at once: the service ends what the first one asked for
 # One trains; the others are told so at once.
@@ -109,6 +110,7 @@ def launch_arguments(service: Service) -> dict[str, Any]:
         "i18n": translations(composed | models),
         "footer_links": ["api"],
         "max_file_size": MAX_FILE,
+        "state_session_capacity": SESSIONS,
         "app_kwargs": {
             "middleware": _middleware(),
             "routes": [*routes(), *health_routes(service)],

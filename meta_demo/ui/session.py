@@ -98,6 +98,11 @@ class Run:
         return replace(self, request=request, spelling=None)
 
 
+def kept(snapshot: Snapshot) -> Snapshot:
+    """What a session remembers of a snapshot: its figures, and not each held-out example's answer, which the page shows nowhere."""
+    return replace(snapshot, outputs=snapshot.outputs[:0])
+
+
 @dataclass(frozen=True)
 class Gaps:
     """What was measured of the starts of a run on deals of its examples: `going` while more are to come."""
