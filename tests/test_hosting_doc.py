@@ -10,8 +10,12 @@ import pytest
 import yaml
 
 from meta_demo.cli import main
+from meta_demo.core.files import MB
 from meta_demo.core.settings import told
 from meta_demo.serving import crossing, lending
+from meta_demo.serving.service import A_MINUTE, AT_ONCE, HEAVY, LIGHT
+from meta_demo.ui import entrance
+from meta_demo.ui.page import SESSIONS
 from meta_demo.words import text
 
 ROOT = Path(__file__).parents[1]
@@ -68,3 +72,15 @@ def test_numbers_that_it_gives_are_ours() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     assert compose["services"]["proxy"]["ports"] == ["8080:8080"] and "http://127.0.0.1:8080/demo/" in GUIDE
     assert "client_max_body_size 100m" in (ROOT / "deploy" / "nginx.conf").read_text()
+
+
+def test_the_page_on_security_names_what_is_there() -> None:
+    said = (ROOT / "docs" / "security.md").read_text("utf-8")
+    assert re.findall(r"^\| (A\d\d) ", said, flags=re.MULTILINE) == [f"A{number:02}" for number in range(1, 11)]
+    tests = re.findall(r"`(tests/[^`]+)`", said)
+    assert tests and [name for name in tests if not (ROOT / name).is_file()] == []
+    assert f"{HEAVY} places and light work {LIGHT}" in said and f"at most {HEAVY} places" in said
+    runs, requests = ((f"{a:,}", f"{b:,}") for a, b in ((AT_ONCE, A_MINUTE), (entrance.AT_ONCE, entrance.A_MINUTE)))
+    assert f"{runs[0]} runs at once and {runs[1]} a minute" in said
+    assert f"{requests[0]} requests at once and {requests[1]} a minute" in said
+    assert f"{entrance.ROOM // MB:,} MB, or are {entrance.FILES:,}" in said and f"{SESSIONS:,} sessions" in said
