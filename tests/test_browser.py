@@ -106,7 +106,9 @@ def test_cards_are_dealt_anew(visit: Open, tmp_path: Path) -> None:
     adapt(page)
     expect(page.locator(".run[data-algorithm=protonet]")).to_contain_text("/55")
     page.locator("#shots label", has_text="2").click()
-    expect(page.locator("#notice")).to_contain_text(text("page.run.changed", "en"))
+    expect(page.locator(".run[data-algorithm=protonet]")).to_contain_text("/60")  # what was adapted is adapted anew
+    expect(page.locator("#summary")).to_contain_text("60 held-out")
+    expect(page.locator("#notice")).not_to_contain_text(text("page.run.changed", "en"))
     page.locator(".card textarea").first.fill("Is there a later flight?")
     expect(chosen).to_have_count(0)
     choose(page, "#sample", "News headlines")

@@ -93,3 +93,27 @@ def test_the_pad_is_empty_and_the_page_asks_for_it_at_once(page: Page) -> None:
     ids = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
     loads = [d for d in config["dependencies"] if ("load" in {event for _, event in d["targets"]})]
     assert any({"runs", "curves", "picture-cards"} <= {ids[i] for i in d["outputs"]} for d in loads)
+
+
+def test_cards_dealt_anew_are_adapted_anew_where_they_were_adapted(page: Page) -> None:
+    handlers = Handlers(Counting(), page)
+    sight = first_sight(page) | {page.adapt.algorithms: ["protonet"]}
+    assert [*handlers.adapt_again(sight, asking())] == [{}]
+    run = [*handlers.adapt(sight, asking())][-1][page.run]
+    teaching, values = Teaching(page, handlers), {**sight, page.run: run, page.teach.shots: 5}
+    cards = page.side(values).cards
+    dealt = teaching.deal(values, asking())[cards]
+    again = [*handlers.adapt_again({**values, cards: dealt}, asking())][-1]
+    assert len(run.request.episode.support) == 3 and len(again[page.run].request.episode.support) == 15
+    assert again[page.adapt.notice] == ""
+
+
+def test_it_is_the_deal_that_adapts_anew() -> None:
+    config: Any = build_app(Service()).get_config_file()
+    ids = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    asked = [
+        d for d in config["dependencies"] if any(ids.get(at) == "shots" and e == "input" for at, e in d["targets"])
+    ]
+    (dealing,) = [d["id"] for d in asked if "picture-cards" in {ids[i] for i in d["outputs"]}]
+    after = [d for d in config["dependencies"] if d.get("trigger_after") == dealing]
+    assert any({"runs", "curves", "stop"} <= {ids[i] for i in d["outputs"]} for d in after)

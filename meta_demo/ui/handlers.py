@@ -178,6 +178,13 @@ class Handlers:
         said = blocks.notes([*notes, *where_computed(run.history)], lang)
         yield self._finished(run, lang) | {page.adapt.notice: said}
 
+    def adapt_again(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """The same for cards that were dealt anew, where there was an adaptation of them before."""
+        if values[self.page.run]:
+            yield from self.adapt(values, request)
+        else:
+            yield {}
+
     def _running(self, going: bool) -> Updates:
         """While an adaptation goes on it can be stopped, and the side of the page stays."""
         return {self.page.adapt.stop: gr.Button(interactive=going), self.page.modality: gr.Radio(interactive=not going)}

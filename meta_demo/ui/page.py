@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from functools import partial
@@ -78,9 +79,9 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
             sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
         teaching = Teaching(page, handlers)
-        _wire_teach(page, handlers, teaching, asking)
+        dealt = _wire_teach(page, handlers, teaching, asking)
         _wire_opening(app, page, asking, Welcome(page, teaching, opening or Opening(service)))
-        asked = _wire_adapt(app, page, handlers, asking)
+        asked = _wire_adapt(app, page, handlers, asking, dealt)
         _wire_gaps(page, asked, Dealing(service, page))
         _wire_look(page, asking)
         _wire_compare(page, compare, comparison, Comparing(service, page, comparison))
@@ -145,7 +146,8 @@ def _wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) 
     _ask(page, asking, opened.then)
 
 
-def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> None:
+def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> Any:
+    """The events of the first step; the one that deals the cards anew comes back."""
     on = partial(_on, page)
     teach, adapt, settings, sided = page.teach, page.adapt, _settings(page), _side_outputs(page)
     cards = [side.cards for side in page.sides.values()]
@@ -153,7 +155,7 @@ def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Aski
     opening = settings | _aside(page) | {teach.shots, teach.sample}
     on(teach.sample.input, teaching.open_sample, opening, sided)
     on(teach.kind.input, teaching.relabel, settings | {teach.kind}, sided)
-    on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
+    dealt = on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
         on(teach.upload.upload, teaching.open_file, settings | _aside(page) | {teach.upload, teach.columns}, sided),
@@ -174,6 +176,7 @@ def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Aski
     on(adapt.algorithms.input, handlers.choose, settings, _fitting(page))
     on(adapt.origin.input, handlers.start_from, settings | {adapt.origin}, _fitting(page), queue=False)
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, _fitting(page), queue=False)
+    return dealt
 
 
 def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
@@ -192,11 +195,12 @@ def _light(page: Page, inputs: set[Any]) -> str | None:
     return f"(...given) => {{ for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null; return given; }}"
 
 
-def _wire_gaps(page: Page, asked: Any, dealing: Dealing) -> None:
+def _wire_gaps(page: Page, asked: list[Any], dealing: Dealing) -> None:
     """After all else of an adaptation its examples are dealt anew, until something changes."""
     teach, adapt, sides = page.teach, page.adapt, page.sides.values()
     read, shown = {page.run, page.gaps, page.trial.step}, {page.gaps, adapt.gap, adapt.stop}
-    _on(page, asked.then, dealing.deal, read, shown, **DEALING)
+    for last in asked:
+        _on(page, last.then, dealing.deal, read, shown, **DEALING)
     changes = [teach.sample.input, teach.kind.input, teach.shots.input, teach.upload.upload, page.modality.input]
     changes += [adapt.model.change, adapt.algorithms.input, adapt.origin.input, adapt.starts.input]
     changes += [adapt.names.change, adapt.seed.change, adapt.knobs.edit, adapt.stop.click]
@@ -205,8 +209,8 @@ def _wire_gaps(page: Page, asked: Any, dealing: Dealing) -> None:
     _on(page, page.trial.step.input, dealing.move, read, shown, queue=False)
 
 
-def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) -> Any:
-    """The events of the second step; what the last of an adaptation's is comes back."""
+def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking, dealt: Any) -> list[Any]:
+    """The events of the second step, which cards that were `dealt` anew begin as well; the last of each of the two comes back."""
     adapt = page.adapt
     ends = {
         adapt.notice,
@@ -221,22 +225,24 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking) 
         page.row,
         page.message,
     }
-    going = _on(
-        page, adapt.go.click, handlers.adapt, _settings(page), ends | {adapt.runs, adapt.curves}, **MODEL, **ANEW
-    )
-    following = _ask(page, asking, going.then)
-    _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
-    adapt.stop.click(None, cancels=[going, *following])  # before what is said of it: a page asks one after the other
+    shown = ends | {adapt.runs, adapt.curves}
+    pressed = _on(page, adapt.go.click, handlers.adapt, _settings(page), shown, **MODEL, **ANEW)
+    again = _on(page, dealt.then, handlers.adapt_again, _settings(page), shown, **MODEL)
+    following = []
+    for going in (pressed, again):
+        following.append(_ask(page, asking, going.then))
+        _on(page, going.then, handlers.outdated, _settings(page), {adapt.notice})
+    # before what is said of it: a page asks one after the other
+    adapt.stop.click(None, cancels=[pressed, again, *itertools.chain(*following)])
     stopped = adapt.stop.click(guarded(page.message, handlers.stop), {page.run, page.gaps}, ends, queue=False, **QUIET)
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
     for ready in (adapt.model.change(*models, trigger_mode=LAST, **QUIET), app.load(*models, **QUIET)):
-        _on(
-            page, ready.then, handlers.show_knobs, _settings(page), {adapt.knobs}
-        )  # it is known how many layers there are
+        # by now it is known how many layers there are
+        _on(page, ready.then, handlers.show_knobs, _settings(page), {adapt.knobs})
     _on(page, app.load, handlers.show_algorithms, _settings(page), {adapt.picker, adapt.knobs})
     _on(page, adapt.knobs.missing, handlers.show_knobs, _settings(page), {adapt.knobs})
-    return following[-1]
+    return [events[-1] for events in following]
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
