@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from benchmarks import protocol, report
+from benchmarks import protocol, report, unlike
 from benchmarks.drawings import digits
 from benchmarks.floor import Rate, Sizes, operations
 from benchmarks.latency import N_QUERY, N_WAY, SHOTS, measure, table, task_contents
@@ -18,6 +20,8 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.features import Features
 from meta_demo.data.drawing.glyphs import glyph_source
+from meta_demo.data.sampler import Fixed, Sampler
+from meta_demo.data.source import Source
 from meta_demo.modalities.base import Content
 from meta_demo.ui import benchmark_tab
 
@@ -178,3 +182,21 @@ def test_digits_are_dark_on_light_and_none_twice() -> None:
     for picture in pictures:
         grey = np.asarray(picture.image().convert("L"))
         assert grey.min() < 60 and grey.max() > 240 and np.median(grey) > 128
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=12), st.data())
+def test_area_under_the_curve_counts_pairs(scores: list[int], data: st.DataObject) -> None:
+    own = data.draw(st.integers(1, len(scores) - 1))
+    pairs = [(a > b) + (a == b) / 2 for a in scores[:own] for b in scores[own:]]
+    assert unlike.auroc(scores, own) == pytest.approx(sum(pairs) / len(pairs))
+
+
+def test_strangers_are_of_classes_that_a_task_has_not(tiny: Backbone) -> None:
+    classes = {f"class {c}": tuple(f"text {c} {i}" for i in range(10)) for c in range(12)}
+    sampler = Sampler([Source("x", classes)], Fixed(5, 3, 5))
+    for task, strangers in unlike.with_strangers(sampler, 3):
+        theirs = {label for label, texts in classes.items() if {*texts} & {*strangers}}
+        assert (len(strangers), len(theirs), theirs & {*task.labels}) == (25, 5, set())
+    algorithm = REGISTRY["maml"](tiny, REGISTRY["maml"].Config(inner_steps=1))  # type: ignore[call-arg]
+    found = unlike.measured(algorithm.requires_grad_(False).eval(), sampler, 2)
+    assert {name: len(figures) for name, figures in found.items()} == {"maml": 2, "maml, adapted embedding": 2}

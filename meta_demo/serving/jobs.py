@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from meta_demo.algorithms.base import Algorithm, State
+from meta_demo.core.belonging import Belonging, belonging
 from meta_demo.core.cache import Shelf, size_of
 from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Examples
@@ -183,14 +184,24 @@ class Job:
 
     def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
         """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, how near each is to every
-        support example."""
+        support example and how like the classes."""
         algorithm = self.algorithm
         first, at, state = self._reached(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
         (spread,) = self._spreads(first, [at])
         shown = self.objective.shown(algorithm.answer(state, z), spread)
-        near = z @ self._support_embeddings(at, state).T if similar else z[:, :0]
-        return Prediction(self.learner, at, array(shown), array(near))
+        if not similar:
+            return Prediction(self.learner, at, array(shown), array(z[:, :0]))
+        near = z @ self._support_embeddings(at, state.tensors).T
+        return Prediction(self.learner, at, array(shown), array(near), self._belonging(contents))
+
+    def _belonging(self, contents: Sequence[Content]) -> Belonging | None:
+        """How like the classes `contents` are, where there are classes: by the embedding before the adaptation, as examples that it has
+        learned from lie nearer to each other than anything new can."""
+        if not self.objective.labels:
+            return None
+        z = self.algorithm.embed({}, self.algorithm.features(contents))
+        return belonging(array(self._support_embeddings(None, {})), array(self.y), array(z))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
@@ -211,11 +222,12 @@ class Job:
             known = Trajectory(tuple(course.states), tuple(course.seconds), times, error)
             self.shelf.put((*self.key, "trajectory"), known)
 
-    def _support_embeddings(self, at: int, state: State) -> Tensor:
+    def _support_embeddings(self, at: int | None, tensors: dict[str, Tensor]) -> Tensor:
+        """The support set's embeddings after `at` inner steps, whose state holds `tensors`; None: before anything was adapted."""
         key = (*self.key, "support", at)
         known: Tensor | None = self.shelf.get(key)
         if known is None:
-            known = self.algorithm.embed(state.tensors, self.support().x)
+            known = self.algorithm.embed(tensors, self.support().x)
             self.shelf.put(key, known)
         return known
 

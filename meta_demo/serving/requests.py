@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from meta_demo.backbones.loading import BUNDLED
+from meta_demo.core.belonging import Belonging
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import Objective, Score
 from meta_demo.data.episode import Episode
@@ -107,13 +108,14 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One learner's answers to new inputs: outputs [Q, O] as people read them, and cosine similarity to every support example [Q, S], or
-    [Q, 0] where nobody asked for it."""
+    """One learner's answers to new inputs: outputs [Q, O] as people read them, cosine similarity to every support example [Q, S], or
+    [Q, 0] where nobody asked for it, and how like the classes they are, where somebody did and there are classes."""
 
     learner: Learner
     step: int
     outputs: Array
     similarity: Array
+    belonging: Belonging | None = None
 
     @property
     def algorithm(self) -> str:

@@ -17,7 +17,7 @@ from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import GLYPHS, pack_names
 from meta_demo.serving.requests import NOT_TRAINED, Array, Learner, Prediction, Snapshot
 from meta_demo.serving.turns import Place
-from meta_demo.ui import scores
+from meta_demo.ui import scores, unlike
 from meta_demo.ui.form import form_for
 from meta_demo.ui.learners import called
 from meta_demo.ui.markup import Html, tag, together
@@ -213,7 +213,7 @@ def predictions(
     steps: dict[Learner, int],
     lang: str,
 ) -> Html:
-    """Each algorithm's answer to one input, and the examples closest to it."""
+    """Each algorithm's answer to one input, whether that is unlike all classes, and the examples closest to it."""
     form = form_for(episode.objective.name)
     blocks = []
     for p in found:
@@ -223,17 +223,19 @@ def predictions(
             tag(
                 "section",
                 tag("header", swatch(p.algorithm), tag("strong", called(p.learner, steps, lang)), where),
+                unlike.beside(p.belonging, lang),
                 answer.shown,
                 _nearest(p.similarity[0], episode.support, side, colours, lang),
                 cls="prediction",
                 data_algorithm=p.algorithm,
                 data_plain=p.learner.plain or None,
                 data_top=answer.top,
+                data_unlike=bool(p.belonging and p.belonging.unlike(0)),
                 data_step=p.step,
                 style=f"--c:{mark(p.algorithm).colour}",
             )
         )
-    return tag("div", blocks, cls="predictions")
+    return tag("div", blocks, unlike.unable(found, lang), cls="predictions")
 
 
 def _nearest(row: Array, support: Sequence[Example], side: Side[Any], colours: dict[str, int], lang: str) -> Html:
