@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import pickle
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import pytest
 import torch
 from test_sides import said
 
+from benchmarks import load
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import make_episode
 from meta_demo.data.reading.tasks import parse_episode
@@ -29,6 +31,7 @@ from meta_demo.serving.service import BEGUN, HEAVY, Service
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import callers
 from meta_demo.ui.asking import Asking
+from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
@@ -284,3 +287,20 @@ def test_a_press_is_sent_while_the_last_one_is_under_way(service: Service) -> No
         if fn.name in ("adapt", "compare") and fn.targets
     }
     assert modes == {"adapt": "multiple", "compare": "multiple"}
+
+
+@pytest.mark.parametrize("which", range(load.TASKS))
+def test_the_load_asks_for_what_the_api_takes(service: Service, which: int) -> None:
+    """Over plain HTTP every argument has to be there."""
+    arguments = load.task(which)
+    assert len(arguments) == len(inspect.signature(adapt_endpoint(service)).parameters)
+    episode = parse_episode(arguments[0])
+    assert len(episode.support) == load.WAYS * load.SHOTS and len(episode.objective.labels) == load.WAYS
+
+
+def test_the_load_tells_of_each_kind_how_long_it_took() -> None:
+    seen = load.Seen()
+    seen.seconds["adapt"] += [1.0, 2.0, 3.0]
+    seen.seconds["leave"].append(4.0)
+    kinds = seen.told()["kinds"]
+    assert kinds["adapt"]["count"] == 3 and kinds["adapt"]["median"] == 2.0 and kinds["leave"]["p95"] == 4.0
