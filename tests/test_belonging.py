@@ -127,7 +127,7 @@ def test_numbers_have_no_classes_to_be_unlike() -> None:
 def shown(found: Belonging, lang: str) -> str:
     """The page's answer of one learner."""
     episode = make_episode([Example("x", "a"), Example("y", "b")], [])
-    answer = Prediction(Learner("protonet"), 0, np.array([[0.9, 0.1]]), np.array([[0.3, 0.2]]), found)
+    answer = Prediction(Learner("protonet"), 0, np.array([[0.9, 0.1]]), None, found)
     return blocks.predictions([answer], episode, TextSide(), {"a": 0, "b": 1}, {Learner("protonet"): 0}, lang)
 
 

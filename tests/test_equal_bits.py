@@ -182,7 +182,7 @@ def answers(service: Service, request: Request) -> list[object]:
         (s.algorithm, s.step, s.support_loss, s.query_loss, s.outputs.tobytes()) for s in service.adapt_stream(request)
     ]
     for step in (None, 1):
-        told += [(p.outputs.tobytes(), p.similarity.tobytes()) for p in service.predict(request, [tried], step)]
+        told += [(p.outputs.tobytes(), p.leaned.counts.tobytes()) for p in service.predict(request, [tried], step)]
     told += [m.tobytes() for name in request.algorithms for m in service.attention(request, name, tried)]
     return told
 

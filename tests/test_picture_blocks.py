@@ -16,6 +16,7 @@ from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.picture.content import Picture
 from meta_demo.modalities.picture.page import read_file
 from meta_demo.modalities.picture.reading import read_data_url
+from meta_demo.serving.leaned import SIMILARITY, Leaned
 from meta_demo.serving.requests import Learner, Prediction
 from meta_demo.ui import atlas, blocks, cards, overlay, training_blocks
 from meta_demo.ui.look import Choice, Map
@@ -78,7 +79,11 @@ def test_a_visitors_file_is_read_or_refused_in_their_language() -> None:
 
 
 def test_nearest_examples_are_shown_as_pictures() -> None:
-    found = [Prediction(PROTONET, 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9, 0.3]], np.float32))]
+    found = [
+        Prediction(
+            PROTONET, 0, np.array([[0.9, 0.1]], np.float32), Leaned(SIMILARITY, np.array([[0.1, 0.9, 0.3]], np.float32))
+        )
+    ]
     shown = blocks.predictions(found, EPISODE, PICTURES, {"A": 0, "B": 1}, {PROTONET: 0}, "en")
     assert shown.count("<img") == 3
     assert (
@@ -86,7 +91,11 @@ def test_nearest_examples_are_shown_as_pictures() -> None:
     )
     evil = '"><script>'
     named = Episode((Example(drawing(0), evil), Example(drawing(1), "B")))
-    found = [Prediction(PROTONET, 0, np.array([[0.9, 0.1]], np.float32), np.array([[0.1, 0.9]], np.float32))]
+    found = [
+        Prediction(
+            PROTONET, 0, np.array([[0.9, 0.1]], np.float32), Leaned(SIMILARITY, np.array([[0.1, 0.9]], np.float32))
+        )
+    ]
     assert "<script>" not in blocks.predictions(found, named, PICTURES, {evil: 0, "B": 1}, {PROTONET: 0}, "en")
 
 

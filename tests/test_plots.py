@@ -17,6 +17,7 @@ from meta_demo.learning.outer import Progress
 from meta_demo.learning.plan import Plan
 from meta_demo.learning.recipe import Recipe
 from meta_demo.modalities.text.page import TextSide
+from meta_demo.serving.leaned import SIMILARITY, Leaned
 from meta_demo.serving.requests import NOT_TRAINED, Learner, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, blocks, plots, training_blocks
 from meta_demo.ui.curves import curves
@@ -113,7 +114,9 @@ def test_every_query_accuracy_comes_with_count_and_interval() -> None:
 
 def test_visitor_text_is_escaped_in_predictions() -> None:
     evil = '<img src=x onerror="window.pwned=1">'
-    found = [Prediction(MAML, 1, np.array([[0.9, 0.1]], np.float32), np.array([[0.3, 0.2]], np.float32))]
+    found = [
+        Prediction(MAML, 1, np.array([[0.9, 0.1]], np.float32), Leaned(SIMILARITY, np.array([[0.3, 0.2]], np.float32)))
+    ]
     episode = Episode((Example(evil, evil), Example("x", "b")))
     shown = blocks.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {MAML: 3}, "en")
     assert "<img" not in shown

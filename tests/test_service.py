@@ -62,7 +62,7 @@ def test_a_forgetful_cache_changes_nothing(service):
     assert figures(forgetful.adapt_stream(REQUEST)) == figures(service.adapt_stream(REQUEST))
     for a, b in zip(forgetful.predict(REQUEST, texts, 2), service.predict(REQUEST, texts, 2), strict=True):
         assert a.outputs.tobytes() == b.outputs.tobytes()
-        assert a.similarity.tobytes() == b.similarity.tobytes()
+        assert a.leaned.kind == b.leaned.kind and a.leaned.counts.tobytes() == b.leaned.counts.tobytes()
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_queries_without_labels(service):
 def test_prediction_leans_on_the_right_example(service):
     (prediction,) = service.predict(replace(REQUEST, algorithms=("protonet",)), ["I forgot my password"])
     assert prediction.outputs.argmax() == 2
-    assert EPISODE.support[int(prediction.similarity.argmax())].content == "I forgot my password"
+    assert EPISODE.support[int(prediction.leaned.counts.argmax())].content == "I forgot my password"
 
 
 def test_attention_changes_where_the_body_adapts(service):

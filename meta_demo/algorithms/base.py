@@ -186,6 +186,11 @@ class Algorithm(nn.Module, ABC):
     def answer(self, state: State, z: Tensor) -> Tensor:
         """Outputs [B, O] for embeddings z [B, D]."""
 
+    def leaned_on(self, state: State, z: Tensor) -> Tensor | None:  # noqa: ARG002
+        """What each example counts [B, S] in the answers for embeddings z [B, D], one in sum; None where they are not counted one by
+        one."""
+        return None
+
     def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:  # noqa: ARG002
         """Of each support set the outputs [S, O] after each of `steps`, which ascend, each made without its own example; None where that
         is not cheap. All support sets are of one shape."""

@@ -175,13 +175,13 @@ def _round(
     while True:
         try:
             first, last = None, None
-            for step, state in enumerate(algorithm.adapt(_those(every, kept), unlabelled=unlabelled)):
+            for step, state in enumerate(algorithm.adapt(every.those(kept), unlabelled=unlabelled)):
                 if not finite([*([] if state.outputs is None else [state.outputs]), *state.tensors.values()]):
                     raise UserError("diverged", algorithm=algorithm.name, step=max(0, step - 1))
                 first, last = first or state, state
                 yield None
             assert first is not None and last is not None
-            yield algorithm.predict(last, _those(every, out).x), _moved(first, last)
+            yield algorithm.predict(last, every.those(out).x), _moved(first, last)
             return
         except RuntimeError as error:
             if not out_of_memory(error):
@@ -193,13 +193,6 @@ def _every(algorithm: Algorithm, plan: Plan) -> Examples:
     """All examples as the algorithm takes them, read once."""
     x = algorithm.features([row.content for row in plan.examples])
     return Examples(x, plan.objective.encode([row.label for row in plan.examples], algorithm.like), plan.objective)
-
-
-def _those(every: Examples, places: Sequence[int]) -> Examples:
-    """The examples at `places`, with all their looks; classes keep theirs, since none of them is empty."""
-    looks = every.x.count // len(every)
-    rows = [looks * place + look for place in places for look in range(looks)]
-    return Examples(every.x.taken(rows), every.y[list(places)], every.objective)
 
 
 def _moved(first: State, last: State) -> int:

@@ -21,6 +21,7 @@ from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.modalities.base import Content, digest
+from meta_demo.serving.leaned import ATTENTION, INFLUENCE, SIMILARITY, Leaned, influence, leaves_out, without_each
 from meta_demo.serving.requests import Array, Learner, Prediction, Snapshot
 
 
@@ -183,17 +184,29 @@ class Job:
         return first, at, last
 
     def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
-        """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, how near each is to every
-        support example and how like the classes."""
+        """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, what each
+        example counts in them and how like the classes they are."""
         algorithm = self.algorithm
         first, at, state = self._reached(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
         (spread,) = self._spreads(first, [at])
         shown = self.objective.shown(algorithm.answer(state, z), spread)
         if not similar:
-            return Prediction(self.learner, at, array(shown), array(z[:, :0]))
-        near = z @ self._support_embeddings(at, state.tensors).T
-        return Prediction(self.learner, at, array(shown), array(near), self._belonging(contents))
+            return Prediction(self.learner, at, array(shown))
+        return Prediction(self.learner, at, array(shown), self._leaned(at, state, z), self._belonging(contents))
+
+    def _leaned(self, at: int, state: State, z: Tensor) -> Leaned:
+        """What each example counts in the answers for z [Q, D] after `at` inner steps."""
+        shares = self.algorithm.leaned_on(state, z)
+        if shares is not None:
+            return Leaned(ATTENTION, array(shares))
+        if not leaves_out(self.algorithm, self.objective, self.y):
+            return Leaned(SIMILARITY, array(z @ self._support_embeddings(at, state.tensors).T))
+        others: list[State] | None = self.shelf.get((*self.key, "without", at))
+        if others is None:
+            others = without_each(self.algorithm, self.support(), self.unlabelled(), at)
+            self.shelf.put((*self.key, "without", at), others)
+        return Leaned(INFLUENCE, array(influence(self.algorithm, state, others, z)))
 
     def _belonging(self, contents: Sequence[Content]) -> Belonging | None:
         """How like the classes `contents` are, where there are classes: by the embedding before the adaptation, as examples that it has

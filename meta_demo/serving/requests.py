@@ -17,6 +17,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import Objective, Score
 from meta_demo.data.episode import Episode
 from meta_demo.learning.checkpoint import RANDOM
+from meta_demo.serving.leaned import Leaned
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -108,13 +109,13 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One learner's answers to new inputs: outputs [Q, O] as people read them, cosine similarity to every support example [Q, S], or
-    [Q, 0] where nobody asked for it, and how like the classes they are, where somebody did and there are classes."""
+    """One learner's answers to new inputs: outputs [Q, O] as people read them, what each example counts in them, where
+    somebody asked for it, and how like the classes they are, where somebody did and there are classes."""
 
     learner: Learner
     step: int
     outputs: Array
-    similarity: Array
+    leaned: Leaned | None = None
     belonging: Belonging | None = None
 
     @property

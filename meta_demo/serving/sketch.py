@@ -37,10 +37,7 @@ def _abreast(jobs: Sequence[Job], contents: Sequence[Content], steps: int) -> li
     algorithms = [job.algorithm for job in jobs if abreast.goes(job.algorithm)]
     fasts = abreast.ends(algorithms, jobs[0].support(), steps)
     outputs = abreast.answers(algorithms, fasts, algorithms[0].features(contents))
-    nothing = outputs[0].new_zeros(len(contents), 0)
     return [
-        Prediction(job.learner, steps, array(job.objective.shown(out)), array(nothing))
-        if finite([out, *fast.values()])
-        else None
+        Prediction(job.learner, steps, array(job.objective.shown(out))) if finite([out, *fast.values()]) else None
         for job, fast, out in zip(jobs, fasts, outputs, strict=True)
     ]

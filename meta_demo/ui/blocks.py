@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import Note
-from meta_demo.core.objective import objective_of
 from meta_demo.data.broad.kinds import OFFERED
-from meta_demo.data.episode import Episode, Example
+from meta_demo.data.episode import Episode
 from meta_demo.data.samples import sample_names
 from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import GLYPHS, pack_names
-from meta_demo.serving.requests import NOT_TRAINED, Array, Learner, Prediction, Snapshot
+from meta_demo.serving.requests import NOT_TRAINED, Learner, Prediction, Snapshot
 from meta_demo.serving.turns import Place
-from meta_demo.ui import scores, unlike
+from meta_demo.ui import decided, scores, unlike
 from meta_demo.ui.form import form_for
 from meta_demo.ui.learners import called
 from meta_demo.ui.markup import Html, tag, together
@@ -213,7 +210,7 @@ def predictions(
     steps: dict[Learner, int],
     lang: str,
 ) -> Html:
-    """Each algorithm's answer to one input, whether that is unlike all classes, and the examples closest to it."""
+    """Each algorithm's answer to one input, whether that is unlike all classes, and which examples decided it."""
     form = form_for(episode.objective.name)
     blocks = []
     for p in found:
@@ -225,7 +222,7 @@ def predictions(
                 tag("header", swatch(p.algorithm), tag("strong", called(p.learner, steps, lang)), where),
                 unlike.beside(p.belonging, lang),
                 answer.shown,
-                _nearest(p.similarity[0], episode.support, side, colours, lang),
+                decided.bars(p.leaned, episode.support, side, colours, lang),
                 cls="prediction",
                 data_algorithm=p.algorithm,
                 data_plain=p.learner.plain or None,
@@ -236,15 +233,3 @@ def predictions(
             )
         )
     return tag("div", blocks, unlike.unable(found, lang), cls="predictions")
-
-
-def _nearest(row: Array, support: Sequence[Example], side: Side[Any], colours: dict[str, int], lang: str) -> Html:
-    items = [_example(support[i], side, colours) for i in np.argsort(-row, kind="stable")[: side.nearest]]
-    return tag("div", tag("em", text("page.try.leaned_on", lang)), tag("ul", items), cls="leaned")
-
-
-def _example(example: Example, side: Side[Any], colours: dict[str, int]) -> Html:
-    form = form_for(objective_of(example.label).name)
-    name, colour = form.label(example, colours)
-    said = None if form.dealt_by_shots else tag("b", name, cls="value")
-    return tag("li", said, side.example(example.content, name), style=f"--k:{colour}", title=name)

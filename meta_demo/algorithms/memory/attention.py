@@ -166,13 +166,23 @@ class AttentionLearner(DistanceAlgorithm):
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self.distribution(state, z)[0]
 
+    def leaned_on(self, state: State, z: Tensor) -> Tensor | None:
+        """The attention to the examples' keys; None where keys are those of classes."""
+        if self._by_class(state):
+            return None
+        return self.closeness(state, self.asked(state, z)).softmax(-1)
+
+    def _by_class(self, state: State) -> bool:
+        """Whether every class has one key, not every example."""
+        return self.config.keys == "classes" and not (state.objective and state.objective.has_intervals)
+
     def distribution(self, state: State, z: Tensor) -> tuple[Tensor, Tensor | None]:
         """Outputs [B, O] for embeddings z [B, D], and for numbers the standard deviation of each, as a neural process has it."""
         assert state.objective, "adapt() says what its labels are"
         hidden = self.asked(state, z)
         read = self.closeness(state, hidden)
         if not state.objective.has_intervals:
-            if self.config.keys == "classes":
+            if self._by_class(state):
                 return read, None
             return state.objective.from_average(read.softmax(-1) @ state.tensors["targets"]), None
         more, spread = (hidden @ self.value.T + self.value_bias).chunk(2, -1)

@@ -112,6 +112,9 @@ class AveragingAlgorithm(DistanceAlgorithm):
     def answer(self, state: State, z: Tensor) -> Tensor:
         return self._average(state, self.closeness(state, z))
 
+    def leaned_on(self, state: State, z: Tensor) -> Tensor:
+        return self.closeness(state, z).softmax(-1)
+
     def left_out(self, supports: Sequence[Examples], steps: Sequence[int]) -> list[list[Tensor]] | None:
         """Each example by all others: nothing is closer to it than itself, so its own weight is taken away."""
         states = [next(self.adapt(support)) for support in supports]

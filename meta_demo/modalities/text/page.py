@@ -26,7 +26,7 @@ class TextSide(Side[str]):
     name = "text"
     first_sample = "travel-planning"
     greets: ClassVar[dict[str, tuple[str, str]]] = {"zh": (E5_SMALL.name, "chinese-service")}
-    nearest = 2
+    nearest = 3
     named = True
     inside = ("text_card",)
     rows = ("text_row", "values")
