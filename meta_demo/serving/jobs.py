@@ -21,6 +21,7 @@ from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.modalities.base import Content, digest
+from meta_demo.serving.decisive import Decisive, decisive
 from meta_demo.serving.leaned import ATTENTION, INFLUENCE, SIMILARITY, Leaned, influence, leaves_out, without_each
 from meta_demo.serving.requests import Array, Learner, Prediction, Snapshot
 
@@ -222,6 +223,10 @@ class Job:
         states = (first, last)
         before, after = (self.algorithm.backbone.attentions(content, self.algorithm.weights(s.tensors)) for s in states)
         return array(before), array(after)
+
+    def decisive(self, content: Content, step: int | None) -> Decisive:
+        """Which words of `content` decided the answer after `step` inner steps."""
+        return decisive(self.algorithm, self._reached(step)[2], content, self.objective)
 
     def _query(self) -> _Query:
         query = self.episode.query

@@ -36,6 +36,7 @@ from meta_demo.serving import meter
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.compare import Plan, Row, compared
 from meta_demo.serving.crossing import Refused
+from meta_demo.serving.decisive import Decisive
 from meta_demo.serving.jobs import Job, learned_from
 from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
@@ -294,6 +295,13 @@ class Service:
         an algorithm."""
         job = next(job for job in self._jobs(request) if who in (job.learner, job.algorithm.name))
         return self._answered(request, visitor, [job], lambda job: job.attention(content, step))[0]
+
+    @torch.no_grad()
+    @meter.timed("decisive")
+    def decisive(self, request: Request, who: Learner, content: Content, step: int | None = None) -> Decisive:
+        """Which words of `content` decided a learner's answer after `step` inner steps; raises UserError where its model reads none."""
+        job = next(job for job in self._jobs(request) if who == job.learner)
+        return self._asked(request, job, lambda job: job.decisive(content, step))
 
     def _jobs(self, request: Request) -> list[Job]:
         if not 0 <= request.seed <= MAX_SEED:

@@ -20,6 +20,7 @@ from meta_demo.ui.markup import together
 from meta_demo.ui.session import Run
 from meta_demo.ui.side import Side
 from meta_demo.ui.words import request_language
+from meta_demo.words import text
 
 
 class Asking:
@@ -89,6 +90,20 @@ class Asking:
             part.words: look.words(names, shares, difference=choice.difference, same=same, lang=lang),
             part.atlas: _atlas(attention.at_moment(*maps, choice.moment), choice, side, inputs),
         }
+
+    def decide(self, values: Values, request: gr.Request) -> Updates:
+        """Which words of what is tried decided the chosen learner's answer to it: only where somebody asks."""
+        part, run, who, lang = self.page.look, values[self.page.run], self._looked_at(values), request_language(request)
+        tried, side = self._tried(values), self.page.side(values)
+        if run is None or who is None or not tried or not side.worded:
+            return {part.decided: blocks.notice(text("page.words.first", lang))}
+        step = _step(values, self.page)
+        found = self.service.decisive(run.request, who, tried, step)
+        inputs: Any = self.service.backbone(run.request.model).inputs
+        read = inputs.shows(tried)
+        tokens = attention.tokenize(inputs.tokenizer, read, len(found.parts))
+        about = called(who, run.learners, lang), min(step or 0, run.steps[who])
+        return {part.decided: look.decided(found, read, tokens, about, lang)}
 
     def _nothing(self, key: str, lang: str) -> Updates:
         return {self.page.look.empty: blocks.empty(key, lang)}

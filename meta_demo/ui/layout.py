@@ -85,6 +85,8 @@ class Look:
     moment: gr.Radio
     caption: gr.HTML
     words: gr.HTML
+    why: gr.Button
+    decided: gr.HTML  # which words decided an answer
     atlas: gr.HTML
 
 
@@ -312,9 +314,15 @@ def _look(sides: Sides, first: Side[Any]) -> Look:
             for side in sides.values():
                 side.lay_out_beside(shown=side is first)
             words = gr.HTML("", elem_id="look-words")
+            shown = {"visible": visible(first.worded)}
+            why = gr.Button(label("page.words.go"), size="sm", elem_id="why", **shown)
+            decided = gr.HTML("", elem_id="decided", **shown)
+            for side in sides.values():
+                if side.worded:
+                    side.parts += [why, decided]
         with gr.Column(scale=3, min_width=280):
             for side in sides.values():
                 side.lay_out_map(shown=side is first)
         with gr.Column(scale=2, min_width=260):
             maps = atlas(elem_id="atlas")
-    return Look(heading, empty, algorithm, layer, head, moment, caption, words, maps)
+    return Look(heading, empty, algorithm, layer, head, moment, caption, words, why, decided, maps)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meta_demo.serving.attention import Array, Token, segments, strongest
+from meta_demo.serving.decisive import Decisive
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.words import text
 
@@ -88,6 +89,30 @@ def sentence(
             )
         )
     return tag("div", parts, cls="sentence")
+
+
+def decided(found: Decisive, read: str, tokens: Sequence[Token], about: tuple[str, int], lang: str) -> Html:
+    """The sentence with the words that decided the answer of a learner after so many steps, which both are `about`."""
+    top = max(float(abs(found.parts).max()), 1e-9)
+    parts: list[str] = []
+    for characters, index in segments(read, tokens):
+        if index is None or tokens[index].special:
+            parts += [characters] if index is None else []
+            continue
+        part = float(found.parts[index])
+        style = f"--h:{MARKED[part < 0]};--a:{abs(part) / top:.3f}"
+        parts.append(tag("span", characters, cls="token", title=f"{part:+.2f}", style=style))
+    name, step = about
+    heading = text(
+        "page.words.title" if found.top else "page.words.title.number", lang, name=name, step=step, top=found.top
+    )
+    strong = [i for i in strongest(found.parts) if found.parts[i]]
+    said = ", ".join(f"“{tokens[i].text}” {found.parts[i]:+.2f}" for i in strong)
+    note = text("page.words.note", lang, sum=float(found.parts.sum()), whole=found.whole)
+    rows = [tag("p", tag("b", heading)), tag("div", parts, cls="sentence"), tag("p", said, cls="summary")]
+    return tag(
+        "div", rows, tag("p", note, cls="hint"), tag("p", text("page.words.attention", lang), cls="hint"), role="status"
+    )
 
 
 def caption(shown: Map, names: Sequence[str], modality: str) -> Html:

@@ -262,6 +262,9 @@ def _wire_look(page: Page, asking: Asking) -> None:
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
     _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **MODEL)
+    _on(page, look.why.click, asking.decide, asked, {look.decided}, **MODEL)
+    changed = [*moved, look.algorithm.input, page.adapt.go.click, page.modality.input]
+    gr.on(changed, lambda: "", None, look.decided, queue=False, **QUIET)
     tokens = [event for side in sides for event in side.chosen]
     _on(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
     picked = outputs | {look.layer, look.head}

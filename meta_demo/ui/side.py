@@ -43,6 +43,7 @@ class Side(ABC, Generic[C]):
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside
     rows: ClassVar[tuple[str, ...]] = ()  # the scripts of a list of examples with a number each, where it can have one
+    worded: ClassVar[bool] = False  # whether an example has words, of which some decide
     functions: ClassVar[tuple[Callable[..., Any], ...]] = ()  # what a card may ask the server
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ class TextSide(Side[str]):
     first_sample = "travel-planning"
     greets: ClassVar[dict[str, tuple[str, str]]] = {"zh": (E5_SMALL.name, "chinese-service")}
     nearest = 3
-    named = True
+    named = worded = True
     inside = ("text_card",)
     rows = ("text_row", "values")
     cards_id = "cards"
