@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from meta_demo.serving.requests import NOT_TRAINED, Learner, Prediction, Snapsho
 from meta_demo.ui import benchmark_tab, blocks, plots, training_blocks
 from meta_demo.ui.curves import curves
 from meta_demo.ui.palette import class_colour, mark
+from meta_demo.ui.words import title
 
 MAML, PROTONET = Learner("maml"), Learner("protonet")
 
@@ -122,6 +124,26 @@ def test_visitor_text_is_escaped_in_predictions() -> None:
     assert "<img" not in shown
     assert "&lt;img" in shown
     assert class_colour(0) in shown
+
+
+def test_several_answers_stand_in_short_above_their_details() -> None:
+    """One line each, in the order of what follows; a single answer needs no summary of itself."""
+    evil = "<b>x"
+    leaned = Leaned(SIMILARITY, np.array([[0.3, 0.2]], np.float32))
+    first, second = (
+        Prediction(who, 1, np.array([row], np.float32), leaned)
+        for who, row in ((MAML, [0.9, 0.1]), (PROTONET, [0.2, 0.8]))
+    )
+    episode = Episode((Example("one", evil), Example("x", "b")))
+
+    def shown(found: list[Prediction]) -> str:
+        return str(blocks.predictions(found, episode, TextSide(), {evil: 0, "b": 1}, {MAML: 3, PROTONET: 0}, "en"))
+
+    both = shown([first, second])
+    brief = both[both.index('class="verdicts"') : both.index("<section")]
+    assert re.findall(r"\d+%", brief) == ["90%", "80%"] and "&lt;b&gt;x" in brief and evil not in both
+    assert brief.index(title("maml", "en")) < brief.index(title("protonet", "en"))
+    assert "verdicts" not in shown([first])
 
 
 RECIPE = Recipe([], [Source("x", {"a": (), "b": (), "c": ()})], Plan(steps=40, valid_episodes=50), "maml")

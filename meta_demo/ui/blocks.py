@@ -210,16 +210,17 @@ def predictions(
     steps: dict[Learner, int],
     lang: str,
 ) -> Html:
-    """Each algorithm's answer to one input, whether that is unlike all classes, and which examples decided it."""
+    """All answers to one input in short; then each algorithm's, whether that is unlike all classes, and which examples decided it."""
     form = form_for(episode.objective.name)
-    blocks = []
+    blocks, verdicts = [], []
     for p in found:
         answer = form.answer(p.outputs[0], episode, colours, lang)
-        where = tag("span", _where(p.step, steps[p.learner], lang), cls="where")
+        where, name = tag("span", _where(p.step, steps[p.learner], lang), cls="where"), called(p.learner, steps, lang)
+        verdicts.append(tag("li", swatch(p.algorithm), tag("span", name), " ", answer.brief))
         blocks.append(
             tag(
                 "section",
-                tag("header", swatch(p.algorithm), tag("strong", called(p.learner, steps, lang)), where),
+                tag("header", swatch(p.algorithm), tag("strong", name), where),
                 unlike.beside(p.belonging, lang),
                 answer.shown,
                 decided.bars(p.leaned, episode.support, side, colours, lang),
@@ -232,4 +233,5 @@ def predictions(
                 style=f"--c:{mark(p.algorithm).colour}",
             )
         )
-    return tag("div", blocks, unlike.unable(found, lang), cls="predictions")
+    short = tag("ul", verdicts, cls="verdicts") if len(verdicts) > 1 else None
+    return tag("div", short, blocks, unlike.unable(found, lang), cls="predictions")

@@ -29,10 +29,11 @@ Spelled = tuple[
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it is shown: `top` is what it comes to, for whoever reads the markup."""
+    """An answer as it is shown, and in short: `top` is what it comes to, for whoever reads the markup."""
 
     top: str
     shown: Html
+    brief: Html
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,10 @@ class ClassesForm(Form):
         """The likeliest class, and a bar for each."""
         top = episode.labels[int(row.argmax())]
         style = f"--k:{class_colour(colours[top])}"
-        said = tag("p", top, " ", tag("b", f"{row.max():.0%}"), cls="answer", style=style)
-        return Answer(top, together(said, _bars(row, episode.labels, colours, lang)))
+        likely = tag("b", f"{row.max():.0%}")
+        said = tag("p", top, " ", likely, cls="answer", style=style)
+        brief = tag("span", top, " ", likely, cls="brief", style=style)
+        return Answer(top, together(said, _bars(row, episode.labels, colours, lang)), brief)
 
     def label(self, example: Example, colours: dict[str, int]) -> tuple[str, str]:
         return example.label or "", class_colour(colours[example.label or ""])

@@ -129,7 +129,8 @@ class NumbersForm(Form):
         known, places = math.isfinite(low), _places(learned)
         ends = text("page.try.interval", lang, low=_short(low, places), high=_short(high, places)) if known else ""
         said = tag("p", _short(value, places), " ", tag("b", ends), cls="answer", style=f"--k:{COLOUR}")
-        return Answer(_plain(value), together(said, _axis(learned, value, (low, high) if known else None)))
+        brief = tag("span", _short(value, places), cls="brief", style=f"--k:{COLOUR}")
+        return Answer(_plain(value), together(said, _axis(learned, value, (low, high) if known else None)), brief)
 
     def label(self, example: Example, colours: dict[str, int]) -> tuple[str, str]:  # noqa: ARG002
         return _short(float(example.label)), COLOUR
