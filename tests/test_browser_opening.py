@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from browsing import SLOW, Open
 from playwright.sync_api import Page, expect
+from test_health import read, samples
 
 from meta_demo.words import text
 
 PAD = "#try-pad .pad-paper"
 BORDER = f"() => document.querySelector('{PAD}').getAnimations().length"
+ADAPTED = ("meta_demo_run_seconds_count", "adapt")
 HOUSE = (((0.2, 0.45), (0.2, 0.9), (0.8, 0.9), (0.8, 0.45)), ((0.1, 0.5), (0.5, 0.1), (0.9, 0.5)))
 
 
-def first_sight(visit: Open, **how: object) -> Page:
+def first_sight(visit: Open, page_url: str, **how: object) -> Page:
     """The page once what it opens with has been adapted, which takes the server a while after it began."""
-    page, until = visit(address="", **how), time.monotonic() + 4 * SLOW / 1000
-    while time.monotonic() < until and page.locator("#runs .run").count() == 0:
-        page.wait_for_timeout(1500)
-        if page.locator("#runs .run").count() == 0:
-            page.reload()
-            expect(page.locator("#model-status .ready")).to_be_visible()
-            page.wait_for_timeout(1500)
+    until = time.monotonic() + 4 * SLOW / 1000
+    while time.monotonic() < until and not samples(read(f"{page_url}metrics")).get(ADAPTED):
+        time.sleep(0.5)
+    page = visit(address="", **how)
     expect(page.locator("#runs .run").first).to_be_visible()
     return page
+
+
+def cursor_stands_at(page: Page, step: str | None) -> None:
+    """A line in each panel of the curves stands at that step."""
+    page.wait_for_function(
+        "step => { const lines = document.querySelector('#curves .chart').layout?.shapes || [];"
+        " return lines.length === 4 && lines.every(line => String(line.x0) === step); }",
+        arg=step,
+        timeout=SLOW,
+    )
 
 
 def draw_house(page: Page) -> None:
@@ -42,8 +52,8 @@ def draw_house(page: Page) -> None:
         page.mouse.up()
 
 
-def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visit: Open) -> None:
-    page = first_sight(visit)
+def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visit: Open, page_url: str) -> None:
+    page = first_sight(visit, page_url)
     expect(page.locator("#picture-cards .cards-total")).to_contain_text("3 classes · 3 pictures")
     expect(page.locator("#curves .main-svg").first).to_be_visible()
     expect(page.locator("#predictions")).to_contain_text(text("page.try.blank.picture"))
@@ -56,6 +66,16 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
     expect(page.locator(".looked")).to_contain_text(text("page.pad.looked"))
     assert page.evaluate(BORDER) == 0
     expect(page.locator("#notice")).not_to_contain_text(text("page.run.changed"))
+    steps = page.locator("#step input[type=range]")
+    end = steps.get_attribute("max")
+    cursor_stands_at(page, end)
+    page.locator("#walk .walk").press("Enter")
+    expect(page.locator("#walk .walk")).to_contain_text(text("page.walk.pause"))
+    expect(page.locator(".prediction[data-algorithm=finetune]")).to_have_attribute("data-step", re.compile("^[0-5]$"))
+    expect(page.locator("#walk .walk")).to_contain_text(text("page.walk.play"))
+    expect(page.locator(".prediction[data-algorithm=finetune]")).to_have_attribute("data-step", end or "")
+    assert steps.input_value() == end
+    cursor_stands_at(page, end)
     page.locator(".looked").click()
     expect(page.locator("#overlay canvas")).to_be_in_viewport()
     page.locator("#try-pad .pad-erase").click()
@@ -63,9 +83,14 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
 
 
 @pytest.mark.parametrize("how", [{"width": 380, "locale": "zh-CN", "color_scheme": "dark"}])
-def test_it_keeps_still_and_fits_a_telephone(visit: Open, how: dict[str, object]) -> None:
-    page = first_sight(visit, reduced_motion="reduce", **how)
+def test_it_keeps_still_and_fits_a_telephone(visit: Open, page_url: str, how: dict[str, object]) -> None:
+    page = first_sight(visit, page_url, reduced_motion="reduce", **how)
     assert page.evaluate(BORDER) == 0
     draw_house(page)
     expect(page.locator(".looked")).to_contain_text(text("page.pad.looked", "zh"))
+    page.locator("#walk .walk").click()
+    expect(page.locator("#step input[type=range]")).to_have_value("0")  # a jump, not a walk
+    page.wait_for_timeout(1500)
+    assert page.locator("#step input[type=range]").input_value() == "0"
+    cursor_stands_at(page, "0")
     assert page.evaluate("document.documentElement.scrollWidth") <= 380

@@ -289,6 +289,10 @@ def _trial(heading: gr.HTML) -> Trial:
         elem_id="step",
         visible=False,
     )
+    said = {lang: {key: text(f"page.walk.{key}", lang) for key in ("play", "pause")} for lang in LANGUAGES}
+    place = tag("div", cls="walk-place")
+    walk = {"js_on_load": script("parts", "walk"), "words": said, "apply_default_css": False, "elem_id": "walk"}
+    gr.HTML("", html_template=place, **walk)
     predictions = gr.HTML(label("html.try.empty"), elem_id="predictions")
     return Trial(heading, step, predictions)
 

@@ -28,6 +28,7 @@ async function draw() {
   }
   place.setAttribute("aria-label", figure.layout.meta);
   await plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+  document.dispatchEvent(new CustomEvent("drawn"));
 }
 
 // To read the library takes a browser longer than all the rest of the page: where nothing is to be drawn yet, that can wait.
