@@ -159,9 +159,10 @@ def lay_out() -> Page:
                     adapt = _adapt(first, switch, sample.objective.algorithms)
                 with gr.Column(elem_classes="sheet", min_width=300):
                     heading = gr.HTML(label(f"html.try.{first.name}"), elem_classes="heading")
+                    step = _step()
                     for side in sides.values():
                         side.lay_out_tried(shown=side is first)  # empty: to try something is the visitor's part
-                    trial = _trial(heading)
+                    trial = Trial(heading, step, gr.HTML(label("html.try.empty"), elem_id="predictions"))
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
@@ -278,7 +279,8 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
     return algorithms, picker, origin, starts
 
 
-def _trial(heading: gr.HTML) -> Trial:
+def _step() -> gr.Slider:
+    """The inner step, and what walks through all of them: above what is tried, so that answers come right below that."""
     step = gr.Slider(
         0,
         1,
@@ -293,8 +295,7 @@ def _trial(heading: gr.HTML) -> Trial:
     place = tag("div", cls="walk-place")
     walk = {"js_on_load": script("parts", "walk"), "words": said, "apply_default_css": False, "elem_id": "walk"}
     gr.HTML("", html_template=place, **walk)
-    predictions = gr.HTML(label("html.try.empty"), elem_id="predictions")
-    return Trial(heading, step, predictions)
+    return step
 
 
 def _look(sides: Sides, first: Side[Any]) -> Look:

@@ -32,7 +32,7 @@ function picture(url) {
 
 const pad = drawingPad(words, publish);
 const tools = make("div", "tools", {}, fileButton(words, picture), cameraButton(words, picture));
-root.append(pad.node, glance, tools);
+root.append(pad.node, make("div", "try-below", {}, tools, glance));
 receive(root, words, picture);
 pad.lay(props.value || "");
 watch("value", () => pad.lay(props.value || ""));
