@@ -30,10 +30,10 @@ def test_both_starts_in_one_chart_and_how_far_they_lie_apart(visit: Open) -> Non
     expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("· plain"))
     expect(gap).to_contain_text("deals of your own examples", timeout=SLOW)
 
-    page.locator("#shots").get_by_label("1", exact=True).check()
+    page.locator("#algorithms").get_by_label("Nearest neighbour", exact=True).uncheck()
+    page.locator("#origin").get_by_label("plain").check()
     expect(gap).not_to_contain_text("being dealt anew")
     expect(page.locator("#stop")).to_be_disabled()
-    page.locator("#origin").get_by_label("plain").check()
     adapt(page)
     expect(page.locator(".run[data-algorithm=protonet]")).to_have_count(1)
     expect(gap).not_to_be_visible()
