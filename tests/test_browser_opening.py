@@ -15,7 +15,20 @@ from meta_demo.words import text
 PAD = "#try-pad .pad-paper"
 BORDER = f"() => document.querySelector('{PAD}').getAnimations().length"
 ADAPTED = ("meta_demo_run_seconds_count", "adapt")
-HOUSE = (((0.2, 0.45), (0.2, 0.9), (0.8, 0.9), (0.8, 0.45)), ((0.1, 0.5), (0.5, 0.1), (0.9, 0.5)))
+FISH = [
+    [
+        (0.14, 0.38),
+        (0.38, 0.58),
+        (0.58, 0.66),
+        (0.78, 0.58),
+        (0.86, 0.5),
+        (0.78, 0.42),
+        (0.58, 0.34),
+        (0.38, 0.42),
+        (0.14, 0.62),
+        (0.14, 0.38),
+    ]
+]
 
 
 def first_sight(visit: Open, page_url: str, **how: object) -> Page:
@@ -38,12 +51,12 @@ def cursor_stands_at(page: Page, step: str | None) -> None:
     )
 
 
-def draw_house(page: Page) -> None:
+def draw_fish(page: Page) -> None:
     pad = page.locator(PAD)
     pad.scroll_into_view_if_needed()
     area = pad.bounding_box()
     assert area
-    for stroke in HOUSE:
+    for stroke in FISH:
         places = [(area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in stroke]
         page.mouse.move(*places[0])
         page.mouse.down()
@@ -59,10 +72,10 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
     expect(page.locator("#predictions")).to_contain_text(text("page.try.blank.picture"))
     assert page.evaluate(BORDER) == 1, "the empty pad invites"
     expect(page.locator(".looked")).to_be_hidden()
-    draw_house(page)
+    draw_fish(page)
     expect(page.locator(".prediction")).to_have_count(3)
     for who in ("maml", "protonet"):
-        expect(page.locator(f".prediction[data-algorithm={who}]")).to_have_attribute("data-top", "house")
+        expect(page.locator(f".prediction[data-algorithm={who}]")).to_have_attribute("data-top", "fish")
     expect(page.locator(".looked")).to_contain_text(text("page.pad.looked"))
     assert page.evaluate(BORDER) == 0
     expect(page.locator("#notice")).not_to_contain_text(text("page.run.changed"))
@@ -86,7 +99,7 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
 def test_it_keeps_still_and_fits_a_telephone(visit: Open, page_url: str, how: dict[str, object]) -> None:
     page = first_sight(visit, page_url, reduced_motion="reduce", **how)
     assert page.evaluate(BORDER) == 0
-    draw_house(page)
+    draw_fish(page)
     expect(page.locator(".looked")).to_contain_text(text("page.pad.looked", "zh"))
     page.locator("#walk .walk").click()
     expect(page.locator("#step input[type=range]")).to_have_value("0")  # a jump, not a walk

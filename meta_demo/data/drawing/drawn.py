@@ -193,7 +193,7 @@ _TASKS: dict[str, dict[str, Drawing]] = {
     "arrows": {"right": _arrow(0), "down": _arrow(np.pi / 2), "left": _arrow(np.pi), "up": _arrow(-np.pi / 2)},
     "faces": {"happy": _face(_smile), "sad": _face(_frown), "surprised": _face(_gasp), "calm": _face(_straight)},
     "icons": {"house": _house, "tree": _tree, "fish": _fish, "boat": _boat, "sun": _sun},
-    "doodles": {"house": _house, "fish": _fish, "sun": _sun},
+    "doodles": {"tree": _tree, "fish": _fish, "sun": _sun},
     "textures": {"stripes": _stripes, "grid": _grid, "dots": _dots, "waves": _waves, "scribble": _scribble},
     "traffic-lights": {"stop": _light(0), "wait": _light(1), "go": _light(2)},
 }
