@@ -11,6 +11,7 @@ import pytest
 
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
+from meta_demo.serving.turns import Turn
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import Page, lay_out
@@ -24,9 +25,9 @@ class Counting(Service):
 
     adapted = 0
 
-    def adapt_stream(self, request: Request, *, keeps: bool = True) -> Iterator[Snapshot]:
+    def adapt_stream(self, request: Request, turn: Turn | None = None, *, keeps: bool = True) -> Iterator[Snapshot]:
         self.adapted += 1
-        return super().adapt_stream(request, keeps=keeps)
+        return super().adapt_stream(request, turn, keeps=keeps)
 
 
 @pytest.fixture
