@@ -38,22 +38,30 @@ class Dealing:
         if not (run.typed and run.whole and _measured(run) and can_deal(run.typed)):
             yield self._said(run, Gaps(), step, lang)
             return
-        known, stop = Gaps(going=True), self.page.adapt.stop
-        yield self._said(run, known, step, lang) | {stop: gr.Button(interactive=True)}
+        known, stop = Gaps(going=not run.ended.is_set()), self.page.adapt.stop
+        yield self._said(run, known, step, lang) | {stop: gr.Button(interactive=known.going)}
+        if not known.going:
+            return
         both = {one.algorithm for one, _ in pairs}
         asked = replace(run.request, algorithms=tuple(n for n in run.request.algorithms if n in both))
         deals = over_deals(self.service, asked, run.typed, run.finished, run.ended, visitor(request))
         try:
             for scores in deals:
                 known = Gaps((*known.deals, scores), len(known.deals) + 1 < DEALS)
+                if run.ended.is_set():
+                    break
                 yield self._said(run, known, step, lang)
         except Gone:
             raise
         except Exception:
             yield self._said(run, replace(known, going=False), step, lang) | {stop: gr.Button(interactive=False)}
             raise
-        if not run.ended.is_set():
-            yield {stop: gr.Button(interactive=False)}
+        if run.replaced.is_set():
+            return
+        last = {}
+        if run.ended.is_set():  # whoever ended it may have seen less than was said meanwhile: the last word is said here
+            last = self._said(run, replace(known, going=False), step, lang)
+        yield last | {stop: gr.Button(interactive=False)}
 
     def move(self, values: Values, request: gr.Request) -> Updates:
         """The same at another step."""

@@ -159,6 +159,7 @@ class Handlers:
         run = Run(self._request(spelling, typed), spelling.digest(), colours, typed=typed)
         turn = begun(self.service, request, "adapt")
         if before := values[page.run]:
+            before.replaced.set()
             before.ended.set()
         clear = {page.message: "", page.adapt.notice: "", page.adapt.gap: "", page.gaps: None}
         try:

@@ -64,7 +64,7 @@ class Opening:
         """The adaptation for a visitor whose page spells it, to be stopped by nobody else."""
         if self.run is None or self.run.spelling != spelling.digest():
             return None
-        return replace(self.run, ended=Event())
+        return replace(self.run, ended=Event(), replaced=Event())
 
 
 class Welcome(Handlers):

@@ -48,6 +48,7 @@ class Run:
     history: dict[Learner, list[Snapshot]] = field(default_factory=dict)
     typed: Episode | None = None  # the examples without the names of classes among them, to be dealt anew
     ended: Event = field(default_factory=Event, compare=False)  # set where something changed: no more is dealt
+    replaced: Event = field(default_factory=Event, compare=False)  # set where another adaptation has taken its place
 
     @property
     def learners(self) -> list[Learner]:
