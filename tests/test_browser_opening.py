@@ -72,6 +72,7 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
     expect(page.locator("#predictions")).to_contain_text(text("page.try.blank.picture"))
     assert page.evaluate(BORDER) == 1, "the empty pad invites"
     expect(page.locator(".looked")).to_be_hidden()
+    expect(page.locator("#steps-bar")).to_be_hidden()
     draw_fish(page)
     expect(page.locator(".prediction")).to_have_count(3)
     for who in ("maml", "protonet"):
@@ -99,6 +100,12 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
 def test_it_keeps_still_and_fits_a_telephone(visit: Open, page_url: str, how: dict[str, object]) -> None:
     page = first_sight(visit, page_url, reduced_motion="reduce", **how)
     assert page.evaluate(BORDER) == 0
+    steps = page.locator("#steps-bar button")
+    expect(steps).to_have_text(["1 教", "2 适应", "3 试"])
+    expect(steps.first).to_have_attribute("aria-current", "step")
+    steps.last.click()
+    expect(page.locator(PAD)).to_be_in_viewport()
+    expect(steps.last).to_have_attribute("aria-current", "step")
     draw_fish(page)
     expect(page.locator(".looked")).to_contain_text(text("page.pad.looked", "zh"))
     page.locator("#walk .walk").click()

@@ -165,6 +165,7 @@ def lay_out() -> Page:
                     trial = Trial(heading, step, gr.HTML(label("html.try.empty"), elem_id="predictions"))
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
+            _bar()
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
     run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
@@ -277,6 +278,24 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         elem_id="starts",
     )
     return algorithms, picker, origin, starts
+
+
+def _bar() -> None:
+    """Where a telephone shows one step at a time, what leads to each of them."""
+    said = {
+        lang: {
+            "steps": [text(f"page.{step}", lang) for step in ("teach", "adapt", "try")],
+            "about": text("page.bar", lang),
+        }
+        for lang in LANGUAGES
+    }
+    how = {
+        "js_on_load": script("parts", "steps_bar"),
+        "words": said,
+        "apply_default_css": False,
+        "elem_id": "steps-bar",
+    }
+    gr.HTML("", html_template=tag("nav", cls="steps-bar"), **how)
 
 
 def _step() -> gr.Slider:
