@@ -224,6 +224,10 @@ class Job:
         before, after = (self.algorithm.backbone.attentions(content, self.algorithm.weights(s.tensors)) for s in states)
         return array(before), array(after)
 
+    def embedded(self, contents: Sequence[Content]) -> Array:
+        """Unit embeddings [B, D] before the adaptation."""
+        return array(self.algorithm.embed({}, self.algorithm.features(contents)))
+
     def decisive(self, content: Content, step: int | None) -> Decisive:
         """Which words of `content` decided the answer after `step` inner steps."""
         return decisive(self.algorithm, self._reached(step)[2], content, self.objective)

@@ -45,6 +45,7 @@ from meta_demo.serving.pace import Pace
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
 from meta_demo.serving.turns import Turn, Turns, sliced
+from meta_demo.serving.unsure import MOST, Unsure, chosen, doubts
 
 LENT = Note("gpu_lent")
 HEAVY, LIGHT = 64, 128  # pieces of work that there is room for
@@ -302,6 +303,21 @@ class Service:
         """Which words of `content` decided a learner's answer after `step` inner steps; raises UserError where its model reads none."""
         job = next(job for job in self._jobs(request) if who == job.learner)
         return self._asked(request, job, lambda job: job.decisive(content, step))
+
+    @torch.no_grad()
+    @meter.timed("unsure")
+    def unsure(self, request: Request, step: int | None = None, *, visitor: object = None) -> list[Unsure]:
+        """Which of the task's inputs without labels its learners would have labelled, most wanted first; none where there are none."""
+        lines = request.episode.unlabelled[:MOST]
+        if not lines:
+            return []
+        found = self.predict(request, lines, step, similar=False, visitor=visitor)
+        doubt = doubts([p.outputs for p in found])
+        tops = [(p.learner, p.outputs.argmax(1)) for p in found]
+        z = self._jobs(request)[0].embedded(lines)
+        return [
+            Unsure(lines[i], float(doubt[i]), tuple((who, int(top[i])) for who, top in tops)) for i in chosen(doubt, z)
+        ]
 
     def _jobs(self, request: Request) -> list[Job]:
         if not 0 <= request.seed <= MAX_SEED:

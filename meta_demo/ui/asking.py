@@ -11,7 +11,7 @@ from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Learner
 from meta_demo.serving.service import Service
-from meta_demo.ui import atlas, blocks, look
+from meta_demo.ui import atlas, blocks, look, unsure
 from meta_demo.ui.callers import visitor
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
@@ -104,6 +104,17 @@ class Asking:
         tokens = attention.tokenize(inputs.tokenizer, read, len(found.parts))
         about = called(who, run.learners, lang), min(step or 0, run.steps[who])
         return {part.decided: look.decided(found, read, tokens, about, lang)}
+
+    def label_next(self, values: Values, request: gr.Request) -> Updates:
+        """Which of the lines that nobody labelled the learners would have labelled."""
+        side, run, lang = self.page.side(values), values[self.page.run], request_language(request)
+        if side.next is None or _awaited(run):
+            return {}
+        ready = run is not None and run.history and run.request.episode.unlabelled
+        if not ready or not run.request.episode.labels:
+            return {side.next[1]: blocks.notice(text("page.next.first", lang))}
+        found = self.service.unsure(run.request, _step(values, self.page), visitor=visitor(request))
+        return {side.next[1]: unsure.rows(found, run, side, lang)}
 
     def _nothing(self, key: str, lang: str) -> Updates:
         return {self.page.look.empty: blocks.empty(key, lang)}

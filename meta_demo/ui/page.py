@@ -263,6 +263,10 @@ def _wire_look(page: Page, asking: Asking) -> None:
     outputs = _look_outputs(page)
     _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **MODEL)
     _on(page, look.why.click, asking.decide, asked, {look.decided}, **MODEL)
+    for side in sides:
+        if side.next and side.lines:
+            _on(page, side.next[0].click, asking.label_next, asked, {side.next[1]}, **MODEL)
+            gr.on([side.lines.change, page.adapt.go.click], lambda: "", None, side.next[1], queue=False, **QUIET)
     changed = [*moved, look.algorithm.input, page.adapt.go.click, page.modality.input]
     gr.on(changed, lambda: "", None, look.decided, queue=False, **QUIET)
     tokens = [event for side in sides for event in side.chosen]

@@ -50,6 +50,7 @@ class Side(ABC, Generic[C]):
         self.parts: list[gr.components.Component] = []
         self.cards: gr.HTML
         self.tried: gr.components.Component
+        self.next: tuple[gr.Button, gr.HTML] | None = None  # what asks which of these to label, and where that is said
         self.lines: gr.Textbox | None = None  # where examples that nobody labelled stand, if the side collects them
 
     # --- what there is ---

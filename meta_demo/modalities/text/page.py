@@ -60,6 +60,10 @@ class TextSide(Side[str]):
             )
         )
 
+        asks = gr.Button(label("page.next.go"), size="sm", visible=visible(shown), elem_id="next")
+        said = gr.HTML("", visible=visible(shown), elem_id="next-said")
+        self.next = self.own(asks), self.own(said)
+
     def lay_out_beside(self, *, shown: bool) -> None:
         how = {"js_on_load": script("tokens"), "visible": visible(shown), "elem_id": "look-sentence"}
         self.sentence = self.own(gr.HTML("", **how))
