@@ -102,8 +102,13 @@ def test_a_file_that_is_no_archive_or_too_large(
     with pytest.raises(UserError, match=r"“cut\.zip” is no zip file"):
         unpack(cut, lambda _: tiny)
     monkeypatch.setattr(own_start, "MB", 1)
-    with pytest.raises(UserError, match="larger than 128 MB"):
+    with pytest.raises(UserError, match=r"weights\.safetensors in “it\.zip” is larger than 128 MB"):
         unpack(archive, lambda _: tiny)
+    monkeypatch.setattr(
+        own_start, "MB", 1000
+    )  # 8 kB are too little for a card with so many notes, and 128 enough for the weights
+    with pytest.raises(UserError, match=r"card\.json in “it\.zip” is larger than 8 MB"):
+        unpack(changed(archive, card(notes="x" * 9000)), lambda _: tiny)
 
 
 @pytest.mark.usefixtures("archive")

@@ -20,8 +20,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.core.objective import OBJECTIVES
 from meta_demo.learning import checkpoint
 
-PARTS = (checkpoint.WEIGHTS, checkpoint.CARD)
-LARGEST = 128  # MB of one of them, unpacked
+PARTS = {checkpoint.WEIGHTS: 128, checkpoint.CARD: 8}  # and how many MB each may be, unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +79,11 @@ def _parts(archive: Path) -> dict[str, bytes]:
             if not names.keys() >= set(PARTS):
                 raise UserError("start_archive", file=archive.name)
             found = {}
-            for part in PARTS:
+            for part, limit in PARTS.items():
                 with packed.open(names[part]) as inside:
-                    found[part] = inside.read(LARGEST * MB + 1)
-                if len(found[part]) > LARGEST * MB:
-                    raise UserError("start_large", file=archive.name, limit=LARGEST)
+                    found[part] = inside.read(limit * MB + 1)
+                if len(found[part]) > limit * MB:
+                    raise UserError("start_large", file=archive.name, part=part, limit=limit)
             return found
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError("start_archive", file=archive.name) from error
