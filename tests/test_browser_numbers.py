@@ -158,5 +158,5 @@ def test_pictures_get_numbers_too(visit: Open) -> None:
     expect(numbers).to_have_count(count)
     assert numbers.nth(3).input_value() == "3"
     page.locator("#kind label").nth(0).click()
-    expect(page.locator("#picture-cards .card")).to_have_count(5, timeout=SLOW)
+    expect(page.locator("#picture-cards .card")).to_have_count(3, timeout=SLOW)
     expect(page.locator("#picture-cards .thumb")).to_have_count(count)
