@@ -328,8 +328,18 @@ def test_another_methods_start_becomes_a_bank_around_it(tmp_path: Path):
     checkpoint.save(bank, tmp_path / "bank")
     checkpoint.warm_start(other, tmp_path / "bank")
     same(dict(other._body), dict(bank._body))
-    for scope, of in (("bias", bank), ("lora", build("anil"))):
-        checkpoint.save(build("shared_hierarchy", scope=scope), tmp_path / scope)
-        with pytest.raises(UserError) as caught:
-            checkpoint.warm_start(of, tmp_path / scope)
-        assert caught.value.name == "checkpoint_tensors"
+    checkpoint.save(build("shared_hierarchy", scope="lora"), tmp_path / "lora")
+    with pytest.raises(UserError) as caught:  # of a bank's adapters none is a single method's
+        checkpoint.warm_start(build("anil"), tmp_path / "lora")
+    assert caught.value.name == "checkpoint_tensors"
+
+
+def test_a_bank_of_another_scope_is_what_a_bank_stands_on(tmp_path: Path):
+    biased = build("shared_hierarchy", scope="bias", noise=0.1)
+    checkpoint.save(biased, tmp_path / "bias")
+    bank = checkpoint.warm_start(build("shared_hierarchy", adapters=3), tmp_path / "bias")
+    before, after = (a.embed({}, make_task(a.backbone, a.boundary).support.x) for a in (biased, bank))
+    torch.testing.assert_close(after, before, rtol=1e-9, atol=1e-11)
+    assert bank.backbone.given and not torch.allclose(
+        before, build("anil").embed({}, make_task(BACKBONE, 3).support.x), atol=1e-3
+    )
