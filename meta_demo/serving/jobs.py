@@ -194,7 +194,8 @@ class Job:
         shown = self.objective.shown(algorithm.answer(state, z), spread)
         if not similar:
             return Prediction(self.learner, at, array(shown))
-        return Prediction(self.learner, at, array(shown), self._leaned(at, state, z), self._belonging(contents))
+        like = self._belonging(contents, at, state, z) if self.objective.labels else None
+        return Prediction(self.learner, at, array(shown), self._leaned(at, state, z), like)
 
     def _leaned(self, at: int, state: State, z: Tensor) -> Leaned:
         """What each example counts in the answers for z [Q, D] after `at` inner steps."""
@@ -209,13 +210,12 @@ class Job:
             self.shelf.put((*self.key, "without", at), others)
         return Leaned(INFLUENCE, array(influence(self.algorithm, state, others, z)))
 
-    def _belonging(self, contents: Sequence[Content]) -> Belonging | None:
-        """How like the classes `contents` are, where there are classes: by the embedding before the adaptation, as examples that it has
-        learned from lie nearer to each other than anything new can."""
-        if not self.objective.labels:
-            return None
-        z = self.algorithm.embed({}, self.algorithm.features(contents))
-        return belonging(array(self._support_embeddings(None, {})), array(self.y), array(z))
+    def _belonging(self, contents: Sequence[Content], at: int, state: State, z: Tensor) -> Belonging:
+        """How like the classes `contents` are, whose embeddings are z [Q, D] after `at` inner steps: by those before the adaptation, as
+        examples that it has learned from lie nearer to each other than anything new can."""
+        if not self.algorithm.adapts_body:
+            return belonging(array(self._support_embeddings(at, state.tensors)), array(self.y), array(z))
+        return belonging(array(self._support_embeddings(None, {})), array(self.y), self.embedded(contents))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""

@@ -159,7 +159,11 @@ class Service:
                 stack.callback(turn.leave)
                 stack.enter_context(turn)
                 jobs = [replace(job, rest=turn.rest) for job in jobs]
-            return [self._asked(request, job, ask) for job in jobs]
+            answers = []
+            for job in jobs:
+                answers.append(self._asked(request, job, ask))
+                job.rest()
+            return answers
 
     def _lent(self, jobs: list[Job]) -> tuple[list[Job], Errand | None]:
         """`jobs`, what is heavy of them on a borrowed GPU where somebody lends one."""
@@ -299,10 +303,12 @@ class Service:
 
     @torch.no_grad()
     @meter.timed("decisive")
-    def decisive(self, request: Request, who: Learner, content: Content, step: int | None = None) -> Decisive:
+    def decisive(
+        self, request: Request, who: Learner, content: Content, step: int | None = None, *, visitor: object = None
+    ) -> Decisive:
         """Which words of `content` decided a learner's answer after `step` inner steps; raises UserError where its model reads none."""
         job = next(job for job in self._jobs(request) if who == job.learner)
-        return self._asked(request, job, lambda job: job.decisive(content, step))
+        return self._answered(request, visitor, [job], lambda job: job.decisive(content, step))[0]
 
     @torch.no_grad()
     @meter.timed("unsure")
@@ -311,10 +317,10 @@ class Service:
         lines = request.episode.unlabelled[:MOST]
         if not lines:
             return []
-        found = self.predict(request, lines, step, similar=False, visitor=visitor)
-        doubt = doubts([p.outputs for p in found])
-        tops = [(p.learner, p.outputs.argmax(1)) for p in found]
-        z = self._jobs(request)[0].embedded(lines)
+        jobs = self._jobs(request)
+        found = self._answered(request, visitor, jobs, lambda job: job.predict(lines, step, similar=False).outputs)
+        (z,) = self._answered(request, visitor, jobs[:1], lambda job: job.embedded(lines))
+        doubt, tops = doubts(found), [(job.learner, out.argmax(1)) for job, out in zip(jobs, found, strict=True)]
         return [
             Unsure(lines[i], float(doubt[i]), tuple((who, int(top[i])) for who, top in tops)) for i in chosen(doubt, z)
         ]

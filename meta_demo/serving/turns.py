@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Condition
 from typing import Self, TypeVar
 
@@ -47,7 +47,7 @@ class Turn:
     kind: str = ""  # of which a visitor has one at a time; where none is said, as many as they ask for
     since: float | None = None  # from when on it has held a seat
     had: float = 0.0  # seconds of computing
-    house: bool = field(default=False)  # not a visitor's: takes turns at once
+    house: bool = False  # not a visitor's: takes turns at once
 
     def __enter__(self) -> Self:
         """Waits for a seat. Raises Gone."""

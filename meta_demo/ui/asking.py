@@ -95,10 +95,10 @@ class Asking:
         """Which words of what is tried decided the chosen learner's answer to it: only where somebody asks."""
         part, run, who, lang = self.page.look, values[self.page.run], self._looked_at(values), request_language(request)
         tried, side = self._tried(values), self.page.side(values)
-        if run is None or who is None or not tried or not side.worded:
+        if run is None or who is None or not tried or not side.worded or _awaited(run):
             return {part.decided: blocks.notice(text("page.words.first", lang))}
         step = _step(values, self.page)
-        found = self.service.decisive(run.request, who, tried, step)
+        found = self.service.decisive(run.request, who, tried, step, visitor=visitor(request))
         inputs: Any = self.service.backbone(run.request.model).inputs
         read = inputs.shows(tried)
         tokens = attention.tokenize(inputs.tokenizer, read, len(found.parts))
