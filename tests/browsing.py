@@ -28,6 +28,7 @@ SENTENCES = "?side=text"  # the address of the side that most tests are about; t
 SLOW = 90_000  # milliseconds: cores that others keep busy
 expect.set_options(timeout=SLOW)  # what is awaited comes when it comes
 Open = Callable[..., Page]
+Glyph = list[list[tuple[float, float]]]
 
 
 @dataclass
@@ -137,6 +138,20 @@ def choose(page: Page, field: str, option: str) -> None:
 def slide(page: Page, field: str, value: int) -> None:
     page.locator(f"{field} input[type=number]").fill(str(value))
     page.locator(f"{field} input[type=number]").press("Enter")
+
+
+def draw(page: Page, pad: Locator, glyph: Glyph) -> None:
+    """Draws strokes, whose points are shares of the pad's width and height."""
+    pad.scroll_into_view_if_needed()
+    area = pad.bounding_box()
+    assert area
+    for stroke in glyph:
+        places = [(area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for x, y in places[1:]:
+            page.mouse.move(x, y, steps=5)
+        page.mouse.up()
 
 
 def enter(field: Locator, value: int) -> None:

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from browsing import SLOW, Open
+from browsing import SLOW, Open, draw
 from playwright.sync_api import Page, expect
 from test_health import read, samples
 
@@ -51,20 +51,6 @@ def cursor_stands_at(page: Page, step: str | None) -> None:
     )
 
 
-def draw_fish(page: Page) -> None:
-    pad = page.locator(PAD)
-    pad.scroll_into_view_if_needed()
-    area = pad.bounding_box()
-    assert area
-    for stroke in FISH:
-        places = [(area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in stroke]
-        page.mouse.move(*places[0])
-        page.mouse.down()
-        for x, y in places[1:]:
-            page.mouse.move(x, y, steps=5)
-        page.mouse.up()
-
-
 def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visit: Open, page_url: str) -> None:
     page = first_sight(visit, page_url)
     expect(page.locator("#picture-cards .cards-total")).to_contain_text("3 classes · 3 pictures")
@@ -73,7 +59,7 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
     assert page.evaluate(BORDER) == 1, "the empty pad invites"
     expect(page.locator(".looked")).to_be_hidden()
     expect(page.locator("#steps-bar")).to_be_hidden()
-    draw_fish(page)
+    draw(page, page.locator(PAD), FISH)
     expect(page.locator(".prediction")).to_have_count(3)
     for who in ("maml", "protonet"):
         expect(page.locator(f".prediction[data-algorithm={who}]")).to_have_attribute("data-top", "fish")
@@ -106,7 +92,7 @@ def test_it_keeps_still_and_fits_a_telephone(visit: Open, page_url: str, how: di
     steps.last.click()
     expect(page.locator(PAD)).to_be_in_viewport()
     expect(steps.last).to_have_attribute("aria-current", "step")
-    draw_fish(page)
+    draw(page, page.locator(PAD), FISH)
     expect(page.locator(".looked")).to_contain_text(text("page.pad.looked", "zh"))
     page.locator("#walk .walk").click()
     expect(page.locator("#step input[type=range]")).to_have_value("0")  # a jump, not a walk

@@ -11,13 +11,12 @@ from pathlib import Path
 import browsing
 import pytest
 import torch
-from browsing import SLOW, Open, answers, open_tab, slide, upload
+from browsing import SLOW, Glyph, Open, answers, draw, open_tab, slide, upload
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
 from meta_demo.words import text
 
-Glyph = list[list[tuple[float, float]]]
 CROSS: Glyph = [[(0.2, 0.2), (0.8, 0.8)], [(0.8, 0.2), (0.2, 0.8)]]
 SQUARE: Glyph = [[(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75), (0.25, 0.25)]]
 BAR: Glyph = [[(0.5, 0.1), (0.5, 0.9)]]
@@ -35,19 +34,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ViTModel(ViTConfig(**sizes, image_size=32, patch_size=8), add_pooling_layer=False).save_pretrained(folder)
     ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
-
-
-def draw(page: Page, pad: Locator, glyph: Glyph) -> None:
-    pad.scroll_into_view_if_needed()
-    area = pad.bounding_box()
-    assert area
-    for stroke in glyph:
-        places = [(area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in stroke]
-        page.mouse.move(*places[0])
-        page.mouse.down()
-        for x, y in places[1:]:
-            page.mouse.move(x, y, steps=5)
-        page.mouse.up()
 
 
 def pad(page: Page, card: int) -> Locator:

@@ -87,11 +87,14 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
     page.click("#start")
     expect(badge).to_have_text(text("page.run.not_trained"), timeout=SLOW)
 
-    tomorrow = visit()
+    tomorrow = visit(address="")  # which opens on drawings
     open_tab(tomorrow, 2)
     upload(tomorrow, tmp_path / "it.zip", "#train-bring")
     expect(tomorrow.locator("#notice")).to_contain_text("press Adapt", timeout=SLOW)
     expect(tomorrow.locator("#starts").get_by_label("Prototypical networks · your run")).to_be_checked()
+    expect(tomorrow.locator("#cards .card").first).to_be_visible()
+    adapt(tomorrow)
+    expect(tomorrow.locator(".run[data-algorithm=protonet] .badge")).to_have_text("meta-trained · your run")
     (tmp_path / "no.zip").write_text("nothing")
     open_tab(tomorrow, 2)
     upload(tomorrow, tmp_path / "no.zip", "#train-bring")

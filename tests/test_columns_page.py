@@ -160,7 +160,7 @@ def test_columns_of_training_examples_are_chosen(tmp_path: Path, service: Servic
         page = lay_out()
         tab = training_tab.lay_out()
     assert tab
-    handlers = TrainingHandlers(service, page, tab, Handlers(service, page))
+    handlers = TrainingHandlers(service, page, tab, Teaching(page, Handlers(service, page)))
 
     def opened_with(columns: dict[str, Any] | None) -> Updates:
         with zipfile.ZipFile(path, "w") as archive:
@@ -207,7 +207,7 @@ def test_what_is_guessed_and_left_out_of_training_examples_is_said(tmp_path: Pat
         page = lay_out()
         tab = training_tab.lay_out()
     assert tab
-    handlers = TrainingHandlers(service, page, tab, Handlers(service, page))
+    handlers = TrainingHandlers(service, page, tab, Teaching(page, Handlers(service, page)))
     values: dict[Any, Any] = {tab.upload: str(path), tab.uploaded: Uploaded(), tab.sources: [], tab.columns: None}
     told = handlers.open_file(values, ENGLISH)[tab.told]
     assert "“utterance”" in told and "“intent”" in told and "--" not in told

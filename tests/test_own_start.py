@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,11 @@ from test_training import recipe
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
+from meta_demo.data.episode import Episode
 from meta_demo.learning import checkpoint, own_start
 from meta_demo.learning.checkpoint import CARD, WEIGHTS
 from meta_demo.learning.evaluate import evaluate, paired
+from meta_demo.learning.outer import Progress, Run
 from meta_demo.learning.own_start import pack, unpack
 from meta_demo.learning.recipe import Beside, Training
 from meta_demo.ui import training_blocks
@@ -104,9 +106,7 @@ def test_a_file_that_is_no_archive_or_too_large(
     monkeypatch.setattr(own_start, "MB", 1)
     with pytest.raises(UserError, match=r"weights\.safetensors in “it\.zip” is larger than 128 MB"):
         unpack(archive, lambda _: tiny)
-    monkeypatch.setattr(
-        own_start, "MB", 1000
-    )  # 8 kB are too little for a card with so many notes, and 128 enough for the weights
+    monkeypatch.setattr(own_start, "MB", 1000)  # too little for a card with so long a note, and enough for the weights
     with pytest.raises(UserError, match=r"card\.json in “it\.zip” is larger than 8 MB"):
         unpack(changed(archive, card(notes="x" * 9000)), lambda _: tiny)
 
@@ -115,22 +115,35 @@ def test_a_file_that_is_no_archive_or_too_large(
 def test_a_new_start_is_measured_beside_the_shipped_one(
     monkeypatch: pytest.MonkeyPatch, tiny: Backbone, tmp_path: Path
 ) -> None:
-    training = Training(recipe(), tiny.name)
-    assert training.beside_shipped(3) is None, "nothing was trained"
-    list(training.run(lambda: tiny))
-    assert training.beside_shipped(3) is None, "nothing is shipped"
-    monkeypatch.setattr(checkpoint, "shipped", lambda *_: tmp_path / "start")
-    assert training._trained and training._trained.best
-    training._trained.best = training._trained.validations[-1]
-    found = training.beside_shipped(3)
-    kept = checkpoint.load(training.folder, tiny)
+    shipped, valid = tmp_path / "start", list[Episode]()
+
+    def trained(step: int) -> Training:
+        """A training of which the start after so many steps was the best."""
+
+        def train(run: Run) -> Iterator[Progress]:
+            yield from run.train()
+            run.best = run.validations[step]
+            valid[:] = run.valid
+
+        training = Training(recipe(), tiny.name)
+        assert training.beside_shipped(tiny, 3) is None, "nothing was trained"
+        list(training.run(lambda: tiny, train))
+        return training
+
+    assert trained(3).beside_shipped(tiny, 3) is None, "nothing is shipped"
+    monkeypatch.setattr(checkpoint, "shipped", lambda *_: shipped)
+    assert trained(0).beside_shipped(tiny, 3) is None, "the plain start was kept: there is nothing new"
+    rests: list[int] = []
+    training = trained(3)
+    found = training.beside_shipped(tiny, 3, lambda: rests.append(1))
     ours, theirs = (
-        [m.score for m in evaluate(a, training._trained.valid[:3])]
-        for a in (kept, checkpoint.load(tmp_path / "start", tiny))
+        [m.score for m in evaluate(checkpoint.load(folder, tiny), valid[:3])] for folder in (training.folder, shipped)
     )
-    assert found == Beside(3, sum(theirs) / 3, *paired(ours, theirs))
-    training._trained.best = training._trained.validations[0]
-    assert training.beside_shipped(3) is None, "the plain start was kept: there is nothing new"
+    assert found == Beside(3, sum(theirs) / 3, *paired(ours, theirs)) and len(rests) == 6
+    folder, start = training.folder, training.start()
+    del training
+    gc.collect()
+    assert start.folder == folder and folder.exists(), "the start keeps its folder, and not what it took to train it"
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,21 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from test_sides import ENGLISH
+from test_sides import ENGLISH, said
 
 from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.core.errors import UserError
 from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import load_source, pack_names
 from meta_demo.learning.outer import Progress
+from meta_demo.learning.own_start import OwnStart
 from meta_demo.learning.plan import TaskPlan
 from meta_demo.learning.recipe import Recipe, prepare, split
 from meta_demo.serving.service import Service
 from meta_demo.ui import plots, training_blocks, training_tab
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
+from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_knobs import KNOBS, PagePlan
 from meta_demo.ui.training_sources import UNLABELLED, Uploaded
 from meta_demo.ui.training_tab import TrainingHandlers
@@ -35,7 +37,7 @@ def handlers() -> TrainingHandlers:
         page = lay_out()
         tab = training_tab.lay_out()
     assert tab
-    return TrainingHandlers(service, page, tab, Handlers(service, page))
+    return TrainingHandlers(service, page, tab, Teaching(page, Handlers(service, page)))
 
 
 def chosen(
@@ -104,6 +106,24 @@ def test_numbers_and_examples_without_labels_do_not_mix(handlers: TrainingHandle
     with pytest.raises(UserError) as refused:
         prepare(replace(recipe(), unlabelled=["a", "b"]), lambda: backbone, tmp_path)
     assert refused.value.name == "clusters_are_classes" and "numbers" in str(refused.value)
+
+
+@pytest.mark.parametrize(("here", "there", "model"), [("picture", "text", "minilm"), ("text", "picture", "glyph-vit")])
+def test_a_start_opens_the_side_that_it_is_for_and_what_stands_there_stays(
+    handlers: TrainingHandlers, here: str, there: str, model: str
+) -> None:
+    page, adapt = handlers.page, handlers.page.adapt
+    typed = [{"name": "a", "examples": "one"}, {"name": "b", "examples": "two"}]
+    values = said(page, here) | {page.left: {}, page.shown: here, page.own: (), page.sides[there].cards: typed}
+    start = OwnStart(Path("anywhere"), model, "anil", "classes", there)
+    used = handlers._using(start, values, ENGLISH)
+    assert (used[page.modality], used[page.shown], used[page.own]) == (there, there, (start,))
+    assert used[adapt.model].value == model and model in [name for _, name in used[adapt.model].choices]
+    assert "anil" in used[adapt.algorithms] and "anil" in used[adapt.starts].value
+    assert "value" not in used[page.sides[there].cards], "nothing typed is lost"
+    assert here in used[page.left], "nor what was learned on the other side"
+    again = handlers._using(start, values | {page.modality: there, page.shown: there}, ENGLISH)
+    assert again[adapt.model] == model and page.sides[there].cards not in again
 
 
 # --- curves, which a sheet has

@@ -60,10 +60,9 @@ class Backbone:
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.inputs, self.name = inputs, name
-        self.base: Backbone | None = (
-            None  # what it is with its file's own weights, where a start has given it others (`standing.py`)
-        )
-        self.given: dict[str, Tensor] = {}  # those others
+        # Where a start has given it other weights than its file's (`standing.py`): these, and what it is without them.
+        self.given: dict[str, Tensor] = {}
+        self.base: Backbone | None = None
         self._replay = Replay(self.model)
         self.cache, self._shelf = cache, cache.shelf()
         weakref.finalize(self, self._shelf.close)

@@ -149,12 +149,12 @@ def warm_start(algorithm: Algorithm, folder: Path) -> Algorithm:
     """
     card = read_card(folder)
     backbone, found = _standing(folder, card, algorithm.backbone)
-    scopes = [str(getattr(config, "scope", "head")) for config in (algorithm.config, _config(card))]
-    if scopes[0] != scopes[1]:
+    alike = getattr(algorithm.config, "scope", "head") == getattr(_config(card), "scope", "head")
+    if not alike:
         backbone = standing_on(backbone, load(folder, backbone).merged())
     if backbone is not algorithm.backbone:
         algorithm = type(algorithm)(backbone, algorithm.config, algorithm.seed)
-    if scopes[0] == scopes[1]:
+    if alike:
         own, weights = ({n: w for n, w in side.items() if n.startswith(BODY)} for side in (algorithm.lasting, found))
         if isinstance(algorithm, BodyAlgorithm):
             taken = algorithm.taken_over({n.removeprefix(BODY): w for n, w in weights.items()})

@@ -49,7 +49,7 @@ def unpack(archive: Path, model: Callable[[str], Backbone]) -> OwnStart:
     Raises UserError, which speaks of the file and of no folder of ours, where it is no such file, too large, damaged, of another model,
     or of an algorithm that is not known here.
     """
-    holder = _Folder()
+    holder = Folder()
     for part, content in _parts(archive).items():
         (holder.path / part).write_bytes(content)
     with _speaking_of(archive):
@@ -63,8 +63,8 @@ def unpack(archive: Path, model: Callable[[str], Backbone]) -> OwnStart:
     return OwnStart(holder.path, backbone.name, algorithm.name, card.objective, modality, holder)
 
 
-class _Folder:
-    """A folder that is gone with the last that holds this object."""
+class Folder:
+    """A temporary folder at `path`, gone with the last that holds this object."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="meta-demo-"))

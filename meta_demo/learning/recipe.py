@@ -6,9 +6,6 @@ Here: what to train on and to validate on, and a visitor's training with a folde
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +21,7 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.intervals import mean_interval
 from meta_demo.core.memory import give_back
 from meta_demo.core.objective import Objective
-from meta_demo.data.episode import Example
+from meta_demo.data.episode import Episode, Example
 from meta_demo.data.fingerprints import fingerprint
 from meta_demo.data.sampler import VALID, Fixed, Sampler
 from meta_demo.data.source import Source, make_source
@@ -35,7 +32,7 @@ from meta_demo.learning.cost import Budget, afford_episodes
 from meta_demo.learning.evaluate import evaluate, paired
 from meta_demo.learning.optimizers import find_muon
 from meta_demo.learning.outer import Progress, Run, Tasks
-from meta_demo.learning.own_start import OwnStart, pack
+from meta_demo.learning.own_start import Folder, OwnStart, pack
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.learning.processes import Processes
 from meta_demo.modalities.base import Content
@@ -176,7 +173,7 @@ class Beside:
 
 
 class Training:
-    """One training of one visitor. Its folder is there as long as this object, and gone with it.
+    """One training of one visitor. Its folder is there as long as this object or its start.
 
     `tasks` are the recipe's, and from the first progress on those of clusters as well.
     """
@@ -185,15 +182,14 @@ class Training:
         self.recipe, self.model = recipe, model
         self.tasks: Tasks = recipe.tasks
         self.notes: list[Note] = []  # on the inputs, from the first progress on
-        self._trained: Run | None = None
+        self._won: Sequence[Episode] = ()  # the tasks on which a start was found that is better than the plain one
         self._ended = Event()
-        self._root = Path(tempfile.mkdtemp(prefix="meta-demo-"))
-        weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+        self._root = Folder()
 
     @property
     def folder(self) -> Path:
         """The checkpoint: it exists from the first progress on."""
-        return self._root / self.recipe.algorithm
+        return self._root.path / self.recipe.algorithm
 
     def run(
         self, backbone: Callable[[], Backbone], train: Callable[[Run], Iterator[Progress]] = Run.train
@@ -208,7 +204,7 @@ class Training:
             for progress in train(run):
                 self.notes += [note for note in progress.notes if note not in self.notes]
                 yield progress
-            self._trained = run
+            self._won = run.valid if run.best and run.best.step else ()
         finally:
             give_back()
             _SEAT.release()
@@ -218,34 +214,37 @@ class Training:
         self._ended.set()
 
     def start(self) -> OwnStart:
-        """The checkpoint as the page's own starts are; this training stays as long as anybody holds that."""
-        source = self.recipe.train_on[0]
-        return OwnStart(
-            self.folder, self.model, self.recipe.algorithm, self.recipe.objective.name, source.modality, self
-        )
+        """The checkpoint as the page's own starts are; its folder stays as long as anybody holds that."""
+        recipe = self.recipe
+        modality, objective = recipe.train_on[0].modality, recipe.objective.name
+        return OwnStart(self.folder, self.model, recipe.algorithm, objective, modality, self._root)
 
     def archive(self) -> Path:
         """The checkpoint as a zip file."""
         name = self.recipe.algorithm
-        return pack(self.folder, self._root / f"{name}-checkpoint.zip", name)
+        return pack(self.folder, self._root.path / f"{name}-checkpoint.zip", name)
 
-    def beside_shipped(self, episodes: int, rest: Callable[[], None] = lambda: None) -> Beside | None:
+    def beside_shipped(
+        self, backbone: Backbone, episodes: int, rest: Callable[[], None] = lambda: None
+    ) -> Beside | None:
         """What the kept start is worth beside the shipped one, on the first `episodes` validation tasks, with a `rest` after each; None
-        before the end of a training, and where no start is shipped or none better than the plain one was found."""
-        folder = checkpoint.shipped(self.model, self.recipe.algorithm, self.recipe.objective.name)
-        run = self._trained
-        if not folder or not run or not run.best or not run.best.step:
+        where none better than the plain one was found, where no start is shipped, and before the end of a training."""
+        shipped = checkpoint.shipped(self.model, self.recipe.algorithm, self.recipe.objective.name)
+        valid = self._won[:episodes]
+        if not shipped or not valid:
             return None
-        base = run.algorithm.backbone.base or run.algorithm.backbone
-        other = checkpoint.load(folder, base).requires_grad_(False).eval()
-        valid = run.valid[:episodes]
-        scores: list[list[float]] = [[], []]
-        for algorithm, into in zip((run.algorithm, other), scores, strict=True):
-            for measured in evaluate(algorithm, valid):
-                into.append(measured.score)
-                rest()
-        ours, theirs = scores
+        ours, theirs = (self._scores(folder, backbone, valid, rest) for folder in (self.folder, shipped))
         return Beside(len(valid), mean_interval(theirs)[0], *paired(ours, theirs))
+
+    def _scores(
+        self, folder: Path, backbone: Backbone, valid: Sequence[Episode], rest: Callable[[], None]
+    ) -> list[float]:
+        """What the start in a folder scores on each task."""
+        scores = []
+        for measured in evaluate(checkpoint.load(folder, backbone).requires_grad_(False).eval(), valid):
+            scores.append(measured.score)
+            rest()
+        return scores
 
 
 class _Stoppable(Processes):

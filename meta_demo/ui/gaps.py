@@ -59,9 +59,7 @@ class Dealing:
         if run.replaced.is_set():
             return
         last = {}
-        if (
-            run.ended.is_set()
-        ):  # whoever ended it may have seen less than was said meanwhile: the last word is said here
+        if run.ended.is_set():  # by somebody who may have seen less than was said meanwhile: the last word is said here
             last = self._said(run, replace(known, going=False), step, lang)
         yield last | {stop: gr.Button(interactive=False)}
 

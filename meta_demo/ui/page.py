@@ -86,7 +86,7 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
         _wire_look(page, asking)
         _wire_compare(page, compare, comparison, Comparing(service, page, comparison))
         if training:
-            _wire_training(app, page, training, TrainingHandlers(service, page, training, handlers))
+            _wire_training(app, page, training, TrainingHandlers(service, page, training, teaching))
         app.load(benchmark_tab.show, None, tables, **QUIET)
         _wire_learning(page, learn, lessons, learn_tab.Learning(page, lessons, handlers, teaching))
     return app
@@ -318,16 +318,10 @@ def _wire_training(app: gr.Blocks, page: Page, tab: TrainingTab, handlers: Train
     trained = on(tab.go.click, handlers.train, fields, shown | {tab.beside}, **TRAINING)
     on(trained.then, handlers.beside, {tab.training}, {tab.beside}, **MODEL)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
-    adapt = page.adapt
-    changed = {page.own, page.tabs, adapt.algorithms, adapt.model}
-    sheets = {
-        page.modality,
-        page.bench,
-        *(part for sheet, place in page.sheets.values() for part in (place, *sheet.parts)),
-    }
-    opened = _fitting(page) | changed | sheets
-    on(tab.use.click, handlers.use, _settings(page) | {tab.training}, opened)
-    on(tab.bring.upload, handlers.bring, _settings(page) | {tab.bring}, opened, **MODEL)
+    settings, opened = _settings(page) | _aside(page), _side_outputs(page) | {page.own, page.tabs}
+    whole = {"js": None}  # another side may be shown, and what stands on its cards stays
+    on(tab.use.click, handlers.use, settings | {tab.training}, opened, **whole)
+    on(tab.bring.upload, handlers.bring, settings | {tab.bring}, opened, **whole, **MODEL)
 
 
 def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:

@@ -29,10 +29,11 @@ from meta_demo.ui.callers import visitor
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.form import Form, forms
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.handlers import Handlers, can
+from meta_demo.ui.handlers import can
 from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.sheet import SHEETS
+from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, form_of_kind, kind_among, offered, own_source
 from meta_demo.ui.words import label, named, request_language, title
 from meta_demo.words import text
@@ -147,8 +148,9 @@ def trainable(form: Form) -> list[str]:
 
 
 class TrainingHandlers:
-    def __init__(self, service: Service, page: Page, tab: TrainingTab, playground: Handlers) -> None:
-        self.service, self.page, self.tab, self.playground = service, page, tab, playground
+    def __init__(self, service: Service, page: Page, tab: TrainingTab, teaching: Teaching) -> None:
+        self.service, self.page, self.tab = service, page, tab
+        self.teaching, self.playground = teaching, teaching.playground
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """The visitor's examples as one more choice; the file is read once and deleted; where its columns had to be guessed they can be
@@ -269,7 +271,7 @@ class TrainingHandlers:
         try:
             list(turn.waiting())
             with turn:
-                found = training.beside_shipped(BESIDE, turn.rest)
+                found = training.beside_shipped(self.service.backbone(training.model), BESIDE, turn.rest)
         finally:
             turn.leave()
         shown = training_blocks.beside(found, training.recipe, request_language(request)) if found else ""
@@ -306,22 +308,31 @@ class TrainingHandlers:
         return self._using(start, values, request)
 
     def _using(self, start: OwnStart, values: Values, request: gr.Request) -> Updates:
-        """The Playground, open, with a start of the visitor's own in it."""
+        """The Playground, open on the side that the start is for, with that in it."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
         name, mine = start.algorithm, (*(a for a in values[page.own] if a.folder != start.folder), start)
+        shown = {
+            page.message: "",
+            page.own: mine,
+            page.modality: start.modality,
+            page.tabs: gr.Tabs(selected=PLAYGROUND),
+        }
         if start.modality in page.sheets:
             sheet, _ = page.sheets[start.modality]
-            shown = {page.own: mine, page.modality: start.modality, page.tabs: gr.Tabs(selected=PLAYGROUND)}
             own = [a for a in mine if a.modality == start.modality]
-            return {page.message: ""} | shown | page.placing(start.modality) | sheet.using(own)
-        chosen = sorted({*(values[adapt.algorithms] or []), name})
-        switch = replace(values[page.switch], plain=values[page.switch].plain - {name})
-        changed = {page.own: mine, adapt.algorithms: chosen, adapt.model: start.model}
-        fitted = self.playground.refit({**values, **changed, page.switch: switch}, request)
-        objective = OBJECTIVES[start.objective]
-        key = "page.train.in_use" if objective is self.playground.form(values).objective else "page.train.in_use.other"
+            return shown | page.placing(start.modality) | sheet.using(own)
+        moves = start.modality != values[page.modality]
+        now = {**values, page.modality: start.modality}
+        moved = self.teaching.show_side(now, request) if moves else {}
+        now |= {part: moved[part] for part in (page.switch, adapt.algorithms) if part in moved}
+        switch = replace(now[page.switch], plain=now[page.switch].plain - {name})
+        chosen = sorted({*(now[adapt.algorithms] or []), name})
+        now |= {page.own: mine, adapt.algorithms: chosen, adapt.model: start.model, page.switch: switch}
+        fitted, objective = self.playground.refit(now, request), OBJECTIVES[start.objective]
+        key = "page.train.in_use" if objective is self.playground.form(now).objective else "page.train.in_use.other"
         said = blocks.notice(text(key, lang, algorithm=title(name, lang), objective=objective.title))
-        return {adapt.notice: said, page.message: ""} | fitted | changed | {page.tabs: gr.Tabs(selected=PLAYGROUND)}
+        model = gr.Dropdown(page.sides[start.modality].models(), value=start.model) if moves else start.model
+        return moved | fitted | shown | {adapt.algorithms: chosen, adapt.model: model, adapt.notice: said}
 
     def _recipe(self, values: Values, lang: str) -> Recipe:
         """What the tab spells; raises UserError."""
