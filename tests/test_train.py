@@ -66,6 +66,25 @@ def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tmp
         assert torch.equal(value, loaded.state_dict()[key])
 
 
+@pytest.mark.parametrize(
+    "name", usual([n for n, cls in sorted(REGISTRY.items()) if cls.learns], lambda name: name in ("maml", "mann"))
+)
+def test_a_body_that_is_held_stays_to_the_bit_and_the_rest_is_learned(name, tmp_path):
+    """Where there is nothing else it is refused."""
+    algorithm = build(name)
+    before = {key: w.detach().clone() for key, w in algorithm.named_parameters()}
+    body = {id(w) for w in algorithm.body.values()}
+    held = {key for key, p in algorithm.named_parameters() if id(p) in body}
+    if held == before.keys():
+        with pytest.raises(UserError, match=name):
+            run(tmp_path, algorithm, replace(PLAN, steps=2, body="hold"))
+        return
+    run(tmp_path, algorithm, replace(PLAN, steps=2, body="hold", keep="last"))
+    after = dict(algorithm.named_parameters())
+    assert all(torch.equal(before[key], after[key]) for key in held)
+    assert any(not torch.equal(before[key], after[key]) for key in before.keys() - held)
+
+
 @pytest.mark.many
 def test_training_lowers_the_loss(tmp_path):
     """On a handful of texts, which can be learned by heart."""

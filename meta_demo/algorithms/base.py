@@ -84,6 +84,7 @@ class Algorithm(nn.Module, ABC):
         self._given = backbone.given  # weights of the model that a start brought, which live as long as it does
         self.boundary = backbone.n_layers
         self._number = next(_NUMBERS)
+        self.holds_body = False  # whether training leaves the start of the Transformer's weights as it is
         self._merged: tuple[int, dict[str, Tensor]] | None = None  # the start for `outputs`, and the version it is of
 
     @classmethod
@@ -154,9 +155,10 @@ class Algorithm(nn.Module, ABC):
     def features(self, contents: Sequence[Content], among: Corpus[Content] | None = None) -> Features:
         """What `adapt` and `predict` take: `contents` after the frozen prefix, or, where neither a task nor a meta-gradient
         changes the body, after all of it; computed in the batches of `among`."""
-        if self.adapts_body or (self.training and torch.is_grad_enabled()):
+        learns_body = self.training and not self.holds_body and torch.is_grad_enabled()
+        if self.adapts_body or learns_body:
             return self.backbone.features(contents, self.boundary, among)
-        version = sum(p._version for p in self.parameters())  # grows with every change in place
+        version = sum(w._version for w in self.body.values())  # grows with every change in place
         if self._merged is None or self._merged[0] != version:
             with torch.no_grad():
                 start = self.merged()

@@ -99,7 +99,12 @@ class Run:
     def __post_init__(self) -> None:
         self.algorithm.prepare(self.tasks.sources)
         self.objective = type(self.valid[0].objective)
-        named = self.algorithm.named_parameters()
+        self.algorithm.holds_body = self.plan.body == "hold"
+        held = {id(w) for w in self.algorithm.body.values()} if self.algorithm.holds_body else set()
+        named = [(name, p) for name, p in self.algorithm.named_parameters() if id(p) not in held]
+        if not named:
+            raise UserError("hold_all", algorithm=self.algorithm.name)
+        self._learned = [p for _, p in named]
         self.optimizer = Optimizer(named, weight_decay=self.plan.weight_decay, muon=self.plan.muon)
         self.step, self.seconds = 0, 0.0
         self.losses: list[float] = []
@@ -166,7 +171,7 @@ class Run:
 
     def _outer_step(self) -> float:
         """One step of the optimizer on the mean meta-gradient of a meta-batch, dealt out over the processes -> its mean loss."""
-        parameters = list(self.algorithm.parameters())
+        parameters = self._learned
         total = self._backward()
         for p in parameters:
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad

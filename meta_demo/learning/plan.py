@@ -155,6 +155,17 @@ class Plan(Config):
         ),
         lo=0.0,
     )
+    body: Literal["learn", "hold"] = knob(
+        "learn",
+        words("The Transformer's part", "Transformer 部分"),
+        words(
+            "learn: the start of the Transformer's weights in scope is learned too; hold: it stays what --start gave it, and what the "
+            "method has beside it is learned, from embeddings that are computed once where tasks leave it alone too",
+            "learn：范围内 Transformer 权重的起点也一并学习；hold：保持 --start 给出的值，只学习方法自身的其余参数；"
+            "任务也不改动它时，嵌入只计算一次",
+        ),
+        choices=("learn", "hold"),
+    )
     bf16: bool = knob(
         False,
         words("bfloat16"),
