@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import ARCHITECTURES, tiny_backbone
 
+from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.backbones.scopes import SCOPES, Reach
 from meta_demo.backbones.scopes.lora import merged
@@ -112,6 +113,28 @@ def test_each_batch_is_computed_once(tiny_of, monkeypatch):
     assert sum(ran) == 3  # the same inputs in another order
     backbone.features(TEXTS, 3)
     assert sum(ran) == 6  # the layer above
+
+
+def test_methods_on_an_equal_start_share_what_it_computes(tiny_of, monkeypatch):
+    """Whatever they learned beside it."""
+    backbone, ran = tiny_of(), []
+    original = backbone._replay.run
+    monkeypatch.setattr(backbone._replay, "run", lambda *given: ran.append(1) or original(*given))
+    first, second, other = (
+        get_algorithm(name)(backbone, get_algorithm(name).Config(scope="lora", last_n=2))
+        for name in ("protonet", "relation", "protonet")
+    )
+    start = {name: torch.randn(w.shape, dtype=w.dtype) for name, w in first.body.items()}
+    with torch.no_grad():
+        for algorithm in (first, second):
+            for name, w in algorithm.body.items():
+                w.copy_(start[name])
+        for w in other.body.values():
+            w.add_(0.1)
+        z = first.embed({}, first.features(TEXTS))
+        alone = len(ran)
+        assert torch.equal(second.embed({}, second.features(TEXTS)), z) and len(ran) == alone
+        assert not torch.equal(other.embed({}, other.features(TEXTS)), z) and len(ran) > alone
 
 
 def test_little_is_padding(minilm):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from meta_demo.algorithms.lesson import Lesson
 from meta_demo.backbones.added import added_of
-from meta_demo.backbones.backbone import Backbone
+from meta_demo.backbones.backbone import Backbone, digest
 from meta_demo.core import config as knobs
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import Note
@@ -22,8 +21,6 @@ from meta_demo.core.features import Features
 from meta_demo.core.objective import Objective
 from meta_demo.modalities.base import Content
 from meta_demo.words import Words
-
-_NUMBERS = count()
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,8 @@ class Algorithm(nn.Module, ABC):
         self.backbone, self.config, self.seed = backbone, config, seed
         self._given = backbone.given  # weights of the model that a start brought, which live as long as it does
         self.boundary = backbone.n_layers
-        self._number = next(_NUMBERS)
         self.holds_body = False  # whether training leaves the start of the Transformer's weights as it is
-        self._merged: tuple[int, dict[str, Tensor]] | None = None  # the start for `outputs`, and the version it is of
+        self._merged: tuple[int, str, dict[str, Tensor]] | None = None  # version, digest and weights of the start
 
     @classmethod
     def said(cls, lang: str) -> str:
@@ -162,11 +158,11 @@ class Algorithm(nn.Module, ABC):
         if self._merged is None or self._merged[0] != version:
             with torch.no_grad():
                 start = self.merged()
-                self._merged = version, {} if self.backbone.has(start) else start
-        merged = self._merged[1]
+                self._merged = version, digest(self.body), {} if self.backbone.has(start) else start
+        _, told, merged = self._merged
         if not merged:  # the model's own, as in every other algorithm of which that is true
             return self.backbone.features(contents, self.backbone.n_layers, among)
-        return self.backbone.outputs(contents, self.boundary, merged, (self._number, version), among)
+        return self.backbone.outputs(contents, self.boundary, merged, told, among)  # shared by all on an equal start
 
     def merged(self) -> dict[str, Tensor]:
         """The start as weights of the model that cost no more than its own."""
