@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import QUERY, SUPPORT
 
+from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example, make_episode
@@ -157,6 +158,25 @@ def test_queries_without_labels(service):
     bare = make_episode(EPISODE.support)
     snapshot = next(iter(service.adapt_stream(replace(REQUEST, episode=bare, algorithms=("protonet",)))))
     assert snapshot.query_score is None and snapshot.outputs.shape == (0, 3)
+
+
+@pytest.mark.parametrize("labelled", [0, 1, 3])
+def test_queries_without_labels_are_predicted_once(labelled, monkeypatch):
+    """After the last step, as nobody sees them before; those with a label after each, and all where somebody asks for that."""
+    query = [Example(t, NAMES[c] if place < labelled else None) for place, (t, c) in enumerate(QUERY)]
+    request = replace(REQUEST, episode=make_episode(EPISODE.support, query), algorithms=("maml",))
+    asked, predict = [], Algorithm.predict
+    monkeypatch.setattr(Algorithm, "predict", lambda self, s, x: (asked.append(x.count), predict(self, s, x))[1])
+    watched = figures(Service(torch.device("cpu")).adapt_stream(replace(request, each_step=True)))
+    steps = len(watched)
+    assert asked == [3] * steps and steps > 2
+    asked.clear()
+    seen = Service(torch.device("cpu"))
+    found = figures(seen.adapt_stream(request))
+    assert asked == [labelled] * (steps - 1) * bool(labelled) + [3]
+    assert found[-1] == watched[-1] and found == figures(seen.adapt_stream(request)), "the same from what was kept"
+    for one, other in zip(found, watched, strict=True):
+        assert one[:3] == other[:3] and one[3] == (other[3] and pytest.approx(other[3], rel=1e-5))
 
 
 def test_prediction_leans_on_the_right_example(service):

@@ -87,6 +87,9 @@ class Job:
     errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
     intervals: bool = True
     keeps: bool = True  # whether what it computes is kept for others
+    each_step: bool = (
+        False  # whether queries without a label are predicted after every step, and not after the last alone
+    )
     rest: Callable[[], object] = lambda: None  # called between the steps of an adaptation that is repeated
 
     @property
@@ -288,6 +291,17 @@ class Job:
             yield state, elapsed, None
             good, step = state, step + 1
 
+    def _answers(self, query: _Query, state: State, *, every: bool) -> tuple[Tensor, Tensor]:
+        """The outputs for all queries [Q, O], or none [0, O] where not `every` one is predicted, and for those with a label."""
+        places = [*range(len(query.contents))] if every else query.labelled
+        if not places:
+            return self.y[:0], self.y[:0]
+        x = self.algorithm.features(query.contents)
+        if len(places) == len(query.contents):
+            out = self.algorithm.predict(state, x)
+            return out, out[query.labelled]
+        return self.y[:0], self.algorithm.predict(state, x.taken(places))
+
     def _snapshot(
         self,
         query: _Query,
@@ -300,9 +314,10 @@ class Job:
         """`times` are the seconds that the support set's features and the adaptation so far took; `spread` makes intervals."""
         algorithm, objective = self.algorithm, self.objective
         started = time.perf_counter()
-        out = algorithm.predict(state, algorithm.features(query.contents)) if query.contents else self.y[:0]
+        every = self.each_step or step == algorithm.steps or error is not None
+        out, asked = self._answers(query, state, every=every)
         predict_seconds = time.perf_counter() - started
-        support_out, asked = _support_outputs(state), out[query.labelled]
+        support_out = _support_outputs(state)
         return Snapshot(
             learner=self.learner,
             checkpoint=self.checkpoint,

@@ -42,7 +42,8 @@ class Learner:
 class Request:
     """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none, random or a folder, and
     `checkpoints` says so for single algorithms. `also` names more starts of these algorithms, each with its own changed knobs. Without
-    `intervals` none is made, which may be the larger part of the work."""
+    `intervals` none is made, which may be the larger part of the work. Queries without a label are predicted after the last step, or after
+    `each_step`."""
 
     episode: Episode
     model: str = BUNDLED
@@ -52,6 +53,7 @@ class Request:
     checkpoint: str = "auto"
     checkpoints: dict[str, str] = field(default_factory=dict)
     intervals: bool = True
+    each_step: bool = False
     also: dict[Learner, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -93,7 +95,7 @@ class Snapshot:
     support_score: Score
     query_loss: float | None
     query_score: Score | None
-    outputs: Array  # [Q, O], as people read them: probabilities, or values with both ends of an interval
+    outputs: Array  # [Q, O], as people read them: probabilities, or values with both ends of an interval; [0, O] before all are predicted
     seconds: dict[str, float]  # "features" and "adapt" so far, "predict" of this step
     error: UserError | None = None
     notes: tuple[Note, ...] = ()  # on where it was computed, where that is not where it was meant to be

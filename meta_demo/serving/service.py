@@ -351,7 +351,8 @@ class Service:
             made = checkpoint.start(backbone, name, folder, knobs, request.seed, kind, scratch=scratch)
             known = made.requires_grad_(False).eval(), AT_RANDOM if scratch else str(folder or NOT_TRAINED)
             shelf.put(start, known)
-        return Job(shelf, start, (*start, support), *known, request.episode, intervals=request.intervals)
+        intervals, each = request.intervals, request.each_step
+        return Job(shelf, start, (*start, support), *known, request.episode, intervals=intervals, each_step=each)
 
 
 def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, Note]:

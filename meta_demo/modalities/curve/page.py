@@ -179,7 +179,9 @@ class CurvesSheet(Sheet):
         """The values at `contents` after each step."""
         found: Outputs = {}
         for start, request in requests:
-            asked = replace(request, episode=replace(request.episode, query=tuple(map(Example, contents))))
+            asked = replace(
+                request, episode=replace(request.episode, query=tuple(map(Example, contents))), each_step=True
+            )
             for name, snapshots in self.service.history(asked).items():
                 found[start, name] = [snapshot.outputs for snapshot in snapshots]
         return found
