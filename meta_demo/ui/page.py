@@ -39,6 +39,7 @@ from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
+from meta_demo.ui.uploads import Uploads
 from meta_demo.ui.words import label, translations
 from meta_demo.words import LANGUAGES, text
 
@@ -131,6 +132,7 @@ def _middleware() -> list[Middleware]:
         Middleware(BehindProxy, said.root_path),
         Middleware(Headers, said.space),
         Middleware(Entrance, get_upload_folder),
+        Middleware(Uploads),
         Middleware(Bodies),
         Middleware(BrowserLanguage),
     ]

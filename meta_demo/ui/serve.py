@@ -20,6 +20,7 @@ from meta_demo.ui import zerogpu
 from meta_demo.ui.logs import keep_words_out
 from meta_demo.ui.opening import Opening
 from meta_demo.ui.page import build_app, launch_arguments
+from meta_demo.ui.uploads import keep_apart
 
 # Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
 THREADS = HEAVY + LIGHT + 64
@@ -30,6 +31,7 @@ PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     """Serve the page for good; what has to be done at the end is added to `ends`. Raises UserError where what is said cannot be kept."""
     keep_words_out()
+    keep_apart()
     budget = Budget.of_visitor(choose_device())
     service = Service(admission=Admission.as_set(), lender=zerogpu.lender(), budget=budget)
     ends.append(service.close)
