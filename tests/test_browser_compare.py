@@ -40,6 +40,11 @@ def test_a_table_and_who_answered_what(visit: Open) -> None:
     ]
     assert sum(right) + wrong == left * len(CHEAP)
     sorted_by(page, "Seconds")
+    expect(page.locator("#confusion caption")).to_be_visible(timeout=SLOW)
+    table.get_by_role("button", name="SimpleShot").click()
+    expect(page.locator("#confusion caption")).to_contain_text("SimpleShot", timeout=SLOW)
+    expect(table.locator("[aria-pressed=true]")).to_have_text("SimpleShot")
+    expect(page.locator("#reliability .main-svg").first).to_be_visible()
 
     open_tab(page, PLAYGROUND)
     page.click(".cards-clear")

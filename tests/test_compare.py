@@ -177,7 +177,7 @@ def test_names_of_classes_are_never_left_out():
 
 
 def answered(right: str) -> Row:
-    return Row("x", "", True, 1, 1, right={i: c == "1" for i, c in enumerate(right)})
+    return Row(Learner("x"), "", True, 1, 1, right={i: c == "1" for i, c in enumerate(right)})
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -209,7 +209,7 @@ def test_differences_are_over_the_examples_that_both_were_asked():
 
 def test_who_cannot_be_told_apart_is_named():
     top, like, far = answered("1" * 20), answered("1" * 18 + "00"), answered("1" * 4 + "0" * 16)
-    others = [replace(row, algorithm=name) for row, name in ((like, "like"), (far, "far"))]
+    others = [replace(row, learner=Learner(name)) for row, name in ((like, "like"), (far, "far"))]
     assert [row.algorithm for row in compare.near(top, [top, *others])] == ["like"]
 
 
@@ -218,13 +218,6 @@ def test_nobody_is_best_before_everybody_is_there():
     assert compare.best([half, whole]) is None
     assert compare.best([whole, answered("11")]) == answered("11")
     assert compare.best([]) is None
-
-
-def test_calibration_needs_enough_answers():
-    few = rows("protonet")["protonet"]
-    assert few.calibration is None
-    many = replace(few, answers=dict.fromkeys(range(99), few.answers[0]), right=dict.fromkeys(range(99), True))
-    assert many.calibration == pytest.approx(1 - float(few.answers[0].max()))
 
 
 def test_the_service_refuses_what_is_too_dear_before_it_begins(service, monkeypatch):

@@ -27,13 +27,11 @@ from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example
 from meta_demo.learning.evaluate import make_do
 from meta_demo.modalities.base import identity
-from meta_demo.objectives.classes import calibration_error
 from meta_demo.serving.jobs import Job, array, finite
-from meta_demo.serving.requests import Array, Snapshot
+from meta_demo.serving.requests import Array, Learner, Snapshot
 
 MOST = 200  # examples that are left out in turn: of more, as many of each class as of any other
 FOLDS = 5
-ENOUGH = 60  # answers from which on a calibration error says something
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Row:
     """One learner as far as it has come: the probabilities [N] that it gave each example it had not learned from, by place, and whether the
     likeliest class was right; its last snapshot with all examples, and how many numbers of its start moved."""
 
-    algorithm: str
+    learner: Learner
     checkpoint: str
     exact: bool  # one of each class at a time, not several
     rounds: int
@@ -73,6 +71,10 @@ class Row:
     whole: Snapshot | None = None
     moved: int | None = None
     error: UserError | None = None
+
+    @property
+    def algorithm(self) -> str:
+        return self.learner.algorithm
 
     @property
     def complete(self) -> bool:
@@ -85,13 +87,6 @@ class Row:
             return None
         value = sum(self.right.values()) / len(self.right)
         return Score(value, *wilson(value, len(self.right)), len(self.right))
-
-    @property
-    def calibration(self) -> float | None:
-        """The expected calibration error; None where too few answers are there to speak of one."""
-        if len(self.right) < ENOUGH:
-            return None
-        return calibration_error([float(self.answers[place].max()) for place in self.right], list(self.right.values()))
 
 
 def plan(episode: Episode, named: int = 0, repeated: int = 0) -> Plan:
@@ -128,7 +123,7 @@ def compared(jobs: Sequence[Job], plan: Plan, whole: Callable[[Job], Iterator[Sn
     whoever wants may stop there. `whole` makes the snapshots of a job."""
     for job in sorted(jobs, key=lambda job: job.algorithm.adapts_body):
         rounds = plan.rounds(type(job.algorithm))
-        row = Row(job.algorithm.name, job.checkpoint, rounds == plan.turns, len(rounds))
+        row = Row(job.learner, job.checkpoint, rounds == plan.turns, len(rounds))
         try:
             for now in _filled(job, plan, row, whole):
                 row = now
@@ -232,4 +227,4 @@ def best(rows: Sequence[Row]) -> Row | None:
 
 def near(top: Row, rows: Sequence[Row]) -> list[Row]:
     """Those that cannot be told apart from `top` on these examples: the interval of the pair holds zero."""
-    return [row for row in rows if row.algorithm != top.algorithm and not row.error and not difference(top, row).clear]
+    return [row for row in rows if row.learner != top.learner and not row.error and not difference(top, row).clear]

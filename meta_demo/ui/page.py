@@ -278,10 +278,13 @@ def _wire_look(page: Page, asking: Asking) -> None:
 
 
 def _wire_compare(page: Page, opened: gr.Tab, tab: CompareTab, handlers: Comparing) -> None:
-    asked, made = _settings(page) | {tab.every, tab.made}, {tab.notice, tab.stop, tab.table, tab.grid, tab.made}
+    asked, closely = _settings(page) | {tab.every, tab.made}, {tab.confusion, tab.reliability, tab.chosen}
+    made = {tab.notice, tab.stop, tab.table, tab.grid, tab.made, tab.found} | closely
     going = _on(page, tab.go.click, handlers.compare, asked, made, **MODEL, **ANEW)
     for listen in (going.then, opened.select):
         _on(page, listen, handlers.outdated, asked, {tab.notice})
+    _on(page, going.then, handlers.open_closer, {tab.found, tab.chosen}, closely)
+    _on(page, tab.table.select, handlers.look_at, {tab.found}, closely)
     ends = {tab.stop, tab.notice, tab.made}
     tab.stop.click(None, cancels=[going])
     tab.stop.click(guarded(page.message, handlers.stop), {page.run}, ends | {page.message}, queue=False, **QUIET)

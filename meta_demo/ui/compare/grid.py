@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meta_demo.serving.compare import Plan, Row
+from meta_demo.serving.requests import Learner
 from meta_demo.ui import blocks
+from meta_demo.ui.learners import called
 from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.palette import class_colour
 from meta_demo.ui.side import Side
-from meta_demo.ui.words import title
 from meta_demo.words import text
 
 
-def grid(rows: Mapping[str, Row], plan: Plan, side: Side[Any], colours: Mapping[str, int], lang: str) -> Html:
+def grid(rows: Mapping[Learner, Row], plan: Plan, side: Side[Any], colours: Mapping[str, int], lang: str) -> Html:
     """Examples by learners, of those that are done; where learners answer differently the row says so."""
     done = [row for row in rows.values() if row.complete]
     if not done:
         return Html()
-    names = [tag("th", blocks.swatch(row.algorithm), " ", title(row.algorithm, lang), scope="col") for row in done]
+    names = [tag("th", blocks.swatch(row.algorithm), " ", called(row.learner, rows, lang), scope="col") for row in done]
     said = [tag("th", text(f"page.compare.{key}", lang), scope="col") for key in ("example", "label")]
     split = sum(_differ(done, place) for place in plan.left)
     heading = text("page.compare.grid", lang, split=split, count=len(plan.left))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from meta_demo.core.errors import Note, UserError
-from meta_demo.serving.compare import Plan, Row, plan
-from meta_demo.serving.requests import Request
+from meta_demo.serving.compare import Plan, Row, best, plan
+from meta_demo.serving.requests import Learner, Request
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks
 from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of
+from meta_demo.ui.charts import chart, figure_json
+from meta_demo.ui.compare import closer
+from meta_demo.ui.compare.closer import Found
 from meta_demo.ui.compare.grid import grid
 from meta_demo.ui.compare.table import table
 from meta_demo.ui.guard import Updates, Values
@@ -39,8 +42,12 @@ class CompareTab:
     stop: gr.Button
     notice: gr.HTML
     table: gr.HTML
+    confusion: gr.HTML
+    reliability: gr.HTML
     grid: gr.HTML
     made: gr.State  # the digest of what was compared
+    found: gr.State  # what it came to
+    chosen: gr.State  # the learner that is looked at closely
 
 
 def lay_out() -> CompareTab:
@@ -58,8 +65,14 @@ def lay_out() -> CompareTab:
         rows = gr.HTML(
             label("html.compare.empty"), js_on_load=script("compare"), elem_id="compare-table", padding=False
         )
+        with gr.Row(elem_id="compare-closer", equal_height=False):
+            with gr.Column(min_width=300):
+                confusion = gr.HTML("", elem_id="confusion", padding=False)
+            with gr.Column(min_width=300):
+                reliability = chart("reliability")
         examples = gr.HTML("", elem_id="compare-grid", padding=False)
-    return CompareTab(every, go, stop, notice, rows, examples, gr.State(None, time_to_live=SESSION_SECONDS))
+    kept = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(3))
+    return CompareTab(every, go, stop, notice, rows, confusion, reliability, examples, *kept)
 
 
 class Comparing(Handlers):
@@ -78,11 +91,11 @@ class Comparing(Handlers):
         spelling = self._compared(values)
         asked, places = self._planned(spelling, values)
         said = blocks.notes([*places.notes, *([Note("compare_cpu")] if self.service.lends else [])], lang)
-        first = {self.page.message: "", tab.notice: said, tab.made: spelling.digest()}
+        first = {self.page.message: "", tab.notice: said, tab.made: spelling.digest()} | self._closely(None, None, lang)
         ended = {tab.stop: gr.Button(interactive=False)}
         turn = begun(self.service, request, "compare")
         try:
-            yield first | {tab.stop: gr.Button(interactive=True), tab.grid: ""}
+            yield first | {tab.stop: gr.Button(interactive=True), tab.grid: "", tab.found: None}
             yield from queued(turn, tab.notice, said, lang)
             yield from self._frames_of(asked, places, values, lang, turn)
         except Gone:
@@ -98,23 +111,47 @@ class Comparing(Handlers):
         """What the page shows, no oftener than it can be read."""
         tab, side = self.tab, self.page.side(values)
         colours = colours_of(values[side.cards])
-        rows: dict[str, Row] = {}
+        rows: dict[Learner, Row] = {}
         shown = 0.0
 
         def drawn() -> Any:
-            return table(asked.algorithms, rows, len(places.left), lang)
+            return table(asked.learners, rows, places, lang)
 
         for row in self.service.compare(asked, places, turn):
-            ended = row != rows.get(row.algorithm) and (row.complete or row.error is not None)
-            rows[row.algorithm] = row
+            ended = row != rows.get(row.learner) and (row.complete or row.error is not None)
+            rows[row.learner] = row
             if ended:
-                yield {tab.table: drawn(), tab.grid: grid(rows, places, side, colours, lang)}
+                ordered = {who: rows[who] for who in asked.learners if who in rows}
+                found = Found(asked.learners, ordered, places, colours)
+                yield {tab.table: drawn(), tab.grid: grid(ordered, places, side, colours, lang), tab.found: found}
             elif time.monotonic() - shown > FRAME:
                 yield {tab.table: drawn()}
             else:
                 yield {}
                 continue
             shown = time.monotonic()
+
+    def look_at(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
+        """Another learner is looked at closely, where it is done."""
+        found: Found | None = values[self.tab.found]
+        who = found.learners[event.place] if found and event.place < len(found.learners) else None
+        return self._closely(found, who, request_language(request))
+
+    def open_closer(self, values: Values, request: gr.Request) -> Updates:
+        """After a comparison, the one that is right most often, unless another was chosen meanwhile."""
+        found: Found | None = values[self.tab.found]
+        if found is None or values[self.tab.chosen]:
+            return {}
+        top = best([*found.rows.values()])
+        return self._closely(found, top.learner if top else None, request_language(request))
+
+    def _closely(self, found: Found | None, who: Learner | None, lang: str) -> Updates:
+        """What is shown of one learner; nothing where it has answered nothing."""
+        tab = self.tab
+        if found is None or who is None or who not in found.rows or not found.rows[who].right:
+            return {tab.chosen: None, tab.confusion: "", tab.reliability: None}
+        figure = figure_json(closer.reliable(found, who, lang))
+        return {tab.chosen: who, tab.confusion: closer.confused(found, who, lang), tab.reliability: figure}
 
     def stop(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
         """The comparison is over: what is there stays."""
@@ -147,7 +184,7 @@ class Comparing(Handlers):
     def _planned(self, spelling: Spelling, values: Values) -> tuple[Request, Plan]:
         """The request, and who is left out; raises UserError."""
         typed = self._typed(spelling)
-        asked = replace(self._request(spelling, typed), also={})  # one start of each
+        asked = self._request(spelling, typed)
         if not asked.algorithms:
             raise UserError("algorithm_none")
         named = len(asked.episode.support) - len(typed.support)

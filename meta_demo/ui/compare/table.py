@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meta_demo.core.objective import Score
-from meta_demo.serving.compare import ENOUGH, Row, best, difference, near
-from meta_demo.serving.requests import Snapshot
+from meta_demo.serving.compare import Plan, Row, best, difference, near
+from meta_demo.serving.judged import ENOUGH, brier, calibration
+from meta_demo.serving.requests import Learner, Snapshot
 from meta_demo.ui import blocks
+from meta_demo.ui.learners import called
 from meta_demo.ui.markup import Child, Html, tag, together
-from meta_demo.ui.words import title
 from meta_demo.words import text
 
 COLUMNS = ("learner", "own", "behind", "held_out", "steps", "seconds", "moved", "calibration")
 FALLING = ("own", "behind", "held_out")  # where the largest comes first
 
 
-def table(algorithms: Sequence[str], rows: Mapping[str, Row], count: int, lang: str) -> Html:
-    """The table as far as it is filled, and above it what follows; `count` examples are left out in turn."""
-    known = [rows[name] for name in algorithms if name in rows]
-    top = best(known) if len(known) == len(algorithms) else None
-    won = top.algorithm if top and _others(top, known) and not near(top, known) else None
+Rows = Mapping[Learner, Row]
+
+
+def table(learners: Sequence[Learner], rows: Rows, plan: Plan, lang: str) -> Html:
+    """The table as far as it is filled, and above it what follows."""
+    known = [rows[who] for who in learners if who in rows]
+    top = best(known) if len(known) == len(learners) else None
+    won = top.learner if top and _others(top, known) and not near(top, known) else None
     head = tag("tr", [_heading(column, lang) for column in COLUMNS])
-    body = [_row(name, rows.get(name), top, lang, won=name == won) for name in algorithms]
-    said = text("page.compare.title", lang, count=count)
+    names = {who: called(who, learners, lang) for who in learners}
+    body = [
+        _row(_name(place, who, names[who]), _cells(rows.get(who), top, plan, lang), who, rows.get(who), won=who == won)
+        for place, who in enumerate(learners)
+    ]
+    said = text("page.compare.title", lang, count=len(plan.left))
     whole = tag("table", tag("caption", said), tag("thead", head), tag("tbody", body))
     return tag(
         "div",
-        tag("p", _follows(known, top, count, lang), cls="follows", role="status"),
+        tag("p", _follows(known, top, names, len(plan.left), lang), cls="follows", role="status"),
         tag("div", whole, cls="table-box", tabindex=0, role="region", aria_label=said),
         tag("p", text("page.compare.note", lang), cls="note"),
         cls="measured compared",
@@ -39,42 +47,48 @@ def _heading(column: str, lang: str) -> Html:
     return tag("th", tag("button", text(f"page.compare.{column}", lang), type="button", data_first=first), scope="col")
 
 
-def _follows(rows: Sequence[Row], top: Row | None, count: int, lang: str) -> str:
+def _follows(rows: Sequence[Row], top: Row | None, names: Mapping[Learner, str], count: int, lang: str) -> str:
     """What the table comes to, in a sentence."""
     if top is None or top.score is None:
         return text("page.compare.going", lang)
     score = top.score
-    values = {"algorithm": title(top.algorithm, lang), "right": sum(top.right.values()), "count": count}
+    values = {"algorithm": names[top.learner], "right": sum(top.right.values()), "count": count}
     if not _others(top, rows):
         return text("page.compare.one", lang, **values, low=score.low, high=score.high)
-    alike = ", ".join(title(row.algorithm, lang) for row in near(top, rows))
+    alike = ", ".join(names[row.learner] for row in near(top, rows))
     return text("page.compare.near" if alike else "page.compare.won", lang, **values, others=alike)
 
 
 def _others(top: Row, rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row.algorithm != top.algorithm and not row.error]
+    return [row for row in rows if row.learner != top.learner and not row.error]
 
 
-def _row(name: str, row: Row | None, top: Row | None, lang: str, *, won: bool) -> Html:
-    learner = tag("th", blocks.swatch(name), " ", title(name, lang), scope="row", data_sort=title(name, lang))
+def _name(place: int, who: Learner, name: str) -> Html:
+    """A learner, who is looked at closely where somebody presses the name."""
+    button = tag("button", name, type="button", cls="closer", data_place=place, aria_pressed="false")
+    return tag("th", blocks.swatch(who.algorithm), " ", button, scope="row", data_sort=name)
+
+
+def _row(name: Html, cells: Sequence[Html], who: Learner, row: Row | None, *, won: bool) -> Html:
+    done = bool(row and row.complete and not row.error)
+    said: dict[str, str | bool] = {"data_algorithm": who.algorithm, "data_plain": who.plain, "data_done": done}
+    return tag("tr", name, cells, cls="best" if won else "", **said)
+
+
+def _cells(row: Row | None, top: Row | None, plan: Plan, lang: str) -> list[Html]:
+    """What is known of a learner so far."""
     if row is None:
-        return tag("tr", learner, [_cell("…") for _ in COLUMNS[1:]], data_algorithm=name)
+        return [_cell("…") for _ in COLUMNS[1:]]
     if row.error:
-        said = tag("td", row.error.message(lang), colspan=len(COLUMNS) - 1, cls="wide")
-        return tag("tr", learner, said, data_algorithm=name)
+        return [tag("td", row.error.message(lang), colspan=len(COLUMNS) - 1, cls="wide")]
     held = row.whole.query_score if row.whole else None
-    return tag(
-        "tr",
-        learner,
+    return [
         _own(row, lang),
         _behind(row, top, lang),
         _cell(_score(held, lang) if held else text("page.compare.none", lang), held.value if held else None),
-        _work(row, lang),
-        _calibration(row, lang),
-        cls="best" if won else "",
-        data_algorithm=name,
-        data_done=row.complete,
-    )
+        *_work(row, lang),
+        _calibration(row, plan, lang),
+    ]
 
 
 def _cell(said: Child, sort: float | None = None) -> Html:
@@ -119,8 +133,12 @@ def _work(row: Row, lang: str) -> list[Html]:
     ]
 
 
-def _calibration(row: Row, lang: str) -> Html:
-    if row.calibration is None:
-        said = text("page.compare.few", lang, count=ENOUGH) if row.complete else "…"
-        return _cell(tag("small", said))
-    return _cell(f"{row.calibration:.3f}", row.calibration)
+def _calibration(row: Row, plan: Plan, lang: str) -> Html:
+    """The Brier score and on how many answers, and the calibration error where they are enough for one."""
+    score, error = brier(row, plan), calibration(row)
+    if score is None:
+        return _cell("…")
+    how = text("page.compare.few", lang, count=ENOUGH)
+    if error is not None:
+        how = text("page.compare.ece", lang, error=error)
+    return _cell([f"{score:.2f} ", tag("small", f"/ {len(row.right)}"), tag("span", how, cls="how")], score)

@@ -1,6 +1,8 @@
-// Sorts the rows of a table by the heading that was pressed, and again whenever the table is drawn anew. Given by gr.HTML: element.
+// Sorts the rows of a table by the heading that was pressed, and again whenever the table is drawn anew. A row that is pressed triggers
+// "select" with its learner's place. Given by gr.HTML: element, trigger.
 
 let sorting = null;
+let chosen = null; // the place of the learner that was pressed last
 
 function worth(row) {
   const cell = row.cells[sorting.column];
@@ -15,7 +17,12 @@ function compareRows(one, other) {
   return (a - b) * sorting.way;
 }
 
+function press() {
+  for (const name of element.querySelectorAll(".closer")) name.setAttribute("aria-pressed", String(name.dataset.place === chosen));
+}
+
 function arrange() {
+  press();
   const body = element.querySelector("tbody");
   if (!sorting || !body) return;
   for (const heading of element.querySelectorAll("thead th")) heading.removeAttribute("aria-sort");
@@ -27,7 +34,13 @@ function arrange() {
 }
 
 element.addEventListener("click", (event) => {
-  const pressed = event.target.closest("th button");
+  const name = event.target.closest("tr[data-done]")?.querySelector(".closer");
+  if (name) {
+    chosen = name.dataset.place;
+    press();
+    trigger("select", { place: Number(chosen) });
+  }
+  const pressed = event.target.closest("thead button");
   if (!pressed) return;
   const column = pressed.closest("th").cellIndex;
   const first = pressed.dataset.first === "up" ? 1 : -1;

@@ -1,0 +1,66 @@
+"""What the Compare tab shows of a comparison, without a browser: both starts, the judged columns, and one learner looked at closely."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from meta_demo.data.episode import Example, make_episode
+from meta_demo.serving.compare import Row, plan
+from meta_demo.serving.judged import BINS, brier
+from meta_demo.serving.requests import PLAIN, Learner
+from meta_demo.ui.compare.closer import Found, confused, reliable
+from meta_demo.ui.compare.table import table
+
+TRAINED, PLAINLY = Learner("maml"), Learner("maml", PLAIN)
+PLACES = plan(make_episode([Example(f"sentence <{i}>", f"class {i % 2}") for i in range(24)]))
+
+
+def row(who: Learner, wrong: int) -> Row:
+    """Sure of every answer, and wrong on the first few."""
+    shown = np.eye(2, dtype=np.float32) * 0.8 + 0.1
+    right = {i: i >= wrong for i in range(24)}
+    answers = {i: shown[i % 2 if right[i] else 1 - i % 2] for i in range(24)}
+    return Row(who, "", True, 1, 1, answers, right)
+
+
+FOUND = Found(
+    (TRAINED, PLAINLY), {TRAINED: row(TRAINED, 2), PLAINLY: row(PLAINLY, 14)}, PLACES, {"class 0": 3, "class 1": 1}
+)
+
+
+def test_both_starts_of_an_algorithm_have_a_row_and_a_name():
+    shown = table(FOUND.learners, FOUND.rows, PLACES, "en")
+    assert "MAML · meta-trained" in shown and "MAML · plain" in shown
+    assert shown.count("<tr") == 3 and shown.count("data-done") == 2
+    assert shown.count('class="best"') == 1 and shown.index('class="best"') < shown.index("MAML · plain</button>")
+    assert f"{brier(FOUND.rows[TRAINED], PLACES):.2f}" in shown
+
+
+def test_none_is_marked_where_an_interval_holds_zero():
+    close = {**FOUND.rows, PLAINLY: row(PLAINLY, 4)}
+    shown = table(FOUND.learners, close, PLACES, "en")
+    assert 'class="best"' not in shown and "cannot be told apart" in shown
+
+
+def test_the_table_fills_as_it_comes():
+    shown = table(FOUND.learners, {TRAINED: replace(FOUND.rows[TRAINED], rounds=9)}, PLACES, "en")
+    assert "data-done" not in shown and "<progress" in shown and "Comparing" in shown
+
+
+def test_a_confusion_names_the_commonest_mistake():
+    shown = confused(FOUND, PLAINLY, "en")
+    assert "taken for “class 1”, 7 times" in shown or "taken for “class 0”, 7 times" in shown
+    assert shown.count('class="hit"') == 2 and shown.count('class="miss"') == 2
+    assert "No example" in confused(replace(FOUND, rows={PLAINLY: row(PLAINLY, 0)}), PLAINLY, "en")
+
+
+def test_a_reliability_diagram_counts_its_bins_and_says_where_they_are_few():
+    (even, points), layout = reliable(FOUND, TRAINED, "en").to_dict().values()
+    assert points["x"] == [0.9] and points["text"] == ["n=24"] and even["x"] == [0, 1]
+    assert points["y"] == [round(22 / 24, 4)] and layout["xaxis"]["dtick"] == 1 / BINS
+    assert "right 92% of 24" in layout["meta"] and "few" not in layout["annotations"][1]["text"]
+    few = replace(FOUND.rows[TRAINED], right=dict.fromkeys(range(5), True))
+    under = reliable(replace(FOUND, rows={TRAINED: few}), TRAINED, "en").layout.annotations[1].text
+    assert "fewer than" in under
