@@ -95,6 +95,27 @@ def test_training_lowers_the_loss(tmp_path):
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
 
+def test_a_short_run_computes_what_it_draws_and_a_long_one_the_corpus_once(tmp_path, monkeypatch):
+    """Chunks of a corpus pay where most of each is drawn some day."""
+
+    def read(steps: int) -> int:
+        algorithm, rows = build(), []
+        original = algorithm.backbone._replay.run
+        monkeypatch.setattr(
+            algorithm.backbone._replay, "run", lambda x, *rest: rows.append(len(x["input_ids"])) or original(x, *rest)
+        )
+        run = Run(algorithm, TASKS, EPISODES, replace(PLAN, steps=steps, meta_batch=1, body="hold"), tmp_path)
+        for step in range(steps):
+            run.step = step
+            with torch.enable_grad():
+                run._meta_batch()
+        return sum(rows)
+
+    drawn = len(TASKS.draw(0).support) + len(TASKS.draw(0).query)
+    assert read(2) <= 2 * drawn
+    assert read(60) <= len(TASKS.corpus) < 60 * drawn
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "plan"), [("protonet", replace(PLAN, ema=0.5)), ("maml", PLAN), ("reptile", PLAN)])
 def test_a_resumed_run_ends_at_the_same_bits(name, plan, tmp_path):

@@ -38,6 +38,9 @@ class Corpus(Generic[T]):
         self._place = {content: place for place, chunk in enumerate(self.chunks) for content in chunk}
         self._known: dict[Hashable, Any] = {}
 
+    def __len__(self) -> int:
+        return len(self._place)
+
     def __contains__(self, content: object) -> bool:
         return content in self._place
 

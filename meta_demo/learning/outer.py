@@ -186,11 +186,19 @@ class Run:
             self.mean[name].lerp_(w, 1 - self.plan.ema)
         return float(total)
 
+    @cached_property
+    def _among(self) -> Corpus[Content] | None:
+        """What decides on who is computed with whom: the corpus where the run asks for as many examples as that has, so that most of
+        each chunk is needed some day; else None, each task by itself."""
+        corpus, first = self.tasks.corpus, self.tasks.draw(0)
+        asked = self.plan.steps * self.plan.meta_batch * (len(first.support) + len(first.query))
+        return corpus if corpus is not None and asked >= len(corpus) else None
+
     def _meta_batch(self) -> list[Task]:
         """This process's share of the tasks of the step that comes."""
         first = self.step * self.plan.meta_batch
         indices = self.group.mine(range(first, first + self.plan.meta_batch))
-        batch = [to_task(self.algorithm, self.tasks.draw(index), self.tasks.corpus) for index in indices]
+        batch = [to_task(self.algorithm, self.tasks.draw(index), self._among) for index in indices]
         if self.plan.distort and batch:
             rngs = [_rng(self.plan.seed, index) for index in indices]
             batch = self.algorithm.backbone.inputs.distorted(batch, self.plan.distort, rngs)
