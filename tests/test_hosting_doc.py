@@ -15,7 +15,7 @@ from meta_demo.core.settings import told
 from meta_demo.serving import crossing, lending
 from meta_demo.serving.service import A_MINUTE, AT_ONCE, HEAVY, LIGHT
 from meta_demo.ui import entrance
-from meta_demo.ui.page import SESSIONS
+from meta_demo.ui.sessions import SESSIONS
 from meta_demo.words import text
 
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.routing import Route
-from starlette.testclient import TestClient
 
 from meta_demo.core.errors import UserError
 from meta_demo.serving import pace
@@ -23,7 +19,8 @@ from meta_demo.serving.pace import Pace
 from meta_demo.serving.service import A_MINUTE, AT_ONCE, HEAVY, Service
 from meta_demo.ui import callers, entrance
 from meta_demo.ui.entrance import Entrance
-from meta_demo.ui.page import SESSIONS, launch_arguments
+from meta_demo.ui.page import launch_arguments
+from meta_demo.ui.sessions import SESSIONS
 
 COUNT = settings(max_examples=60, deadline=None)
 
@@ -148,16 +145,3 @@ def test_the_page_is_launched_with_these_bounds(service: Service) -> None:
     assert said["state_session_capacity"] == SESSIONS
     kinds = [part.cls for part in said["app_kwargs"]["middleware"]]
     assert Entrance in kinds
-
-
-def test_what_is_no_text_is_a_mistake_of_the_sender_and_not_ours() -> None:
-    """FastAPI repeats what was sent in what it says of it, which fails for bytes that are no text."""
-    app = Starlette(
-        routes=[Route("/call/adapt", _fails, methods=["POST"])], middleware=[Middleware(Entrance, lambda: "nowhere")]
-    )
-    said = TestClient(app, raise_server_exceptions=False).post("/call/adapt", content=b"\xff" * 99)
-    assert said.status_code == 400 and "UTF-8" in said.json()["detail"]
-
-
-async def _fails(request: Any) -> Any:
-    return (await request.body()).decode()

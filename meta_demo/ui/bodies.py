@@ -26,7 +26,7 @@ ONE = (
 )  # ends of paths to which one thing is sent: a file or a task
 MOST_ONE = MAX_FILE * 4 // 3 + MB  # a file in base64, and what stands around it
 PATIENCE = 120  # seconds in which a large body has come, so that nobody keeps a seat
-STATUS = {"body_size": 413, "body_slow": 408, "too_often": 429, "uploads_full": 507, "body_text": 400}
+STATUS = {"body_size": 413, "body_slow": 408, "too_often": 429, "uploads_full": 507, "body_text": 400, "body_call": 400}
 UPLOADS = "/upload"  # which Gradio itself writes to the disk as it comes, and bounds
 
 

@@ -36,23 +36,7 @@ class Entrance:
                 await drained(receive)
                 await refuse(scope, send, problem)
                 return
-        await self._answered(scope, receive, send)
-
-    async def _answered(self, scope: Any, receive: Any, send: Any) -> None:
-        """The application's answer; what it cannot repeat of what was sent, to say that it is wrong, is no text."""
-        begun = False
-
-        async def noting(event: Any) -> None:
-            nonlocal begun
-            begun = True
-            await send(event)
-
-        try:
-            await self.app(scope, receive, noting)
-        except UnicodeDecodeError:
-            if begun or scope["type"] != "http":
-                raise
-            await refuse(scope, send, UserError("body_text"))
+        await self.app(scope, receive, send)
 
 
 def is_full(folder: Path) -> bool:

@@ -33,8 +33,10 @@ from meta_demo.ui.health import health_routes
 from meta_demo.ui.layout import SESSION_SECONDS, Page, lay_out
 from meta_demo.ui.learn import tab as learn_tab
 from meta_demo.ui.learn.tab import Learning, LearnTab
+from meta_demo.ui.mistakes import Blocks, Mistakes
 from meta_demo.ui.opening import Opening, Welcome
 from meta_demo.ui.proxy import BehindProxy
+from meta_demo.ui.sessions import SESSIONS
 from meta_demo.ui.sheet import sheets
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
@@ -45,7 +47,6 @@ from meta_demo.words import LANGUAGES, text
 
 # Whatever computes takes turns in the service; the default, one call of each handler at a time, would have visitors wait for each other.
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
-SESSIONS = 1000  # that are remembered; of more those that were used longest ago are forgotten
 ONCE = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
 ANEW = {"trigger_mode": "multiple"}  # a second press is sent at once: the service ends what the first one asked for
 # One trains; the others are told so at once.
@@ -58,7 +59,7 @@ LAST = "always_last"  # of events while one is under way none is lost: the last 
 
 def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
     """The whole page, its events and its one API endpoint, on top of `service`; what it opens with is in `opening`, if anything is."""
-    with gr.Blocks(
+    with Blocks(
         title=label("page.title"),
         fill_width=True,
         analytics_enabled=False,
@@ -132,6 +133,7 @@ def _middleware() -> list[Middleware]:
         Middleware(BehindProxy, said.root_path),
         Middleware(Headers, said.space),
         Middleware(Entrance, get_upload_folder),
+        Middleware(Mistakes),
         Middleware(Uploads),
         Middleware(Bodies),
         Middleware(BrowserLanguage),

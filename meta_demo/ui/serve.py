@@ -18,8 +18,10 @@ from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import HEAVY, LIGHT, Service
 from meta_demo.ui import zerogpu
 from meta_demo.ui.logs import keep_words_out
+from meta_demo.ui.mistakes import say_what_is_wrong
 from meta_demo.ui.opening import Opening
 from meta_demo.ui.page import build_app, launch_arguments
+from meta_demo.ui.sessions import keep_little
 from meta_demo.ui.uploads import keep_apart
 
 # Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
@@ -31,6 +33,7 @@ PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     """Serve the page for good; what has to be done at the end is added to `ends`. Raises UserError where what is said cannot be kept."""
     keep_words_out()
+    say_what_is_wrong()
     keep_apart()
     budget = Budget.of_visitor(choose_device())
     service = Service(admission=Admission.as_set(), lender=zerogpu.lender(), budget=budget)
@@ -55,7 +58,8 @@ def _place(service: Service) -> None:
 
 def _launch(app: gr.Blocks, service: Service, said: Settings) -> None:
     where = {"server_name": said.host, "server_port": said.port, "root_path": said.root_path}
-    app.queue(default_concurrency_limit=SHORT)
+    app.queue(default_concurrency_limit=SHORT, api_open=False)  # past the queue nobody would see that a caller has left
+    keep_little(app)
     try:
         app.launch(**where, prevent_thread_lock=True, max_threads=THREADS, **launch_arguments(service))
     except OSError as error:

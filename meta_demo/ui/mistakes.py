@@ -1,0 +1,76 @@
+"""What is told of a call that nobody can read, which pages never send: one sentence and 4xx, where Gradio would say 500 and nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio import queueing, utils
+from gradio.blocks import BlockFunction
+from gradio.context import LocalContext
+
+from meta_demo.core.errors import UserError
+from meta_demo.serving import meter
+from meta_demo.ui.bodies import refuse
+from meta_demo.ui.guard import told
+from meta_demo.ui.words import request_language
+from meta_demo.words import text
+
+OURS = (OSError, MemoryError)  # what fails for want of room is no mistake of who sent it
+
+_payload = utils.error_payload
+
+
+class Mistakes:
+    """ASGI middleware: where the application cannot read what was sent, so that it fails before it answers, the answer is a sentence."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        begun = False
+
+        async def noting(event: Any) -> None:
+            nonlocal begun
+            begun = True
+            if event.get("status") == 500:  # what it says of values that no component takes
+                event = {**event, "status": 400}
+            await send(event)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:
+            if begun or scope["type"] != "http" or isinstance(error, OURS):
+                raise
+            meter.count(error)
+            await refuse(scope, send, UserError("body_text" if isinstance(error, UnicodeDecodeError) else "body_call"))
+
+
+class Blocks(gr.Blocks):  # type: ignore[misc]
+    """A page that says how many values were too few."""
+
+    def validate_inputs(self, block_fn: BlockFunction, inputs: list[Any]) -> None:
+        needed, given = len(block_fn.inputs), len(inputs)
+        if given < needed:
+            few = UserError("api_few", name=block_fn.name, needed=needed, given=given)
+            meter.count(few)
+            raise gr.Error(told(few, _lang()), print_exception=False)
+
+
+def payload(error: BaseException | None, show_error: bool) -> Any:
+    """What Gradio sends of an error, a sentence of ours where it would send none."""
+    if isinstance(error, gr.Error):
+        return _payload(error, show_error)
+    if isinstance(error, Exception):
+        meter.count(error)
+    return _payload(gr.Error(text("page.error.unexpected", _lang())), show_error)
+
+
+def say_what_is_wrong() -> None:
+    """From now on no error is told as nothing."""
+    queueing.error_payload = utils.error_payload = payload
+
+
+def _lang() -> str:
+    request = LocalContext.request.get(None)
+    return request_language(request) if isinstance(request, gr.Request) else "en"

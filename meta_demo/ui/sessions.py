@@ -1,0 +1,66 @@
+"""What Gradio keeps for a visitor: the states that handlers write, and what waits to be fetched, but no copy of the page."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from copy import copy
+from datetime import datetime
+from typing import Any
+
+import gradio as gr
+from gradio import route_utils, state_holder
+from gradio.queueing import Queue
+
+from meta_demo.ui.layout import SESSION_SECONDS
+
+SESSIONS = 1000  # that are remembered; of more those that were used longest ago are forgotten
+
+
+class _Session(state_holder.SessionState):  # type: ignore[misc]
+    """Gradio's, without a second description of every component and its last value, which took 360 kB and 30 ms for each new session, and
+    which only its links to a page as it stands would need: they write what a visitor typed to the disk, and we have our own."""
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        self.blocks_config = copy(blocks.default_config)
+        self.config_values: dict[int, Any] = {}
+        self.state_data: dict[int, Any] = {}
+        self._state_ttl: dict[int, Any] = {}
+        self.is_closed = False
+        self.STATE_TTL_WHEN_CLOSED = SESSION_SECONDS
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        block = self.blocks_config.blocks.get(key)
+        if isinstance(block, gr.State):
+            self._state_ttl[key] = block.time_to_live, datetime.now()
+            self.state_data[key] = value
+        else:
+            self.blocks_config.blocks[key] = value
+
+    def _update_config(self, key: int) -> None:
+        pass
+
+    def _update_value_in_config(self, key: int, value: Any) -> None:
+        pass
+
+
+class Letters(OrderedDict[str, Any]):
+    """What waits to be fetched, by session. Of more than `most` those go first for whom nothing is under way: who calls and never listens
+    takes nothing from those who wait."""
+
+    def __init__(self, queue: Queue, most: int = SESSIONS) -> None:
+        super().__init__()
+        self._queue, self._most = queue, most
+
+    def __setitem__(self, session: str, letters: Any) -> None:
+        super().__setitem__(session, letters)
+        if len(self) > self._most:
+            awaited = {event.session_hash for event in self._queue.event_ids_to_events.values()} | {session}
+            gone = next((other for other in self if other not in awaited), next(iter(self)))
+            del self[gone]
+            self._queue.pending_event_ids_session.pop(gone, None)
+
+
+def keep_little(app: gr.Blocks) -> None:
+    """From now on the sessions of a page whose queue is made are small and few."""
+    state_holder.SessionState = route_utils.SessionState = _Session
+    app._queue.pending_messages_per_session = Letters(app._queue)
