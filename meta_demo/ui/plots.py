@@ -25,6 +25,7 @@ DIVERGING = (
     (0.5, "rgba(128,128,128,0.04)"),
     (1.0, "rgba(213,70,0,1)"),
 )
+SAID = "%{customdata}<extra></extra>"  # a point says what it carries, and no name of what it belongs to
 SMOOTH = 10  # steps in the running mean of the outer loss
 
 

@@ -13,7 +13,7 @@ from meta_demo.serving.requests import Learner
 from meta_demo.ui.learners import called
 from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.palette import class_colour, mark
-from meta_demo.ui.plots import INK, base_layout, plain_axis
+from meta_demo.ui.plots import INK, SAID, base_layout, plain_axis
 from meta_demo.words import text
 
 SCARCE = 10  # answers in a bin: of fewer the share that is right says little
@@ -89,7 +89,7 @@ def reliable(found: Found, who: Learner, lang: str) -> go.Figure:
         "text": [f"n={one.count}" for one in bins],
         "textposition": "bottom right",
         "customdata": [_said(one, lang) for one in bins],
-        "hovertemplate": "%{customdata}<extra></extra>",
+        "hovertemplate": SAID,
         "marker": {"color": colour, "size": 9, "symbol": mark(who.algorithm).symbol},
         "line": {"color": colour, "width": 1.5, "dash": "dot"},
         "error_y": _bars(bins),
