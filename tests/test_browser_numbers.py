@@ -160,3 +160,20 @@ def test_pictures_get_numbers_too(visit: Open) -> None:
     page.locator("#kind label").nth(0).click()
     expect(page.locator("#picture-cards .card")).to_have_count(3, timeout=SLOW)
     expect(page.locator("#picture-cards .thumb")).to_have_count(count)
+
+
+def test_a_late_answer_leaves_what_was_typed_meanwhile(visit: Open) -> None:
+    page = visit()
+    page.evaluate(
+        "() => { const ask = window.fetch; window.fetch = async (...asked) => {"
+        " if (String(asked[0]).includes('queue/join')) await new Promise(done => setTimeout(done, 1500));"
+        " return ask(...asked); }; }"
+    )
+    page.locator("#kind label").nth(1).click()
+    typed = page.locator("#cards .card-examples").first
+    typed.fill("typed meanwhile")  # a list of numbers is under way
+    expect(page.locator("#notice")).to_contain_text(text("page.card.late"))
+    expect(typed).to_have_value("typed meanwhile")
+    expect(page.locator("#kind input").nth(0)).to_be_checked()
+    page.locator("#kind label").nth(1).click()
+    expect(page.locator("#cards .value-text").first).to_have_value("typed meanwhile")

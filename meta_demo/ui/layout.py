@@ -15,7 +15,7 @@ import gradio as gr
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import MOMENTS
-from meta_demo.ui import columns
+from meta_demo.ui import columns, edits
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, collector, dealt
 from meta_demo.ui.charts import chart
@@ -102,6 +102,7 @@ class Page:
     """
 
     message: gr.HTML
+    edits: gr.JSON  # how many edits the visitor has made where
     tabs: gr.Tabs
     modality: gr.Radio
     sides: Sides
@@ -136,6 +137,7 @@ def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
     gr.HTML(label("html.header"), js_on_load=script("header"), elem_id="header")
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
+    made = edits.counts()
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := opening_side(sides.values())), load_sample(side.first_sample)
     switch = Switch().fitted(first.model, sample.objective.algorithms, ())
@@ -170,7 +172,7 @@ def lay_out() -> Page:
     run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
+    return Page(message, made, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
 
 
 def opening_cards(side: Side[Any]) -> Any:

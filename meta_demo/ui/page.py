@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable
 from functools import partial
+from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, blocks, theme, training_knobs, training_tab
+from meta_demo.ui import benchmark_tab, blocks, edits, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
@@ -47,8 +48,8 @@ from meta_demo.words import LANGUAGES, text
 
 # Whatever computes takes turns in the service; the default, one call of each handler at a time, would have visitors wait for each other.
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
-ONCE = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
-ANEW = {"trigger_mode": "multiple"}  # a second press is sent at once: the service ends what the first one asked for
+ONCE: dict[str, Any] = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
+ANEW: dict[str, Any] = {"trigger_mode": "multiple"}  # a second press is sent at once: the service ends what the first one asked for
 # One trains; the others are told so at once.
 TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16} | ONCE
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -159,6 +160,8 @@ def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Aski
     opening = settings | _aside(page) | {teach.shots, teach.sample}
     on(teach.sample.input, teaching.open_sample, opening, sided)
     on(teach.kind.input, teaching.relabel, settings | {teach.kind}, sided)
+    for part in edits.counting(page.sides.values()):
+        on(part.late, teaching.keep, settings, sided)
     dealt = on(teach.shots.input, teaching.deal, settings | {teach.shots}, {*cards, adapt.notice})
     for opened in (
         on(page.modality.input, teaching.show_side, settings | _aside(page), sided),
@@ -183,20 +186,36 @@ def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Aski
     return dealt
 
 
-def _on(page: Page, listen: Any, handler: Callable[..., Any], inputs: set[Any], outputs: set[Any], **how: Any) -> Any:
-    """`handler` for an event; what it raises is said in the page's message."""
-    how = {"trigger_mode": LAST, "js": _light(page, inputs)} | QUIET | how
+def _on(
+    page: Page,
+    listen: Any,
+    handler: Callable[..., Any],
+    inputs: set[Any],
+    outputs: set[Any],
+    *,
+    whole: bool = False,
+    **how: Any,
+) -> Any:
+    """`handler` for an event; what it raises is said in the page's message, and what it fills keeps what was typed meanwhile. What is
+    on the sides that are not shown stays in the browser, unless the `whole` page is asked for."""
+    places = {part: name for part, name in edits.counting(page.sides.values()).items() if part in outputs}
+    if places and not isgeneratorfunction(handler):
+        handler, inputs = edits.echoing(handler, page.edits, places), inputs | {page.edits}
+    how = {"trigger_mode": LAST, "js": _sent(page, inputs, whole)} | QUIET | how
     return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **how)
 
 
-def _light(page: Page, inputs: set[Any]) -> str | None:
-    """What the browser does before it sends `inputs`: what the sides that are not shown have collected stays there."""
+def _sent(page: Page, inputs: set[Any], whole: bool) -> str | None:
+    """What the browser does before it sends `inputs`: what hidden sides have collected stays there, and edits are counted."""
     order = sorted(inputs, key=lambda part: part._id)  # as Gradio sends them
     heavy = [[order.index(part), side.name] for side in page.sides.values() for part in side.heavy if part in inputs]
-    if page.modality not in inputs or not heavy:
-        return None
-    shown = f"given[{order.index(page.modality)}]"
-    return f"(...given) => {{ for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null; return given; }}"
+    acts = []
+    if page.modality in inputs and heavy and not whole:
+        shown = f"given[{order.index(page.modality)}]"
+        acts.append(f"for (const [place, side] of {json.dumps(heavy)}) if (side !== {shown}) given[place] = null;")
+    if page.edits in inputs:
+        acts.append(f"given[{order.index(page.edits)}] = {{ ...window.edits }};")
+    return f"(...given) => {{ {' '.join(acts)} return given; }}" if acts else None
 
 
 def _wire_gaps(page: Page, asked: list[Any], dealing: Dealing) -> None:
@@ -326,9 +345,9 @@ def _wire_training(app: gr.Blocks, page: Page, tab: TrainingTab, handlers: Train
     on(trained.then, handlers.beside, {tab.training}, {tab.beside}, **MODEL)
     on(tab.stop.click, handlers.stop, {tab.training}, {tab.outcome, tab.stop}, queue=False)
     settings, opened = _settings(page) | _aside(page), _side_outputs(page) | {page.own, page.tabs}
-    whole = {"js": None}  # another side may be shown, and what stands on its cards stays
-    on(tab.use.click, handlers.use, settings | {tab.training}, opened, **whole)
-    on(tab.bring.upload, handlers.bring, settings | {tab.bring}, opened, **whole, **MODEL)
+    # another side may be shown, and what stands on its cards stays
+    on(tab.use.click, handlers.use, settings | {tab.training}, opened, whole=True)
+    on(tab.bring.upload, handlers.bring, settings | {tab.bring}, opened, whole=True, **MODEL)
 
 
 def _wire_learning(page: Page, opened: gr.Tab, tab: LearnTab, learning: Learning) -> None:

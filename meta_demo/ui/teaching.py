@@ -24,6 +24,7 @@ from meta_demo.ui.layout import FIRST_SHOTS, Page
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
+from meta_demo.words import text
 
 
 class Teaching:
@@ -64,6 +65,8 @@ class Teaching:
     def relabel(self, values: Values, request: gr.Request) -> Updates:
         """Other labels for the examples that are there, which stay; so does what they were labelled before, for the way back."""
         page, side, before = self.page, self.page.side(values), self.playground.form(values)
+        if before.name == values[page.teach.kind]:  # asked twice: what was typed since stays
+            return {}
         cards = relabelled(values[side.cards], form_for(str(values[page.teach.kind])), side)
         now = {**values, side.cards: cards}
         fitting = self.playground.fit(now, request, before)
@@ -71,6 +74,13 @@ class Teaching:
         filled = {side.cards: gr.update(value=cards, visible=True), page.teach.shots: shots}
         fitted = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
         return fitting | filled | self.playground.mark_changes({**now, **fitted}, request)
+
+    def keep(self, values: Values, request: gr.Request) -> Updates:
+        """An answer came too late for what was typed meanwhile, which stays: all else fits that again, and it is said."""
+        said = blocks.notice(text("page.card.late", request_language(request)))
+        shots = gr.update(value=None, visible=self.playground.form(values).dealt_by_shots)
+        unfilled = {self.page.teach.sample: None, self.page.teach.shots: shots, self.page.adapt.notice: said}
+        return self.playground.fit(values, request, self._form(values)) | unfilled
 
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted; where its columns had to be guessed they can be chosen."""

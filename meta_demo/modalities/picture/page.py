@@ -58,9 +58,11 @@ class PictureSide(Side[Picture]):
             gr.HTML(
                 "",
                 html_template=tag("div", cls="try-pad"),
-                js_on_load=script("parts", "pad", "pictures", "try_pad"),
+                js_on_load=script("parts", "edits", "pad", "pictures", "try_pad"),
                 words={lang: _pad_words(lang) | {"looked": text("page.pad.looked", lang)} for lang in LANGUAGES},
                 limits={"file": MAX_FILE},
+                place="try-pad",
+                seen=None,
                 server_functions=[read_file],
                 apply_default_css=False,
                 visible=visible(shown),

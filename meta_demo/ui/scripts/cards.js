@@ -9,7 +9,7 @@ const tell = whenPaused(() => trigger("edit"));
 
 function publish() {
   total();
-  props.value = cards.map((card) => ({ ...published(card) }));
+  edited(cards.map((card) => ({ ...published(card) })));
   tell();
 }
 
@@ -94,6 +94,6 @@ const bar = make(
   button("cards-add", `+ ${words.add}`, add),
 );
 show(props.value);
-watch("value", () => show(props.value));
+shown.push(show);
 
 receiveFile(root, words);

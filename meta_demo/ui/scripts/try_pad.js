@@ -20,7 +20,7 @@ document.addEventListener("looked", ({ detail }) => {
 });
 
 function publish(url) {
-  props.value = url;
+  edited(url);
   glance.hidden ||= !url;
   trigger("input");
 }
@@ -35,4 +35,4 @@ const tools = make("div", "tools", {}, fileButton(words, picture), cameraButton(
 root.append(pad.node, make("div", "try-below", {}, tools, glance));
 receive(root, words, picture);
 pad.lay(props.value || "");
-watch("value", () => pad.lay(props.value || ""));
+shown.push((url) => pad.lay(url || ""));

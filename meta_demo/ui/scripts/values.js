@@ -9,7 +9,7 @@ const tellValues = whenPaused(() => trigger("edit"));
 
 function publish() {
   total();
-  props.value = { ...(holds(props.value) ? props.value : {}), rows: rows.map((row) => ({ ...row })) };
+  edited({ ...(holds(props.value) ? props.value : {}), rows: rows.map((row) => ({ ...row })) });
   tellValues();
 }
 
@@ -113,5 +113,5 @@ const bar = make(
   ...(adders.length ? adders : [button("cards-add", `+ ${words.value_add}`, add)]),
 );
 show(props.value);
-watch("value", () => show(props.value));
+shown.push(show);
 receiveFile(root, words);

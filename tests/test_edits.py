@@ -1,0 +1,89 @@
+"""What was typed while the server was at work: answers say which edits they have seen, and nothing else of them changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from meta_demo.data.samples import load_sample
+from meta_demo.serving.service import Service
+from meta_demo.ui import edits
+from meta_demo.ui.cards import cards_from
+from meta_demo.ui.handlers import Handlers
+from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.page import _aside, _settings, build_app
+from meta_demo.ui.teaching import Teaching
+
+ASKED: Any = SimpleNamespace(headers={}, query_params={})
+
+
+@pytest.fixture
+def page() -> Page:
+    with gr.Blocks():
+        return lay_out()
+
+
+def values(page: Page, **more: Any) -> dict[Any, Any]:
+    return {part: part.value for part in _settings(page) | _aside(page) | {page.teach.kind, page.teach.shots}} | more
+
+
+def test_a_value_says_which_edits_it_has_seen(page: Page) -> None:
+    text, picture = page.sides["text"], page.sides["picture"]
+    places = edits.counting(page.sides.values())
+    assert set(places) == {text.cards, picture.cards, picture.tried}
+
+    def answer(*_: Any) -> Any:
+        return {
+            text.cards: [1],
+            picture.cards: gr.update(visible="hidden"),
+            picture.tried: gr.update(value="url"),
+            page.message: "done",
+        }
+
+    called = edits.echoing(answer, page.edits, places)({page.edits: {"cards": 4, "try-pad": 0}}, ASKED)
+    assert called[text.cards] == gr.update(value=[1]) | {"seen": 4}
+    assert called[picture.tried] == gr.update(value="url") | {"seen": 0}
+    assert "seen" not in called[picture.cards] and called[page.message] == "done"
+
+
+def test_whatever_fills_a_list_knows_the_edits() -> None:
+    """An event that could fill a list of examples and is not told the counts would lose what was typed."""
+    app = build_app(Service())
+    carriers = {b for b in app.blocks.values() if isinstance(b, gr.JSON)}
+    lists = {b for b in app.blocks.values() if isinstance(b, gr.HTML) and "window.edits" in (b.js_on_load or "")}
+    assert len(lists) == 3 and len(carriers) == 1
+    filling = [f for f in app.fns.values() if lists & set(f.outputs) and not f.types_generator]
+    assert len(filling) > 5
+    assert [f.name for f in filling if not carriers & set(f.inputs) or "window.edits" not in str(f.js)] == []
+
+
+def test_other_labels_asked_for_twice_change_nothing_the_second_time(page: Page) -> None:
+    teaching = Teaching(page, Handlers(Service(), page))
+    side = page.sides["text"]
+    said = values(page) | {
+        page.modality: "text",
+        page.shown: "text",
+        side.cards: cards_from(load_sample("travel-planning"), side),
+    }
+    said |= {page.teach.kind: "numbers"}
+    once = teaching.relabel(said, ASKED)
+    typed = once[side.cards]["value"]
+    assert typed["rows"]
+    assert teaching.relabel(said | {side.cards: typed}, ASKED) == {}
+
+
+def test_what_came_too_late_is_said_and_all_else_fits_what_stayed(page: Page) -> None:
+    """The answer was of a sample with numbers, and classes stayed on the cards."""
+    teaching = Teaching(page, Handlers(Service(), page))
+    side = page.sides["text"]
+    cards = cards_from(load_sample("travel-planning"), side)
+    numbers = replace(page.switch.value, objective="numbers")
+    late = values(page) | {page.modality: "text", page.shown: "text", side.cards: cards, page.switch: numbers}
+    kept = teaching.keep(late, ASKED)
+    assert side.cards not in kept and kept[page.teach.sample] is None
+    assert "was kept" in kept[page.adapt.notice]
+    assert kept[page.teach.kind] == "classes" and kept[page.switch].objective == "classes"
