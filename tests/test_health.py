@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import urllib.request
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +19,11 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from meta_demo import __version__
-from meta_demo.serving.service import Service
+from meta_demo.core.errors import UserError
+from meta_demo.data.reading.tasks import parse_episode
+from meta_demo.serving import journal, meter
+from meta_demo.serving.requests import Request
+from meta_demo.serving.service import BEGUN, Service
 from meta_demo.ui.health import health_routes
 from meta_demo.ui.proxy import BehindProxy
 
@@ -59,6 +65,30 @@ def read(url: str) -> str:
     with urllib.request.urlopen(url) as answer:
         said: str = answer.read().decode()
     return said
+
+
+def test_an_event_is_a_line_of_json_without_a_word_of_a_visitors(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who waited says from where; who failed or left, why."""
+    caplog.set_level(logging.INFO, journal.__name__)
+    request = Request(parse_episode(TASK), algorithms=("protonet",))
+    others = [service.heavy.enter(f"v{number}") for number in range(BEGUN)]
+    turn, wrong = service.heavy.enter("me"), service.heavy.enter("other")
+    for other in others:
+        other.leave()
+    service.history(request, turn)
+    with pytest.raises(UserError):
+        service.history(replace(request, seed=-1), wrong)
+    left = service.adapt_stream(request)
+    next(left)
+    left.close()
+    meter.count(UserError("seed", value=SECRET, limit=1))
+    events = [json.loads(record.getMessage()) for record in caplog.records if record.name == journal.__name__]
+    whole, gone, told = events
+    assert whole["event"] == "adapt" and whole["place"] == 1 and whole["ms"] >= 0 <= whole["waited_ms"]
+    assert gone["error"] == "left" and gone["place"] == 0
+    assert told["event"] == "told" and told["error"] == "seed" and SECRET not in caplog.text
 
 
 def test_a_running_page_counts_and_repeats_no_word(page_url: str) -> None:

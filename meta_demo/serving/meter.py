@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from meta_demo.core.errors import UserError
+from meta_demo.serving import journal
+from meta_demo.serving.turns import Gone, Turn
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)  # resident memory among others, where the system tells of it
@@ -22,15 +24,30 @@ CACHE = Gauge("meta_demo_cache_bytes", "Bytes that the cache keeps alive", regis
 
 
 def count(error: Exception) -> None:
-    """One more of that kind: the name of a sentence of ours, or the class of what nobody expected."""
-    ERRORS.labels(error.name if isinstance(error, UserError) else type(error).__name__).inc()
+    """One more of that kind, which somebody was told."""
+    kind = kind_of(error)
+    ERRORS.labels(kind).inc()
+    journal.note("told", error=kind)
+
+
+def kind_of(error: BaseException) -> str:
+    """The name of a sentence of ours, or the class of what nobody expected; `left` where a visitor has gone or asks for something else."""
+    if isinstance(error, Gone | GeneratorExit):
+        return "left"
+    return error.name if isinstance(error, UserError) else type(error).__name__
 
 
 @contextmanager
-def timed(kind: str) -> Iterator[None]:
-    """Times a piece of work, however it ends."""
-    started = time.perf_counter()
+def timed(kind: str, turn: Turn | None = None) -> Iterator[None]:
+    """Times a piece of work, however it ends, and notes it, with the place from which its `turn` came."""
+    started, error = time.perf_counter(), None
     try:
         yield
+    except BaseException as problem:
+        error = kind_of(problem)
+        raise
     finally:
-        RUN.labels(kind).observe(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        RUN.labels(kind).observe(took)
+        came = {"place": turn.place, "waited_ms": round(turn.waited * 1000)} if turn else {}
+        journal.note(kind, ms=round(took * 1000), **came, error=error)

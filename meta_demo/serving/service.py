@@ -129,7 +129,7 @@ class Service:
         try:
             jobs, errand = self._lent([replace(job, keeps=keeps) for job in self._jobs(request)])
             together = self._side_by_side([self._snapshots(request, job) for job in jobs])
-            with meter.timed("adapt"):  # what another machine computes keeps nobody waiting here
+            with meter.timed("adapt", turn):  # what another machine computes keeps nobody waiting here
                 yield from together if errand else sliced(turn, together)
         finally:
             turn.leave()
@@ -270,7 +270,7 @@ class Service:
             jobs = self._jobs(request)
             works = [self._repeated(job, plan) for job in jobs]
             afford(works, jobs[0].algorithm.backbone, self._budget)
-            with meter.timed("compare"):
+            with meter.timed("compare", turn):
                 for row in sliced(turn, compared(jobs, plan, partial(self._snapshots, request))):
                     yield row
                     if self._closing.is_set():

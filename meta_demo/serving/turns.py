@@ -48,6 +48,8 @@ class Turn:
     since: float | None = None  # from when on it has held a seat
     had: float = 0.0  # seconds of computing
     house: bool = False  # not a visitor's: takes turns at once
+    place: int = 0  # in the queue when it came; 0 where it could begin at once
+    waited: float = 0.0  # seconds until it began
 
     def __enter__(self) -> Self:
         """Waits for a seat. Raises Gone."""
@@ -111,6 +113,7 @@ class Turns:
             turn = Turn(self, who, self._count, self._clock(), house=house, kind=replaces)
             self._turns.append(turn)
             self._begin()
+            turn.place = 0 if turn.begun else self.place(turn).number
             return turn
 
     def end(self, visitor: object, kind: str) -> None:
@@ -225,8 +228,8 @@ class Turns:
         for turn in sorted((t for t in self._turns if not t.begun), key=self._rank):
             begun = [t for t in self._turns if t.begun and not t.house]
             if turn.house or (len(begun) < self._begun and turn.visitor not in {t.visitor for t in begun}):
-                turn.begun = True
-                self.noted(self._clock() - turn.entered)
+                turn.begun, turn.waited = True, self._clock() - turn.entered
+                self.noted(turn.waited)
         self._changed.notify_all()
 
 

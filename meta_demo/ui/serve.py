@@ -14,6 +14,7 @@ from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
 from meta_demo.core.settings import Settings
 from meta_demo.learning.cost import Budget
+from meta_demo.serving import journal
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import HEAVY, LIGHT, Service
 from meta_demo.ui import zerogpu
@@ -33,6 +34,7 @@ PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     """Serve the page for good; what has to be done at the end is added to `ends`. Raises UserError where what is said cannot be kept."""
     keep_words_out()
+    journal.begin()
     say_what_is_wrong()
     keep_apart()
     budget = Budget.of_visitor(choose_device())
