@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from meta_demo.modalities.curve import page as curves
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.inputs import HEAD, head_of, save_head
 from meta_demo.objectives.numbers import Numbers
+from meta_demo.serving.alike import first_alike
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 
@@ -230,6 +232,21 @@ def test_a_sketch_answers_as_a_prediction_and_keeps_nothing():
             np.testing.assert_allclose(sketched.outputs, predicted.outputs, rtol=1e-4, atol=1e-5)
     assert before[0][names.index("fomaml")].step < 8
     assert service.cache.size > size, "a prediction is kept"
+
+
+def test_what_is_taken_for_alike_does_the_same_from_a_plain_start():
+    """What is computed once is drawn for each."""
+    service, episode = Service(CPU), curves.spelled([[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5], [4.0, 0.5]])
+    contents, names = [Point(float(x)) for x in np.linspace(-5, 5, 7)], curves.able()
+    request = Request(
+        episode, "curves", tuple(names), knobs=curves._longer(names, 4), checkpoint="none", intervals=False
+    )
+    found = {p.algorithm: p.outputs[:, 0] for p in service.predict(request, contents, 4, similar=False)}
+    first = {name: first_alike(name, names, "curves") for name in names}
+    for one, other in itertools.combinations(names, 2):
+        alike = np.allclose(found[one], found[other], rtol=1e-3, atol=1e-4)
+        assert alike or first[one] != first[other], (one, other)
+    assert {name for name in names if first[name] == "fomaml"} >= {"maml", "reptile", "maml_pp", "meta_lstm"}
 
 
 def test_attention_before_and_after(sheet):

@@ -198,10 +198,12 @@ def test_where_it_is_not_cheap_the_starts_errors_count(backbone, monkeypatch):
 @pytest.mark.parametrize("head", ["prototypes", "shared"])
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_abreast_equals_one_algorithm_after_the_other(backbone, steps, head):
-    """Each from a start of its own, by its own rule, and one that moves fewer weights than the others."""
+    """Each from a start of its own, by its own rule and by its own knobs, and one that moves fewer weights than the others."""
     scopes = {name: "attention" if name == "tmaml" else "model" for name in GRADIENT if name != "cavia"}
     knobs = {"inner_steps": steps, "head": head}
     algorithms = [made(backbone, name, scope=scope, **knobs) for name, scope in scopes.items()]
+    algorithms += [made(backbone, "maml", scope="model", momentum=0.5, **knobs)]
+    algorithms += [made(backbone, "finetune", scope="model", weight_decay=0.3, **knobs)]
     going = [a for a in algorithms if abreast.goes(a)]
     assert {a.name for a in going} >= {"maml", "fomaml", "reptile", "imaml", "maml_pp", "meta_sgd", "tmaml", "finetune"}
     assert not {a.name for a in going} & {"anil"}, "what leaves the Transformer alone has nothing to gain"

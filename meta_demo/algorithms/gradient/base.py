@@ -102,11 +102,20 @@ class GradientAlgorithm(BodyAlgorithm):
         True  # whether `update` moves each weight by its own gradient and the slot of its name alone
     )
 
+    uniform: ClassVar[bool] = (
+        True  # whether `update` moves each number by its own gradient and slot, by what the step's index and the knobs say
+    )
+    descends_untrained: ClassVar[bool] = (
+        False  # whether what it does otherwise has to be learned first: from a plain start it is gradient descent by its knobs
+    )
+
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Whoever overrides `update` must say itself that it is still separable."""
+        """Whoever overrides an update must say itself that it is still separable and uniform; and each that untrained it descends."""
         super().__init_subclass__(**arguments)
-        if "update" in vars(cls) and "separable" not in vars(cls):
-            cls.separable = False
+        own = vars(cls)
+        cls.descends_untrained = own.get("descends_untrained", False)
+        cls.separable = own.get("separable", cls.separable and "update" not in own)
+        cls.uniform = own.get("uniform", cls.uniform and not own.keys() & {"update", "rate", "init_slots"})
 
     def __init__(self, backbone: Backbone, config: GradientConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)

@@ -58,6 +58,12 @@ def zeros(like: Fast) -> Fast:
     return {name: zero(w) for name, w in like.items()}
 
 
+def sum_of(like: Tensor, *parts: Tensor | None) -> Tensor:
+    """The sum of those parts of a gradient that there are; where there is none, a zero."""
+    known = [part for part in parts if part is not None]
+    return sum(known[1:], known[0]) if known else zero(like)
+
+
 def descended(w: Tensor, move: Tensor, rate: float | Tensor) -> Tensor:
     """w - rate move, where a learned rate is one number or one for each weight."""
     return w - rate * move if isinstance(rate, Tensor) else w.add(move, alpha=-rate)

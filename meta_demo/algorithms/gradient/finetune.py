@@ -76,6 +76,7 @@ class FineTune(GradientAlgorithm):
     config: FineTuneConfig
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # AdamW's steps do not grow with the loss
     beta2 = 0.999
+    uniform = True
 
     @property
     def eps(self) -> float:

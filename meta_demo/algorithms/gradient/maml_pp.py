@@ -89,6 +89,7 @@ class MAMLPlusPlus(GradientAlgorithm):
     Config = MAMLPlusPlusConfig
     config: MAMLPlusPlusConfig
     second_order = True
+    descends_untrained = True
 
     def __init__(self, backbone: Backbone, config: MAMLPlusPlusConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)

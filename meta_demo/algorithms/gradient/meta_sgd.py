@@ -66,6 +66,7 @@ class MetaSGD(GradientAlgorithm):
     Config = MetaSGDConfig
     config: MetaSGDConfig
     second_order = True
+    descends_untrained = True
 
     def __init__(self, backbone: Backbone, config: MetaSGDConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)

@@ -55,6 +55,7 @@ class LearnedOptimizer(RuleAlgorithm):
     """
 
     inputs = 2
+    descends_untrained = True
 
     def __init__(self, backbone: Backbone, config: RuleConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)

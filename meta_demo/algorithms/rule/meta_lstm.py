@@ -60,6 +60,7 @@ class MetaLSTM(RuleAlgorithm):
 
     inputs = 4
     own = 2
+    descends_untrained = True
 
     def __init__(self, backbone: Backbone, config: RuleConfig, seed: int = 0) -> None:
         super().__init__(backbone, config, seed)

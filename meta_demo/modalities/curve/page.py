@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
@@ -19,9 +18,7 @@ from weakref import WeakValueDictionary
 import gradio as gr
 import numpy as np
 
-from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
-from meta_demo.backbones.loading import suited
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.waves import FAMILIES, HIGH, LOW
@@ -30,6 +27,7 @@ from meta_demo.learning.own_start import OwnStart
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
+from meta_demo.serving.alike import first_alike
 from meta_demo.serving.requests import Array, Request
 from meta_demo.serving.service import Service
 from meta_demo.ui.guard import sentence
@@ -210,7 +208,9 @@ class CurvesSheet(Sheet):
 def _drawn(names: Sequence[str], own: Container[str]) -> list[tuple[str, str, str]]:
     """The start and the algorithm of each curve, and the algorithm that computes it: one for all that do the same."""
     begun = [name for name in names if trained(name) or name in own]
-    return [("trained", name, name) for name in begun] + [("plain", name, _twin(name, names)) for name in names]
+    return [("trained", name, name) for name in begun] + [
+        ("plain", name, first_alike(name, names, CURVES.name)) for name in names
+    ]
 
 
 def _requests(episode: Episode, curves: set[Curve], seen: Curve | None, steps: int, own: Mapping[str, str]) -> Asked:
@@ -296,21 +296,6 @@ def _lang(asked: Answer) -> str:
 def _longer(names: Sequence[str], steps: int) -> dict[str, dict[str, int]]:
     """So many steps, however many a start was learned with."""
     return {name: {knob: steps} for name in names if (knob := REGISTRY[name].steps_knob)}
-
-
-def _twin(name: str, names: Sequence[str]) -> str:
-    """The first of `names` that does the same as `name` from a plain start: MAML, its first order and Reptile differ in how a start is
-    learned, and in nothing else."""
-    return next(other for other in names if _acts(REGISTRY[other]) == _acts(REGISTRY[name]))
-
-
-@cache
-def _acts(cls: type[Algorithm]) -> tuple[Any, ...]:
-    """What an algorithm does from a plain start."""
-    loop = ("adapt", "start", "inner_loss", "init_slots", "update", "rate", "answer")
-    knobs = {k.name: k.default for k in cls.Config.knobs()}
-    knobs |= suited(CURVES.name, cls.name, [*knobs])
-    return (*(getattr(cls, act, None) for act in loop), cls.adapts_body, tuple(sorted(knobs.items())))
 
 
 def _rounded(values: Any) -> list[float]:
