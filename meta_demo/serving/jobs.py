@@ -165,7 +165,7 @@ class Job:
             yield self._snapshot(query, state, step, (times, elapsed), spreads[step], error)
         self._keep(course, times, error)
 
-    def _reached(self, step: int | None) -> tuple[State, int, State]:
+    def reached(self, step: int | None) -> tuple[State, int, State]:
         """State 0, and the one after `step` inner steps, at most the last, with its number. An adaptation that was dropped is repeated,
         and one that there is no room to keep no farther than it has to be."""
         known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
@@ -187,11 +187,20 @@ class Job:
         assert first is not None and last is not None  # an adaptation without a good state has raised
         return first, at, last
 
+    def states(self, most: int) -> dict[int, State]:
+        """Up to `most` states, at least two, by their steps, evenly over the adaptation from first to last; those two alone where the
+        adaptation is not kept, as each more would be computed anew."""
+        first, at, last = self.reached(None)
+        known: Trajectory | None = self.shelf.get((*self.key, "trajectory"))
+        if known is None:
+            return {0: first, at: last}
+        return {step: known.states[step] for step in sorted({round(i * at / (most - 1)) for i in range(most)})}
+
     def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
         """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, what each
         example counts in them and how like the classes they are."""
         algorithm = self.algorithm
-        first, at, state = self._reached(step)
+        first, at, state = self.reached(step)
         z = algorithm.embed(state.tensors, algorithm.features(contents))
         (spread,) = self._spreads(first, [at])
         shown = self.objective.shown(algorithm.answer(state, z), spread)
@@ -222,7 +231,7 @@ class Job:
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
-        first, _, last = self._reached(step)
+        first, _, last = self.reached(step)
         states = (first, last)
         before, after = (self.algorithm.backbone.attentions(content, self.algorithm.weights(s.tensors)) for s in states)
         return array(before), array(after)
@@ -233,7 +242,7 @@ class Job:
 
     def decisive(self, content: Content, step: int | None) -> Decisive:
         """Which words of `content` decided the answer after `step` inner steps."""
-        return decisive(self.algorithm, self._reached(step)[2], content, self.objective)
+        return decisive(self.algorithm, self.reached(step)[2], content, self.objective)
 
     def _query(self) -> _Query:
         query = self.episode.query

@@ -42,6 +42,7 @@ from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
 from meta_demo.serving.pace import Pace
+from meta_demo.serving.plane import Located, Travel, located, travelled
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
 from meta_demo.serving.turns import Turn, Turns, sliced
@@ -302,13 +303,28 @@ class Service:
         return self._answered(request, visitor, [job], lambda job: job.attention(content, step))[0]
 
     @torch.no_grad()
+    @meter.timed("plane")
+    def travel(self, request: Request, who: Learner, *, visitor: object = None) -> Travel:
+        """Where the examples of a task with classes stand in a learner's space at each step."""
+        return self._answered(request, visitor, self._job_of(request, who), travelled)[0]
+
+    @torch.no_grad()
+    @meter.timed("plane")
+    def locate(
+        self, request: Request, who: Learner, content: Content, step: int | None = None, *, visitor: object = None
+    ) -> Located:
+        """Where `content` stands among them after `step` inner steps."""
+        jobs = self._job_of(request, who)
+        return self._answered(request, visitor, jobs, lambda job: located(job, content, step))[0]
+
+    @torch.no_grad()
     @meter.timed("decisive")
     def decisive(
         self, request: Request, who: Learner, content: Content, step: int | None = None, *, visitor: object = None
     ) -> Decisive:
         """Which words of `content` decided a learner's answer after `step` inner steps; raises UserError where its model reads none."""
-        job = next(job for job in self._jobs(request) if who == job.learner)
-        return self._answered(request, visitor, [job], lambda job: job.decisive(content, step))[0]
+        jobs = self._job_of(request, who)
+        return self._answered(request, visitor, jobs, lambda job: job.decisive(content, step))[0]
 
     @torch.no_grad()
     @meter.timed("unsure")
@@ -324,6 +340,10 @@ class Service:
         return [
             Unsure(lines[i], float(doubt[i]), tuple((who, int(top[i])) for who, top in tops)) for i in chosen(doubt, z)
         ]
+
+    def _job_of(self, request: Request, who: Learner) -> list[Job]:
+        """The one job of a learner."""
+        return [next(job for job in self._jobs(request) if who == job.learner)]
 
     def _jobs(self, request: Request) -> list[Job]:
         if not 0 <= request.seed <= MAX_SEED:

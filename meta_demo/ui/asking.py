@@ -11,7 +11,7 @@ from meta_demo.serving import attention
 from meta_demo.serving.attention import Array
 from meta_demo.serving.requests import Learner
 from meta_demo.serving.service import Service
-from meta_demo.ui import atlas, blocks, look, unsure
+from meta_demo.ui import atlas, blocks, look, plane, unsure
 from meta_demo.ui.callers import visitor
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
@@ -91,6 +91,36 @@ class Asking:
             part.atlas: _atlas(attention.at_moment(*maps, choice.moment), choice, side, inputs),
         }
 
+    def open_map(self, values: Values, request: gr.Request) -> Updates:
+        """Where the examples stand in the chosen learner's space at each step, and what is tried among them."""
+        page, run, lang = self.page, values[self.page.run], request_language(request)
+        who = self._chosen(values, page.map.algorithm)
+        if run is None or who is None or _awaited(run):
+            return {}
+        asked = run.request.episode
+        if not asked.labels:
+            return {page.map.empty: blocks.empty("page.map.numbers", lang), page.map.plane: None}
+        travel = self.service.travel(run.request, who, visitor=visitor(request))
+        value = plane.drawn(travel, asked.support, run.colours, asked.labels)
+        located = self._located(values, run, who, visitor(request))
+        return {page.map.empty: "", page.map.plane: gr.update(value=value, tried=located)}
+
+    def locate(self, values: Values, request: gr.Request) -> Updates:
+        """Something else is tried, or at another step: of the map nothing but its place is told."""
+        run, who = values[self.page.run], self._chosen(values, self.page.map.algorithm)
+        if run is None or who is None or _awaited(run) or not run.request.episode.labels:
+            return {}
+        return {self.page.map.plane: gr.update(tried=self._located(values, run, who, visitor(request)))}
+
+    def _located(self, values: Values, run: Run, who: Learner, asks: object) -> dict[str, Any] | None:
+        """What is told of the place of what is tried; None where nothing is."""
+        tried = self._tried(values)
+        if not tried:
+            return None
+        found = self.service.locate(run.request, who, tried, _step(values, self.page), visitor=asks)
+        travel = self.service.travel(run.request, who, visitor=asks)
+        return plane.marked(found, travel, run.request.episode.labels)
+
     def decide(self, values: Values, request: gr.Request) -> Updates:
         """Which words of what is tried decided the chosen learner's answer to it: only where somebody asks."""
         part, run, who, lang = self.page.look, values[self.page.run], self._looked_at(values), request_language(request)
@@ -121,7 +151,11 @@ class Asking:
 
     def _looked_at(self, values: Values) -> Learner | None:
         """The learner whose attention is looked at; None where nothing has adapted."""
-        run, place = values[self.page.run], values[self.page.look.algorithm]
+        return self._chosen(values, self.page.look.algorithm)
+
+    def _chosen(self, values: Values, part: Any) -> Learner | None:
+        """The learner that a list of them says; None where nothing has adapted."""
+        run, place = values[self.page.run], values[part]
         return run.learners[place] if run and isinstance(place, int) and place < len(run.history) else None
 
     def _choice(self, values: Values, run: Run, who: Learner, shape: tuple[int, ...], lang: str) -> look.Choice:

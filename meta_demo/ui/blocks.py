@@ -25,7 +25,15 @@ from meta_demo.ui.starts import is_own
 from meta_demo.ui.words import named, title
 from meta_demo.words import LANGUAGES, catalogue, text
 
-STEPS = {"teach": 1, "adapt": 2, "try": 3, "look": 4, "train": 1, "watch": 2}  # heading -> its number in its tab
+STEPS = {
+    "teach": 1,
+    "adapt": 2,
+    "try": 3,
+    "map": 4,
+    "look": 5,
+    "train": 1,
+    "watch": 2,
+}  # heading -> its number in its tab
 SIDED = ("teach", "try", "look")  # headings that say something else on every side of the page
 HINTS = (
     "upload.about",
@@ -35,7 +43,7 @@ HINTS = (
     "train.download.about",
     "train.bring.about",
 )
-EMPTY = ("run", "try", "look", "train", "compare")
+EMPTY = ("run", "try", "map", "look", "train", "compare")
 
 
 def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -30,7 +30,7 @@ from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.layout import Page
-from meta_demo.ui.learners import called
+from meta_demo.ui.learners import called, first_mover
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Left, Run, Spelling, kept
 from meta_demo.ui.starts import TRAINED, Switch
@@ -223,6 +223,7 @@ class Handlers:
             **self._running(False),
             page.trial.step: gr.Slider(maximum=max(1, run.reached), value=run.reached, visible=run.reached > 0),
             page.look.algorithm: gr.Dropdown(names, value=0),
+            page.map.algorithm: gr.Dropdown(names, value=first_mover(run.learners)),
             page.row: None,
         }
 
@@ -252,6 +253,8 @@ class Handlers:
             page.adapt.notice: "",
             page.trial.step: gr.Slider(value=0, visible=False),
             page.trial.predictions: blocks.empty("page.try.empty", lang),
+            page.map.empty: blocks.empty("page.map.empty", lang),
+            page.map.plane: None,
             page.look.empty: blocks.empty("page.look.empty", lang),
         }
 

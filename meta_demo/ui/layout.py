@@ -23,6 +23,7 @@ from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag, together
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.plane import plane
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, opening_side, visible
@@ -76,6 +77,13 @@ class Trial:
 
 
 @dataclass
+class Map:
+    algorithm: gr.Dropdown
+    empty: gr.HTML
+    plane: gr.HTML  # where examples stand in a learner's space
+
+
+@dataclass
 class Look:
     heading: gr.HTML
     empty: gr.HTML
@@ -111,6 +119,7 @@ class Page:
     teach: Teach
     adapt: Adapt
     trial: Trial
+    map: Map
     look: Look
     run: gr.State
     gaps: gr.State
@@ -165,6 +174,8 @@ def lay_out() -> Page:
                     for side in sides.values():
                         side.lay_out_tried(shown=side is first)  # empty: to try something is the visitor's part
                     trial = Trial(heading, step, gr.HTML(label("html.try.empty"), elem_id="predictions"))
+            with gr.Column(elem_classes="sheet", elem_id="map"):
+                examples = _map()
             with gr.Column(elem_classes="sheet", elem_id="look"):
                 look = _look(sides, first)
             _bar()
@@ -172,7 +183,7 @@ def lay_out() -> Page:
     run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, made, tabs, modality, sides, bench, laid, teach, adapt, trial, look, *states)
+    return Page(message, made, tabs, modality, sides, bench, laid, teach, adapt, trial, examples, look, *states)
 
 
 def opening_cards(side: Side[Any]) -> Any:
@@ -317,6 +328,14 @@ def _step() -> gr.Slider:
     walk = {"js_on_load": script("parts", "walk"), "words": said, "apply_default_css": False, "elem_id": "walk"}
     gr.HTML("", html_template=place, **walk)
     return step
+
+
+def _map() -> Map:
+    """Where examples stand in a learner's space."""
+    gr.HTML(label("html.map"), elem_classes="heading")
+    empty = gr.HTML(label("html.map.empty"), elem_id="map-empty")
+    algorithm = gr.Dropdown([], label=label("page.look.algorithm"), elem_id="map-algorithm")
+    return Map(algorithm, empty, plane(elem_id="plane"))
 
 
 def _look(sides: Sides, first: Side[Any]) -> Look:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.serving.requests import Learner
 from meta_demo.ui.words import title
 from meta_demo.words import text
@@ -23,6 +24,11 @@ def called(who: Learner, among: Iterable[Learner], lang: str) -> str:
     if all(who not in pair for pair in twins(among)):
         return name
     return text("page.learner.plain" if who.plain else "page.learner.trained", lang, algorithm=name)
+
+
+def first_mover(learners: Sequence[Learner]) -> int:
+    """The place of the first learner whose adapting moves the Transformer; the first of all where there is none."""
+    return next((i for i, who in enumerate(learners) if REGISTRY[who.algorithm].adapts_body), 0)
 
 
 def _plain_of(other: Learner, who: Learner) -> bool:

@@ -244,6 +244,8 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking, 
         page.modality,
         page.trial.step,
         page.look.algorithm,
+        page.map.algorithm,
+        page.map.empty,
         page.run,
         page.row,
         page.message,
@@ -273,8 +275,9 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
     look = page.look
     opened = {look.layer, look.head, *_look_outputs(page)}
     predicted = _on(page, listen, asking.predict, _asked(page), {page.trial.predictions}, **MODEL)
-    shown = _on(page, predicted.then, asking.open_look, _asked(page) | {look.caption}, opened, **MODEL)
-    return [predicted, shown]
+    mapped = _on(page, predicted.then, asking.open_map, _asked(page), {page.map.empty, page.map.plane}, **MODEL)
+    shown = _on(page, mapped.then, asking.open_look, _asked(page) | {look.caption}, opened, **MODEL)
+    return [predicted, mapped, shown]
 
 
 def _wire_look(page: Page, asking: Asking) -> None:
@@ -282,6 +285,8 @@ def _wire_look(page: Page, asking: Asking) -> None:
     sides = page.sides.values()
     moved = [*(event for side in sides for event in side.moved), trial.step.input]
     _on(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **MODEL)
+    _on(page, partial(gr.on, moved), asking.locate, asked, {page.map.plane}, **MODEL)
+    _on(page, page.map.algorithm.input, asking.open_map, asked, {page.map.empty, page.map.plane}, **MODEL)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = _look_outputs(page)
     _on(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **MODEL)
@@ -394,6 +399,9 @@ def _side_outputs(page: Page) -> set[Any]:
         adapt.model,
         adapt.names,
         look.algorithm,
+        page.map.algorithm,
+        page.map.empty,
+        page.map.plane,
     }
     fitting = {adapt.algorithms, adapt.picker, *_fitting(page)}
     kept = {page.run, page.gaps, page.row, *_aside(page)}
@@ -405,7 +413,7 @@ def _asked(page: Page) -> set[Any]:
     """What a prediction and a map depend on."""
     look = page.look
     tried = (side.tried for side in page.sides.values())
-    chosen = {look.algorithm, look.layer, look.head, look.moment}
+    chosen = {look.algorithm, look.layer, look.head, look.moment, page.map.algorithm}
     return {page.run, page.row, page.modality, page.trial.step, *tried, *chosen}
 
 

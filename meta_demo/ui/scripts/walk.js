@@ -8,6 +8,7 @@ const slider = () => document.querySelector("#step input[type=range]");
 const chart = () => document.querySelector("#curves .chart");
 let walking; // the timer of a walk
 let drawn = ""; // where the line stands
+let told; // the step that was told last
 
 const play = button("walk", `▶ ${words.play}`, () => (walking ? halt() : walk()));
 element.querySelector(".walk-place").append(play);
@@ -19,8 +20,12 @@ function line(axis, step) {
 
 function mark() {
   const [range, place] = [slider(), chart()];
-  if (!place?.data) return;
   const step = range?.checkVisibility() ? Number(range.value) : null;
+  if (step !== told) {
+    told = step;
+    document.dispatchEvent(new CustomEvent("stepped")); // whatever else moves with the slider
+  }
+  if (!place?.data) return;
   if (drawn === String(step)) return;
   drawn = String(step);
   const there = AXES.filter((axis) => place.layout[`yaxis${axis}`]);
