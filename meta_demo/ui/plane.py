@@ -42,7 +42,9 @@ def drawn(
 ) -> dict[str, Any]:
     """All places of all steps, in four bytes each, and what stands beside them."""
     low, size, box = _box(travel)
-    cells = np.round((travel.points - low) / size * FINE).astype(np.dtype("uint16").newbyteorder("little"))  # [T, S, 2] of the longer side
+    cells = np.round((travel.points - low) / size * FINE).astype(
+        np.dtype("uint16").newbyteorder("little")
+    )  # [T, S, 2] of the longer side
     said = [row.content for row in (support[place] for place in travel.places)]
     return {
         "steps": list(travel.steps),
