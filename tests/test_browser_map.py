@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from browsing import SLOW, Open, slide
+from browsing import SLOW, Open, adapt, slide
 from playwright.sync_api import expect
 
 
@@ -10,7 +10,7 @@ def test_points_move_with_the_slider_and_what_is_tried_stands_among_them(visit: 
     page = visit()
     expect(page.locator("#map-empty .empty")).to_be_visible()
     expect(page.locator("#plane")).to_be_hidden()
-    page.click("#start")
+    adapt(page)
     points = page.locator("#plane .plane-point")
     expect(points).to_have_count(15, timeout=SLOW)
     page.fill("#sentence textarea", "Is there a tram to the beach?")

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from meta_demo.core.intervals import small_interval
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.serving.compare import Row, plan
 from meta_demo.serving.judged import BINS, brier
+from meta_demo.serving.repeats import Shots, Steady
 from meta_demo.serving.requests import PLAIN, Learner
+from meta_demo.ui.compare import repeats
 from meta_demo.ui.compare.closer import Found, confused, reliable
 from meta_demo.ui.compare.table import table
 
@@ -64,3 +67,29 @@ def test_a_reliability_diagram_counts_its_bins_and_says_where_they_are_few():
     few = replace(FOUND.rows[TRAINED], right=dict.fromkeys(range(5), True))
     under = reliable(replace(FOUND, rows={TRAINED: few}), TRAINED, "en").layout.annotations[1].text
     assert "fewer than" in under
+
+
+SHOTS = Shots({(TRAINED, 1): (0.5, 0.7), (TRAINED, 5): (0.9, 0.9), (PLAINLY, 1): (0.4,)})
+
+
+def test_accuracy_against_shots_is_a_line_with_intervals_for_each_learner():
+    traces, layout = repeats.needed(SHOTS, FOUND.learners, "en").to_dict().values()
+    assert [t["name"] for t in traces] == ["MAML · meta-trained", "MAML · plain"]
+    assert traces[0]["x"] == [1, 5] and traces[0]["y"] == [0.6, 0.9] and traces[1]["error_y"]["array"] == [0]
+    assert traces[0]["error_y"]["array"][0] == round(small_interval([0.5, 0.7])[1], 4)
+    assert "over 2 of" in layout["annotations"][1]["text"] and layout["xaxis"]["tickvals"] == [1, 5]
+    said = repeats.follows(SHOTS, FOUND.learners, "en")
+    assert "with 5 of each class 90% ± 0%" in said and "with 1 of each class 40% (one draw)" in said
+
+
+def test_steadiness_says_how_many_answers_change_and_between_what_accuracy_moves():
+    found = {
+        TRAINED: Steady(12, {"order": (0, 2), "seed": (1,)}, (0.5, 0.75, 0.5, 0.5)),
+        PLAINLY: Steady(12, {}, (0.25,)),
+    }
+    shown = repeats.steadiness(found, FOUND.learners, "en")
+    assert (
+        "changes at most 2 of 12 answers (tried: 2)" in shown and "changes at most 1 of 12 answers (tried: 1)" in shown
+    )
+    assert "50% – 75%" in shown and "25% – 25%" in shown and "In 3 repetitions" not in shown
+    assert "in 3 repetitions, of 12 answers" in shown

@@ -38,6 +38,7 @@ SIDED = ("teach", "try", "look")  # headings that say something else on every si
 HINTS = (
     "upload.about",
     "compare.about",
+    "compare.repeats",
     "train.upload.about",
     "train.privacy",
     "train.download.about",

@@ -312,7 +312,9 @@ def _wire_compare(page: Page, opened: gr.Tab, tab: CompareTab, handlers: Compari
     _on(page, going.then, handlers.open_closer, {tab.found, tab.chosen}, closely)
     _on(page, tab.table.select, handlers.look_at, {tab.found}, closely)
     ends = {tab.stop, tab.notice, tab.made}
-    tab.stop.click(None, cancels=[going])
+    shots = _on(page, tab.shots.click, handlers.measure_shots, asked, {tab.needed, tab.needed_said, *ends}, **MODEL)
+    again = _on(page, tab.repeat.click, handlers.measure_steadiness, asked, {tab.steady, *ends}, **MODEL)
+    tab.stop.click(None, cancels=[going, shots, again])
     tab.stop.click(guarded(page.message, handlers.stop), {page.run}, ends | {page.message}, queue=False, **QUIET)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from meta_demo.core.errors import Note, UserError
+from meta_demo.data.episode import Episode
+from meta_demo.data.names import with_names
+from meta_demo.serving import repeats
 from meta_demo.serving.compare import Plan, Row, best, plan
 from meta_demo.serving.requests import Learner, Request
 from meta_demo.serving.service import Service
@@ -19,6 +22,7 @@ from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.compare import closer
+from meta_demo.ui.compare import repeats as repeated
 from meta_demo.ui.compare.closer import Found
 from meta_demo.ui.compare.grid import grid
 from meta_demo.ui.compare.table import table
@@ -31,6 +35,7 @@ from meta_demo.ui.session import Spelling
 from meta_demo.ui.words import label, request_language
 from meta_demo.words import text
 
+KINDS = ("compare", "shots", "repeats")  # of work, each of which a visitor has one of
 FRAME = 0.2  # seconds between two tables: who reads one needs no more
 KIND = "classes"  # the labels of which an answer is right or wrong
 
@@ -45,6 +50,11 @@ class CompareTab:
     confusion: gr.HTML
     reliability: gr.HTML
     grid: gr.HTML
+    shots: gr.Button
+    needed: gr.HTML  # accuracy against examples of each class
+    needed_said: gr.HTML
+    repeat: gr.Button
+    steady: gr.HTML  # whether answers depend on order or seed
     made: gr.State  # the digest of what was compared
     found: gr.State  # what it came to
     chosen: gr.State  # the learner that is looked at closely
@@ -71,8 +81,14 @@ def lay_out() -> CompareTab:
             with gr.Column(min_width=300):
                 reliability = chart("reliability")
         examples = gr.HTML("", elem_id="compare-grid", padding=False)
+        gr.HTML(label("html.compare.repeats"), elem_id="compare-repeats")
+        shots = gr.Button(label("page.compare.shots.go"), elem_id="compare-shots")
+        needed, said = chart("needed"), gr.HTML("", elem_id="needed-said")
+        repeat = gr.Button(label("page.compare.repeat.go"), elem_id="compare-repeat")
+        steady = gr.HTML("", elem_id="steady", padding=False)
+    more = (shots, needed, said, repeat, steady)
     kept = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(3))
-    return CompareTab(every, go, stop, notice, rows, confusion, reliability, examples, *kept)
+    return CompareTab(every, go, stop, notice, rows, confusion, reliability, examples, *more, *kept)
 
 
 class Comparing(Handlers):
@@ -131,6 +147,57 @@ class Comparing(Handlers):
                 continue
             shown = time.monotonic()
 
+    def measure_shots(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """How right the learners are with fewer examples, surer with every draw."""
+        tab, lang = self.tab, request_language(request)
+
+        def shown(found: Any, learners: tuple[Learner, ...]) -> Updates:
+            figure = figure_json(repeated.needed(found, learners, lang))
+            return {tab.needed: figure, tab.needed_said: repeated.follows(found, learners, lang)}
+
+        yield from self._repeated(values, request, "shots", repeats.over_shots, shown)
+
+    def measure_steadiness(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """Whether answers depend on the order of examples or on the seed, surer with every repetition."""
+        tab, lang = self.tab, request_language(request)
+
+        def shown(found: Any, learners: tuple[Learner, ...]) -> Updates:
+            return {tab.steady: repeated.steadiness(found, learners, lang)}
+
+        yield from self._repeated(values, request, "repeats", repeats.repeated, shown)
+
+    def _repeated(
+        self,
+        values: Values,
+        request: gr.Request,
+        kind: str,
+        measure: Callable[..., Iterator[Any]],
+        shown: Callable[[Any, tuple[Learner, ...]], Updates],
+    ) -> Iterator[Updates]:
+        """What `measure` gives of what the Playground shows, as it is `shown`; what cannot be compared is said, and why."""
+        tab = self.tab
+        if why := self._unable(values):
+            yield {tab.notice: blocks.notice(text(why, request_language(request)))}
+            return
+        spelling = self._compared(values)
+        typed = self._typed(spelling)
+        asked = self._request(spelling, typed)
+        if not asked.algorithms:
+            raise UserError("algorithm_none")
+        begun(self.service, request, kind).leave()  # counted against the address's rate
+        finish = with_names if spelling.named else _as_it_is
+        going, over = ({tab.stop: gr.Button(interactive=on)} for on in (True, False))
+        yield going | {self.page.message: ""}
+        try:
+            for found in measure(self.service, asked, typed, finish, visitor(request)):
+                yield shown(found, asked.learners)
+        except Gone:
+            raise
+        except Exception:
+            yield over
+            raise
+        yield over
+
     def look_at(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
         """Another learner is looked at closely, where it is done."""
         found: Found | None = values[self.tab.found]
@@ -155,7 +222,8 @@ class Comparing(Handlers):
 
     def stop(self, values: Values, request: gr.Request) -> Updates:  # noqa: ARG002
         """The comparison is over: what is there stays."""
-        self.service.heavy.end(visitor(request), "compare")
+        for kind in KINDS:
+            self.service.heavy.end(visitor(request), kind)
         tab = self.tab
         said = blocks.notice(text("page.compare.stopped", request_language(request)))
         return {tab.stop: gr.Button(interactive=False), tab.notice: said, tab.made: None}
@@ -192,3 +260,7 @@ class Comparing(Handlers):
         learned = [row for row in self.form(values).loosened(values[side.cards], side) if row.item and not row.held_out]
         repeated = len(learned) - len({(row.item.strip(), row.label(KIND)) for row in learned})
         return asked, plan(asked.episode, named, repeated)
+
+
+def _as_it_is(episode: Episode) -> Episode:
+    return episode
