@@ -54,7 +54,7 @@ def test_whatever_fills_a_list_knows_the_edits() -> None:
     """An event that could fill a list of examples and is not told the counts would lose what was typed."""
     app = build_app(Service())
     carriers = {b for b in app.blocks.values() if isinstance(b, gr.JSON)}
-    lists = {b for b in app.blocks.values() if isinstance(b, gr.HTML) and "window.edits" in (b.js_on_load or "")}
+    lists = {b for b in app.blocks.values() if isinstance(b, gr.HTML) and "seen" in b.props}
     assert len(lists) == 3 and len(carriers) == 1
     filling = [f for f in app.fns.values() if lists & set(f.outputs) and not f.types_generator]
     assert len(filling) > 5

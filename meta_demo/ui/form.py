@@ -84,6 +84,10 @@ class Form(ABC):
         """Whether a component's value is this form's."""
 
     @abstractmethod
+    def sound(self, value: Any, side: Side[Any]) -> bool:
+        """Whether a value that is this form's is one that its scripts can show."""
+
+    @abstractmethod
     def spelled(self, value: Any, side: Side[Any]) -> Spelled:
         """What the value says, as it was sent."""
 

@@ -29,13 +29,14 @@ from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, opening_side, visible
 from meta_demo.ui.starts import ORIGINS, Switch
 from meta_demo.ui.words import label
-from meta_demo.words import LANGUAGES, text
+from meta_demo.words import LANGUAGES, catalogue, text
 
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
 OPENING_SHOTS = 1  # of what the page opens with: where it matters most what one starts from
 SESSION_SECONDS = 3600
 PLAYGROUND = "playground"
+DRAFT = ("kept", "restored", "left_out", "full", "refused", "off", "forgotten", "forget", "keep", "stop")
 Sides = dict[str, Side[Any]]  # by modality
 
 
@@ -111,6 +112,7 @@ class Page:
 
     message: gr.HTML
     edits: gr.JSON  # how many edits the visitor has made where
+    draft: gr.HTML  # its value is what the visitor made here before, once it is asked for
     tabs: gr.Tabs
     modality: gr.Radio
     sides: Sides
@@ -146,7 +148,7 @@ def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
     gr.HTML(label("html.header"), js_on_load=script("header"), elem_id="header")
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
-    made = edits.counts()
+    made, draft = edits.counts(), _draft()
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := opening_side(sides.values())), load_sample(side.first_sample)
     switch = Switch().fitted(first.model, sample.objective.algorithms, ())
@@ -183,7 +185,7 @@ def lay_out() -> Page:
     run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, made, tabs, modality, sides, bench, laid, teach, adapt, trial, examples, look, *states)
+    return Page(message, made, draft, tabs, modality, sides, bench, laid, teach, adapt, trial, examples, look, *states)
 
 
 def opening_cards(side: Side[Any]) -> Any:
@@ -291,6 +293,13 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
         elem_id="starts",
     )
     return algorithms, picker, origin, starts
+
+
+def _draft() -> gr.HTML:
+    """What becomes of what a visitor types: where it is kept, and how to have it forgotten."""
+    said = {lang: {key: catalogue()[f"page.draft.{key}"][lang] for key in DRAFT} for lang in LANGUAGES}
+    how = {"js_on_load": script("parts", "draft"), "words": said, "apply_default_css": False, "elem_id": "draft"}
+    return gr.HTML(None, html_template=tag("div", cls="draft", hidden=True), **how)
 
 
 def _bar() -> None:

@@ -17,13 +17,14 @@ from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, blocks, edits, theme, training_knobs, training_tab
+from meta_demo.ui import benchmark_tab, blocks, draft, edits, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
 from meta_demo.ui.charts import routes
 from meta_demo.ui.compare import tab as compare_tab
 from meta_demo.ui.compare.tab import CompareTab, Comparing
+from meta_demo.ui.draft import Drafts
 from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.entrance import Entrance
 from meta_demo.ui.gaps import Dealing
@@ -49,7 +50,8 @@ from meta_demo.words import LANGUAGES, text
 # Whatever computes takes turns in the service; the default, one call of each handler at a time, would have visitors wait for each other.
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
 ONCE: dict[str, Any] = {"trigger_mode": "once"}  # a second press of a button whose work is under way asks for nothing
-ANEW: dict[str, Any] = {"trigger_mode": "multiple"}  # a second press is sent at once: the service ends what the first one asked for
+# A second press is sent at once: the service ends what the first one asked for.
+ANEW: dict[str, Any] = {"trigger_mode": "multiple"}
 # One trains; the others are told so at once.
 TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 16} | ONCE
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -84,6 +86,7 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
         teaching = Teaching(page, handlers)
         dealt = _wire_teach(page, handlers, teaching, asking)
         _wire_opening(app, page, asking, Welcome(page, teaching, opening or Opening(service)))
+        _wire_draft(page, Drafts(page, teaching))
         asked = _wire_adapt(app, page, handlers, asking, dealt)
         _wire_gaps(page, asked, Dealing(service, page))
         _wire_look(page, asking)
@@ -149,6 +152,21 @@ def _wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) 
     """What a page asks first."""
     opened = _on(page, app.load, welcome.show, _settings(page) | _aside(page), _side_outputs(page))
     _ask(page, asking, opened.then)
+    opened.then(None, None, None, js="() => { document.dispatchEvent(new Event('opened')); return []; }", **QUIET)
+
+
+def _wire_draft(page: Page, drafts: Drafts) -> None:
+    """What is typed is told to the script of the draft, in the browser, and comes back from there."""
+    named = draft.held(page)
+    for how, events in {
+        "typed": draft.typing(page),
+        "chosen": draft.choosing(page),
+        "changed": draft.changing(page),
+    }.items():
+        held = f"Object.fromEntries({json.dumps(list(named))}.map((name, place) => [name, given[place]]))"
+        told = f"document.dispatchEvent(new CustomEvent('typed', {{ detail: {{ draft: {held}, how: '{how}' }} }}))"
+        gr.on(events, None, [*named.values()], None, js=f"(...given) => {{ {told}; return []; }}", **QUIET)
+    _on(page, page.draft.submit, drafts.restore, _settings(page) | _aside(page) | {page.draft}, _side_outputs(page))
 
 
 def _wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Asking) -> Any:
@@ -416,7 +434,7 @@ def _asked(page: Page) -> set[Any]:
     look = page.look
     tried = (side.tried for side in page.sides.values())
     chosen = {look.algorithm, look.layer, look.head, look.moment, page.map.algorithm}
-    return {page.run, page.row, page.modality, page.trial.step, *tried, *chosen}
+    return {page.run, page.row, page.modality, page.shown, page.trial.step, *tried, *chosen}
 
 
 def _look_outputs(page: Page) -> set[Any]:

@@ -35,6 +35,7 @@ class Sheet(ABC):
 
     def __init__(self) -> None:
         self.parts: list[gr.components.Component] = []  # what a task that was uploaded elsewhere fills
+        self.collected: gr.HTML  # whose value is what a visitor made; `edit` follows each change
 
     @abstractmethod
     def lay_out(self) -> None:
@@ -43,6 +44,10 @@ class Sheet(ABC):
     @abstractmethod
     def filled(self, episode: Episode) -> dict[Any, Any]:
         """What `parts` shall hold to show a task; raises UserError where they cannot."""
+
+    @abstractmethod
+    def restored(self, value: Any) -> dict[Any, Any]:
+        """What `parts` shall hold to show what a visitor made before, a value of `collected`; nothing where that is none."""
 
     @abstractmethod
     def using(self, own: Sequence[OwnStart]) -> dict[Any, Any]:

@@ -152,7 +152,10 @@ function nothing() {
   drawCurves();
 }
 
+const told = whenPaused(() => trigger("edit"));
 function changed(keepTruth = false) {
+  props.value = { points: state.points };
+  told();
   if (!keepTruth) state.truth = null;
   redraw();
   ask();
@@ -361,9 +364,12 @@ watch("value", () => {
     state.own = props.value.own;
     state.off.clear();
     seers();
-    return changed(true);
+    redraw();
+    ask();
+    return;
   }
   // a task from a file
   Object.assign(state, { points: props.value.points, truth: null, fitted: null });
-  changed();
+  redraw();
+  ask();
 });

@@ -106,6 +106,7 @@ class CurvesSheet(Sheet):
             elem_id="curves-side",
         )
 
+        self.collected = self.paper
         self.parts.append(self.paper)
 
     def filled(self, episode: Episode) -> Answer:
@@ -114,6 +115,14 @@ class CurvesSheet(Sheet):
         if len(points) > MOST:
             raise UserError("curve_points", limit=MOST)
         return {self.paper: {"points": points, "number": time.time_ns()}}
+
+    def restored(self, value: Any) -> Answer:
+        try:
+            points = [[float(x), float(y)] for x, y in value["points"][:MOST]]
+        except (TypeError, ValueError, KeyError):
+            return {}
+        sound = all(math.isfinite(v) for point in points for v in point)
+        return {self.paper: {"points": points, "number": time.time_ns()}} if sound else {}
 
     def using(self, own: Sequence[OwnStart]) -> Answer:
         """The names by which the browser asks for a visitor's own starts."""

@@ -59,6 +59,14 @@ class ClassesForm(Form):
     def owns(self, value: Any) -> bool:
         return isinstance(value, list)
 
+    def sound(self, value: Any, side: Side[Any]) -> bool:
+        held = type(side.held(()))
+        kinds: dict[str, type] = {"name": str, "examples": held, "held_out": held, "colour": int}
+        return len(value) <= MAX_CLASSES and all(
+            isinstance(card, dict) and all(isinstance(card.get(key), kind) for key, kind in kinds.items())
+            for card in value
+        )
+
     def dealt(self, value: Cards, shots: int, side: Side[Any]) -> Cards:
         """The same cards with the first `shots` of each class's inputs as examples, and the others held out."""
         every = [[*side.items(card["examples"]), *side.items(card["held_out"])] for card in value]

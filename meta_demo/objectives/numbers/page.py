@@ -65,6 +65,13 @@ class NumbersForm(Form):
     def owns(self, value: Any) -> bool:
         return isinstance(value, dict) and "rows" in value
 
+    def sound(self, value: Any, side: Side[Any]) -> bool:  # noqa: ARG002
+        kinds = {"item": str, "value": str, "held_out": bool}
+        return isinstance(value["rows"], list) and all(
+            isinstance(row, dict) and all(isinstance(row.get(key), kind) for key, kind in kinds.items())
+            for row in value["rows"]
+        )
+
     def loosened(self, value: Any, side: Side[Any]) -> list[Loose]:  # noqa: ARG002
         found = []
         for row in [*_rows(value, "rows"), *_rows(value, "bare")]:

@@ -2,18 +2,18 @@
 // asked for before the last of them comes too late: what the visitor made stays, and the event "late" follows.
 // Given by gr.HTML: element, trigger, props, watch; `props.place` is what this component's edits are counted under.
 
-const counted = (window.edits ||= {});
-counted[props.place] = 0;
+window.edits ||= {};
+window.edits[props.place] = 0;
 let made; // the value as the visitor left it
 const shown = []; // what shows a value
 
 function edited(value) {
-  counted[props.place] += 1;
+  window.edits[props.place] += 1;
   props.value = made = value;
 }
 
 watch("value", () => {
-  if (props.seen >= counted[props.place] || props.seen === null) {
+  if (props.seen >= window.edits[props.place] || props.seen === null) {
     for (const show of shown) show(props.value);
     return;
   }
