@@ -12,14 +12,20 @@ from test_plots import snapshot
 from test_service import EPISODE
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.data.episode import Episode
+from meta_demo.data.samples import load_sample
 from meta_demo.learning import checkpoint
-from meta_demo.serving.requests import NOT_TRAINED, PLAIN, Learner, Request, Snapshot
+from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, PLAIN, Learner, Request, Snapshot
 from meta_demo.serving.service import Service
-from meta_demo.ui.curves import LINE, PLAIN_OPACITY, curves
-from meta_demo.ui.learners import called, twins
+from meta_demo.ui import blocks
+from meta_demo.ui.cards import cards_from, dealt, episode_of, spelled
+from meta_demo.ui.curves import LINE, PALE, curves
+from meta_demo.ui.gaps import sentences
+from meta_demo.ui.learners import called, rivals, twins
 from meta_demo.ui.palette import mark
-from meta_demo.ui.session import Run
-from meta_demo.ui.starts import BOTH, Switch
+from meta_demo.ui.session import Gaps, Run
+from meta_demo.ui.side import discover
+from meta_demo.ui.starts import BOTH, THREE, Switch, origins_of
 from meta_demo.ui.words import title
 from meta_demo.words import LANGUAGES
 
@@ -33,6 +39,12 @@ def both(algorithms: tuple[str, ...], knobs: dict[str, dict[str, Any]] | None = 
     trained = switch.checkpoints(MODEL, algorithms, ())
     also = switch.also(MODEL, algorithms, (), knobs or {})
     return Request(EPISODE, MODEL, algorithms, knobs=knobs or {}, checkpoints=trained, also=also)
+
+
+def dealt_sample(name: str, shots: int) -> Episode:
+    """A sample with so many examples of each class, the others held out."""
+    side = next(cls for cls in discover() if cls.name == "picture")()
+    return episode_of(spelled(dealt(cards_from(load_sample(name), side), shots, side), side), side)
 
 
 def history(service: Service, request: Request) -> dict[Learner, list[Snapshot]]:
@@ -96,7 +108,7 @@ def test_twins_share_a_colour_and_the_gap_is_shaded(lang: str) -> None:
     assert [(t.yaxis, len(t.x)) for t in shades] == [("y2", 8)]
     one, other = ([t for t in shown.data if t.name == called(who, steps, lang)] for who in (trained, plain))
     assert {t.line.color for t in one} == {t.line.color for t in other} and len(one) == len(other) == 4
-    assert {t.opacity for t in one} == {1} and {t.opacity for t in other} == {PLAIN_OPACITY}
+    assert {t.opacity for t in one} == {1} and {t.opacity for t in other} == {PALE["plain"][1]}
     assert {t.line.dash for t in one} != {t.line.dash for t in other}
     assert called(alone, [*steps, alone], lang) == called(alone, [alone], lang)
     assert called(trained, [trained], lang) == called(plain, [plain], lang)
@@ -115,3 +127,38 @@ def test_curves_are_named_at_their_ends_each_on_a_line_of_its_own(lang: str) -> 
     assert all(later - earlier >= LINE - 1 for earlier, later in itertools.pairwise(shifts))
     many = {Learner(name): [snapshot(name, 0, 0)] for name in sorted(REGISTRY)}
     assert all(a.yref != "y2" for a in curves(many, lang).layout.annotations)
+
+
+@pytest.mark.slow
+def test_drawings_have_three_starts_each_with_the_same_knobs_and_told_apart(service: Service) -> None:
+    model, algorithms = "glyph-vit", ("maml", "protonet")
+    switch = replace(Switch(), origin=THREE).fitted(model, algorithms, ())
+    also = switch.also(model, algorithms, (), {"maml": {"inner_steps": 1}})
+    scratch = Learner("maml", checkpoint.RANDOM)
+    assert also[scratch] == {k: v for k, v in also[Learner("maml", PLAIN)].items() if k != "scope"}
+    assert also[scratch]["inner_steps"] == 1 and "scope" in also[Learner("maml", PLAIN)]
+    episode = dealt_sample("doodles", 1)
+    trained = switch.checkpoints(model, algorithms, ())
+    found = history(
+        service, Request(episode, model, algorithms, knobs={"maml": {"inner_steps": 1}}, checkpoints=trained, also=also)
+    )
+    assert [(one.algorithm, other.start) for one, other in rivals(found)] == [
+        ("maml", PLAIN), ("maml", checkpoint.RANDOM), ("protonet", PLAIN), ("protonet", checkpoint.RANDOM)
+    ]  # fmt: skip
+    assert len(twins(found)) == 2, "what is shaded lies between the meta-trained start and the plain one"
+    assert [steps[0].checkpoint == AT_RANDOM for steps in found.values()] == [False, False, True] * 2
+    shown = curves(found, "en")
+    names = {called(who, found, "en"): who for who in found}
+    assert len(names) == 6
+    lines = {(t.line.dash, t.line.color) for t in shown.data if t.name in names}
+    assert len(lines) == 6
+    said = {who: blocks.run({who: steps}, "en") for who, steps in found.items()}
+    assert {who for who, shown in said.items() if "random weights" in shown} == {w for w in found if w.random}
+    assert not any("yours" in shown for shown in said.values())
+    page = sentences(Run(Request(episode, model, algorithms), "digest", {}, found, episode), Gaps(), 0, "en")
+    assert page.count("against random weights") == 2 and page.count("against the plain one") == 2
+
+
+def test_random_weights_are_offered_where_they_say_something() -> None:
+    assert THREE in origins_of(scratch=True) and THREE not in origins_of(scratch=False)
+    assert replace(Switch(), origin=THREE).among(origins_of(scratch=False)).origin == BOTH

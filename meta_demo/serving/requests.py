@@ -37,6 +37,11 @@ class Learner:
         """Whether it was asked to begin from the model's own weights."""
         return self.start == PLAIN
 
+    @property
+    def random(self) -> bool:
+        """Whether it was asked to begin from weights that nobody has trained."""
+        return self.start == RANDOM
+
 
 @dataclass(frozen=True)
 class Request:

@@ -12,7 +12,7 @@ from meta_demo.data.episode import Episode
 from meta_demo.data.samples import sample_names
 from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import GLYPHS, pack_names
-from meta_demo.serving.requests import NOT_TRAINED, Learner, Prediction, Snapshot
+from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Learner, Prediction, Snapshot
 from meta_demo.serving.turns import Place
 from meta_demo.ui import decided, scores, unlike
 from meta_demo.ui.form import form_for
@@ -162,6 +162,7 @@ def _run_card(s: Snapshot, lang: str) -> Html:
         cls="run",
         data_algorithm=s.algorithm,
         data_plain=s.learner.plain or None,
+        data_random=s.learner.random or None,
         data_step=s.step,
         style=f"--c:{mark(s.algorithm).colour}",
     )
@@ -174,7 +175,9 @@ def _where(step: int, steps: int, lang: str) -> str:
 
 def _badge(checkpoint: str, lang: str) -> Html:
     """Whether an algorithm started meta-trained, and by whom."""
-    trained = checkpoint != NOT_TRAINED
+    trained = checkpoint not in (NOT_TRAINED, AT_RANDOM)
+    if checkpoint == AT_RANDOM:
+        return tag("span", text("page.run.random", lang), cls="badge", title=text("page.run.random.about", lang))
     said = text("page.run.trained" if trained else "page.run.not_trained", lang)
     if trained and is_own(checkpoint):
         said += f" · {text('page.run.yours', lang)}"
@@ -236,6 +239,7 @@ def predictions(
                 cls="prediction",
                 data_algorithm=p.algorithm,
                 data_plain=p.learner.plain or None,
+                data_random=p.learner.random or None,
                 data_top=answer.top,
                 data_unlike=bool(p.belonging and p.belonging.unlike(0)),
                 data_step=p.step,

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from meta_demo.serving.requests import Learner, Snapshot
 from meta_demo.ui import scores
 from meta_demo.ui.form import form_for
-from meta_demo.ui.learners import called, twins
+from meta_demo.ui.learners import called, rivals, start_of, twins
 from meta_demo.ui.palette import Mark, mark
 from meta_demo.ui.plots import base_layout, panel_title, plain_axis
 from meta_demo.ui.words import title
@@ -37,18 +37,20 @@ ROOM, LINE, LABELLED = (
     12,
 )  # of names at the ends: width in steps, pixels from one to the next, and how many have room
 History = Mapping[Learner, list[Snapshot]]
-PLAIN_DASH, PLAIN_OPACITY = "3px,3px", 0.6  # of a learner from plain weights whose meta-trained twin is there
+# Dash, opacity, width and the marker's ending of a learner whose meta-trained twin is there, by what it starts from itself.
+Line = tuple[str, float, float, str]
+PALE: dict[str, Line] = {"plain": ("3px,3px", 0.6, 1.75, "-open"), "random": ("1px,4px", 0.8, 1.75, "-open-dot")}
 
 
 def curves(history: History, lang: str) -> go.Figure:
     """Score and loss on support and query, per inner step: one colour, dash and marker per algorithm. Where one is there from two starts
-    the plain one is lighter, and what lies between the two on held-out examples is shaded."""
+    the plain one is lighter, and what lies between the two on held-out examples is shaded; one from random weights is dotted."""
     longest = max((steps[0].steps for steps in history.values()), default=0)
-    plain = {plain for _, plain in twins(history)}
+    pale = {other: PALE[start_of(other)] for _, other in rivals(history)}
     traces = [_between(history[one], history[other], longest) for one, other in twins(history)]
     traces = [trace for trace in traces if trace]
     traces += [
-        _curve(called(who, history, lang), steps, panel, longest, lang, pale=who in plain)
+        _curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
         for who, steps in history.items()
         for panel in PANELS
         if _value(steps[0], *panel[:2]) is not None
@@ -103,7 +105,7 @@ def _good(steps: list[Snapshot]) -> list[Snapshot]:
 
 
 def _curve(
-    name: str, steps: list[Snapshot], panel: tuple[str, str, str], longest: int, lang: str, *, pale: bool
+    name: str, steps: list[Snapshot], panel: tuple[str, str, str], longest: int, lang: str, pale: Line | None
 ) -> dict[str, Any]:
     """One learner in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
     which, kind, axis = panel
@@ -112,6 +114,7 @@ def _curve(
     x, y = [s.step for s in good], [_value(s, which, kind) for s in good]
     hover = [_hover(s, which, kind, lang) for s in good]
     sizes = [7] * len(x)
+    dash, opacity, width, ending = pale or (style.dash, 1.0, 2.5, "")
     if good[0].steps == 0 and longest:
         x, y, hover, sizes = [0, longest], y * 2, hover * 2, [7, 0]
     return {
@@ -124,12 +127,12 @@ def _curve(
         "y": y,
         "customdata": hover,
         "hovertemplate": "%{customdata}",
-        "opacity": PLAIN_OPACITY if pale else 1,
-        "line": {"color": style.colour, "dash": PLAIN_DASH if pale else style.dash, "width": 1.75 if pale else 2.5},
+        "opacity": opacity,
+        "line": {"color": style.colour, "dash": dash, "width": width},
         "marker": {
             "color": style.colour,
-            "symbol": f"{style.symbol}-open" if pale else style.symbol,
-            **_dots(sizes, pale),
+            "symbol": style.symbol + ending,
+            **_dots(sizes, pale is not None),
         },
         "xaxis": f"x{axis}",
         "yaxis": f"y{axis}",
@@ -208,8 +211,8 @@ def _curve_layout(history: History, longest: int, lang: str) -> dict[str, Any]:
 def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
     """The names of the learners at the ends of their held-out curves, moved apart where those are close; none where they are too many. A
     plain twin has none: what is shaded leads to it."""
-    plain = {plain for _, plain in twins(history)}
-    named = {who: _good(steps)[-1] for who, steps in history.items() if who not in plain}
+    pale = {other for _, other in rivals(history)}
+    named = {who: _good(steps)[-1] for who, steps in history.items() if who not in pale}
     ends = {who: _value(last, "query", "score") or 0.0 for who, last in named.items()}
     if len(ends) > LABELLED:
         return []

@@ -14,7 +14,7 @@ from meta_demo.ui.callers import visitor
 from meta_demo.ui.form import form_for
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.layout import Page
-from meta_demo.ui.learners import Twins, twins
+from meta_demo.ui.learners import Twins, rivals, start_of
 from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.session import Gaps, Run
 from meta_demo.ui.words import request_language, title
@@ -32,7 +32,7 @@ class Dealing:
     def deal(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """What stands under the curves, surer with every deal. An adaptation that was not from both starts says nothing."""
         run, lang, step = values[self.page.run], request_language(request), _step(values, self.page)
-        pairs = twins(run.history) if run and not run.under_way else []
+        pairs = rivals(run.history) if run and not run.under_way else []
         if not pairs:
             return
         if not (run.typed and run.whole and _measured(run) and can_deal(run.typed)):
@@ -88,7 +88,7 @@ class Dealing:
 def sentences(run: Run, known: Gaps, step: int, lang: str) -> Html:
     """How far the starts of each algorithm lie apart after `step` steps, how sure that is, and who ran from one start alone."""
     lines = []
-    pairs = twins(run.history)
+    pairs = rivals(run.history)
     if _measured(run):
         lines += [_sentence(run, known, pair, step, lang) for pair in pairs]
         if known.going:
@@ -111,6 +111,7 @@ def _sentence(run: Run, known: Gaps, pair: Twins, step: int, lang: str) -> str:
     form = form_for(run.request.episode.objective.name)
     values = {
         "algorithm": title(pair[0].algorithm, lang),
+        "other": text(f"page.gap.other.{start_of(pair[1])}", lang),
         "step": shown,
         "difference": form.difference(mean, half, lang),
     }

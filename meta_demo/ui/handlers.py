@@ -33,7 +33,7 @@ from meta_demo.ui.layout import Page
 from meta_demo.ui.learners import called, first_mover
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.session import Left, Run, Spelling, kept
-from meta_demo.ui.starts import TRAINED, Switch
+from meta_demo.ui.starts import TRAINED, Switch, origins_of
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -73,7 +73,8 @@ class Handlers:
         chosen, own, model = values[adapt.algorithms] or [], values[page.own], self.model(values)
         before: Switch = values[page.switch]
         kind = self.form(values).name
-        switch = before.fitted(model, chosen, own, kind)
+        origins = origins_of(scratch=page.side(values).scratch)
+        switch = before.among(origins).fitted(model, chosen, own, kind)
         mine = [start.algorithm for start in own if (start.model, start.objective) == (model, kind)]
         yours = text("page.run.yours", lang)
         boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
@@ -82,7 +83,8 @@ class Handlers:
         updates[adapt.starts] = gr.CheckboxGroup(
             boxes, value=switch.ticked, visible=bool(boxes) and switch.origin == TRAINED
         )
-        updates[adapt.origin] = gr.update(value=switch.origin, visible=bool(boxes))
+        choices = [(text(f"page.origin.{name}", lang), name) for name in origins]
+        updates[adapt.origin] = gr.Radio(choices, value=switch.origin, visible=bool(boxes))
         return updates | self._changes(now, lang)
 
     def show_knobs(self, values: Values, request: gr.Request) -> Updates:

@@ -27,7 +27,7 @@ from meta_demo.ui.plane import plane
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
 from meta_demo.ui.side import Side, discover, opening_side, visible
-from meta_demo.ui.starts import ORIGINS, Switch
+from meta_demo.ui.starts import Switch, origins_of
 from meta_demo.ui.words import label
 from meta_demo.words import LANGUAGES, catalogue, text
 
@@ -238,7 +238,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         elem_id="model",
     )
     model_status = gr.HTML("", elem_id="model-status")
-    algorithms, picker, origin, starts = _algorithms(switch, chosen)
+    algorithms, picker, origin, starts = _algorithms(switch, chosen, origins_of(scratch=first.scratch))
     words = {"label": label("page.names"), "info": label("page.names.about"), "visible": first.named}
     names = gr.Checkbox(elem_id="names", **words)
     with gr.Accordion(label("page.knobs"), open=False, elem_id="knobs"):
@@ -268,7 +268,9 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     )
 
 
-def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup, gr.HTML, gr.Radio, gr.CheckboxGroup]:
+def _algorithms(
+    switch: Switch, chosen: Sequence[str], origins: Sequence[str]
+) -> tuple[gr.CheckboxGroup, gr.HTML, gr.Radio, gr.CheckboxGroup]:
     """Which algorithms, where they start from, and which of them start meta-trained."""
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
@@ -277,7 +279,7 @@ def _algorithms(switch: Switch, chosen: Sequence[str]) -> tuple[gr.CheckboxGroup
     picker = gr.HTML({}, html_template=together(*parts), js_on_load=drawn, apply_default_css=False, elem_id="picker")
     gr.HTML(label("html.about"), elem_id="about")
     origin = gr.Radio(
-        [(label(f"page.origin.{name}"), name) for name in ORIGINS],
+        [(label(f"page.origin.{name}"), name) for name in origins],
         value=switch.origin,
         visible=bool(switch.shown),
         label=label("page.origin"),

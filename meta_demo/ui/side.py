@@ -39,6 +39,9 @@ class Side(ABC, Generic[C]):
     ] = {}  # language -> model and sample for visitors who speak it, where both are there
     nearest: ClassVar[int]  # how many of the closest examples are shown
     named: ClassVar[bool] = False  # whether the name of a class can count as an example of it
+    scratch: ClassVar[bool] = (
+        False  # whether a start from random weights says something: its model was trained by nobody else
+    )
     gallery: ClassVar[bool] = False  # whether examples of a training are worth looking at
     cards_id: ClassVar[str]  # the element that holds the cards
     inside: ClassVar[tuple[str, ...]]  # the scripts of a card's inside

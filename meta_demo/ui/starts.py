@@ -20,8 +20,12 @@ from meta_demo.serving.requests import PLAIN, Learner
 
 BASELINE = "finetune"  # switched off until somebody asks for it: the others are compared with its plain run
 
-TRAINED, BOTH = "trained", "both"  # where the chosen algorithms start from, beside PLAIN
-ORIGINS = (TRAINED, PLAIN, BOTH)
+TRAINED, BOTH, THREE = (
+    "trained",
+    "both",
+    "three",
+)  # where the chosen algorithms start from, beside PLAIN; THREE adds random weights
+SCOPE = "scope"  # the knob that a random start does not have: every weight of it adapts
 Bases = dict[str, dict[str, Any]]  # algorithm -> knob -> the value it has where the visitor changes nothing
 
 
@@ -65,15 +69,30 @@ class Switch:
     def also(
         self, model: str, chosen: Sequence[str], own: Sequence[OwnStart], knobs: Mapping[str, dict[str, Any]]
     ) -> dict[Learner, dict[str, Any]]:
-        """The plain twins of the algorithms that start both ways, each with the knobs of its meta-trained start."""
-        if self.origin != BOTH:
+        """The twins of the algorithms that start in more than one way, each with the knobs of its meta-trained start: from plain weights,
+        and where three starts are asked for from random ones."""
+        if self.origin not in (BOTH, THREE):
             return {}
-        trained = self.checkpoints(model, chosen, own)
-        return {Learner(name, PLAIN): self.bases[name] | knobs.get(name, {}) for name in trained}
+        found = {}
+        for name in self.checkpoints(model, chosen, own):
+            same = self.bases[name] | knobs.get(name, {})
+            found[Learner(name, PLAIN)] = same
+            if self.origin == THREE:
+                found[Learner(name, checkpoint.RANDOM)] = {knob: value for knob, value in same.items() if knob != SCOPE}
+        return found
+
+    def among(self, origins: Sequence[str]) -> Switch:
+        """The same where only these origins can be chosen."""
+        return self if self.origin in origins else replace(self, origin=BOTH)
 
     def _off(self, name: str) -> bool:
         """Whether an algorithm starts from plain weights alone."""
         return self.origin == PLAIN or (self.origin == TRAINED and name in self.plain)
+
+
+def origins_of(*, scratch: bool) -> tuple[str, ...]:
+    """Where the algorithms can start from; a random start is among it where that says something."""
+    return (TRAINED, PLAIN, BOTH, *((THREE,) if scratch else ()))
 
 
 def folder_of(model: str, algorithm: str, own: Sequence[OwnStart], objective: str = checkpoint.CLASSES) -> Path | None:

@@ -46,7 +46,7 @@ class PictureSide(Side[Picture]):
     name = "picture"
     opens = True  # a stranger need not read to draw, and whoever looks sees whether the answer is right
     first_sample = "doodles"
-    gallery = True
+    gallery = scratch = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")
     rows = ("pictures", "picture_row", "values")
