@@ -11,19 +11,19 @@ import plotly.graph_objects as go
 from meta_demo.serving.repeats import DRAWS, ORDER, SEED, Shots, Steady
 from meta_demo.serving.requests import Learner
 from meta_demo.ui import blocks
-from meta_demo.ui.learners import called, twins
+from meta_demo.ui.learners import called, rivals
 from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.palette import mark
 from meta_demo.ui.plots import SAID, base_layout, plain_axis
 from meta_demo.words import text
 
-PALE = 0.6  # of a plain twin
+PALE = 0.6  # of a start that was not meta-trained
 
 
 def needed(shots: Shots, learners: Sequence[Learner], lang: str) -> go.Figure:
     """Accuracy against how many examples of each class are learned from, a line for each learner."""
-    plain = {one for _, one in twins(learners)}
-    traces = [_line(shots, who, called(who, learners, lang), lang, pale=who in plain) for who in learners]
+    others = {one for _, one in rivals(learners)}
+    traces = [_line(shots, who, called(who, learners, lang), lang, pale=who in others) for who in learners]
     seen = sorted({k for _, k in shots.known})
     done = max((len(values) for values in shots.known.values()), default=0)
     title, under = (
