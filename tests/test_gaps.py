@@ -175,4 +175,5 @@ def test_the_sentence_says_who_is_better_only_where_it_can_be_told(
     known = Gaps(tuple({trained: (0.5 + ahead + away,), plain: (0.5,)} for away in (0.01, -0.01, 0.0, 0.0, 0.0)))
     difference = form_for("classes").difference(*gap(known.deals, (trained, plain), 0), lang)
     words = {"algorithm": title("protonet", lang), "step": 0, "difference": difference, "count": 5}
+    words["other"] = text("page.gap.other.plain", lang)
     assert text(f"page.gap.{told}", lang, **words) in unescape(sentences(run, known, 0, lang))
