@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     public_said: int | None = _setting(None, "META_DEMO_PUBLIC", ge=0, le=1)
     any_model_said: int | None = _setting(None, "META_DEMO_ALLOW_ANY_MODEL", ge=0, le=1)
     training_said: int | None = _setting(None, "META_DEMO_ALLOW_TRAINING", ge=0, le=1)
+    status_said: int | None = _setting(None, "META_DEMO_STATUS", ge=0, le=1)
     device: str | None = _setting(None, "META_DEMO_DEVICE")
     cache_mb: int | None = _setting(None, "META_DEMO_CACHE_MB", ge=0, le=1_000_000)
     cache_dir: Path | None = _setting(None, "META_DEMO_CACHE_DIR")
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
         return not self.public if self.training_said is None else bool(self.training_said)
 
     @property
+    def status(self) -> bool:
+        """Whether the page has a tab that says how it is."""
+        return not self.public if self.status_said is None else bool(self.status_said)
+
+    @property
     def zero_gpu(self) -> bool:
         """Whether a GPU is lent to other processes, on request; this one then computes on the CPU."""
         return (self.zero_gpu_said or "").lower() in ("1", "t", "true")
@@ -86,6 +92,7 @@ _COMES_TO = {
     "public_said": "public",
     "any_model_said": "any_model",
     "training_said": "training",
+    "status_said": "status",
     "cache_dir": "cache_folder",
     "zero_gpu_said": "zero_gpu",
 }
@@ -95,6 +102,7 @@ _FOLLOWS = {
     "public_said": ("space",),
     "any_model_said": ("public_said", "space"),
     "training_said": ("public_said", "space"),
+    "status_said": ("public_said", "space"),
     "cache_dir": ("user_cache",),
 }
 

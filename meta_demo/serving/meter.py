@@ -23,6 +23,11 @@ ERRORS = Counter("meta_demo_errors", "What visitors were told, by its name", ["k
 CACHE = Gauge("meta_demo_cache_bytes", "Bytes that the cache keeps alive", registry=REGISTRY)
 
 
+def resident() -> float | None:
+    """Bytes that this process has in memory, where the system tells of it."""
+    return REGISTRY.get_sample_value("process_resident_memory_bytes")
+
+
 def count(error: Exception) -> None:
     """One more of that kind, which somebody was told."""
     kind = kind_of(error)

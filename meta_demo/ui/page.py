@@ -17,7 +17,7 @@ from meta_demo.backbones.loading import SUGGESTED, ModelInfo
 from meta_demo.core.files import MAX_FILE
 from meta_demo.core.settings import settings
 from meta_demo.serving.service import Service
-from meta_demo.ui import benchmark_tab, blocks, draft, edits, theme, training_knobs, training_tab
+from meta_demo.ui import benchmark_tab, blocks, draft, edits, status, theme, training_knobs, training_tab
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.bodies import Bodies
 from meta_demo.ui.browser_language import BrowserLanguage
@@ -80,6 +80,9 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
                 tables = benchmark_tab.lay_out()
             with gr.Tab(label("page.tab.learn"), id="learn") as learn:
                 lessons = learn_tab.lay_out()
+            if settings().status:
+                with gr.Tab(label("page.tab.status"), id="status") as looked:
+                    status.wire(page.tabs, looked, *status.lay_out(), service)
         for sheet, _ in page.sheets.values():
             sheet.service = service
         handlers, asking = Handlers(service, page), Asking(service, page)
