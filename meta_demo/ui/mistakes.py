@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from meta_demo.ui.guard import told
 from meta_demo.ui.words import request_language
 from meta_demo.words import text
 
-OURS = (OSError, MemoryError)  # what fails for want of room is no mistake of who sent it
+OURS = (OSError, MemoryError)  # what fails for want of room or of a file is no mistake of who sent it
 
 _payload = utils.error_payload
 
@@ -40,10 +41,22 @@ class Mistakes:
         try:
             await self.app(scope, receive, noting)
         except Exception as error:
-            if begun or scope["type"] != "http" or isinstance(error, OURS):
+            if begun or scope["type"] != "http" or (isinstance(error, OURS) and not _is_full(error)):
                 raise
             meter.count(error)
-            await refuse(scope, send, UserError("body_text" if isinstance(error, UnicodeDecodeError) else "body_call"))
+            await refuse(scope, send, _said_of(error))
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether there is no room on the disk."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _said_of(error: Exception) -> UserError:
+    """What the sender of what failed so is told."""
+    if _is_full(error):
+        return UserError("uploads_full")
+    return UserError("body_text" if isinstance(error, UnicodeDecodeError) else "body_call")
 
 
 class Blocks(gr.Blocks):  # type: ignore[misc]
