@@ -116,7 +116,8 @@ def visit(url: str, number: int, patience: float, seen: Seen) -> None:
 
 def watch(url: str, seen: Seen, over: Event) -> None:
     """Opens the page and asks for its health, until all others have gone."""
-    with httpx.Client(base_url=url, timeout=60) as client:
+    once = httpx.Limits(max_keepalive_connections=0)  # one that is kept may be closed just as it is used again
+    with httpx.Client(base_url=url, timeout=60, limits=once) as client:
         while not over.wait(0.5):
             for path in ("/", "/healthz", "/metrics"):
                 begun = time.monotonic()
