@@ -7,7 +7,7 @@ SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --
 # Wherever bytecode is not to be written, every process of every test would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test quick check browser benchmark checkpoints wheel clean
+.PHONY: run test quick check browser fuzz benchmark checkpoints wheel clean
 
 run: .venv/run
 	PORT=$(PORT) $(BIN)/python app.py
@@ -35,6 +35,11 @@ browser: .venv/dev
 	  || timeout 300 $(BIN)/playwright install chromium \
 	  || { apt-get update -qq && apt-get install -y -qq chromium; } \
 	  || echo "no browser could be installed: the page's tests will say so"
+
+# What is tried at random, for longer than among the tests: rubbish for files and for the API.
+FUZZ ?= 600
+fuzz: .venv/dev
+	FUZZ_SECONDS=$(FUZZ) $(BIN)/python -m pytest tests/test_fuzz.py
 
 benchmark: .venv/dev
 	$(BIN)/python -m benchmarks.latency
