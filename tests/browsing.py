@@ -70,7 +70,8 @@ class Visitors:
         marked = page.locator("span.error", has_text="Error").count()
         found = [*visitor.complaints, *["a handler failed: Gradio marks its components with “Error”"] * bool(marked)]
         page.unroute_all()
-        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        # a page that is left writes what was typed last
+        page.evaluate("() => { Storage.prototype.setItem = () => {}; localStorage.clear(); sessionStorage.clear(); }")
         page.context.clear_cookies()
         page.mouse.move(0, 0)
         page.goto(BLANK)
