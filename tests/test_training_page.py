@@ -91,6 +91,19 @@ def test_what_is_said_of_a_training_on_numbers_is_a_squared_error() -> None:
     assert plots.training(history, said, "en").layout.yaxis2.range is None
 
 
+def test_what_a_training_will_cost_is_said_after_two_steps() -> None:
+    def after(*seconds: float, steps: int = 100) -> str:
+        history = [Progress(i, steps, 0.5, s, 0.8, 0) for i, s in enumerate((0.0, *seconds))]
+        return str(training_blocks.forecast(history, "en"))
+
+    assert after() == after(3.0) == ""
+    said = after(3.0, 5.0)
+    assert "first 2 steps: 2.5 s a step, so all 100 take about 4 min" in said and "Stop" in said
+    assert after(3.0, 5.0, 5.5, 6.0) == said, "what later steps take changes nothing of it"
+    assert "about 25 s" in after(3.0, 5.0, steps=10)
+    assert after(3.0, 5.0, steps=2) == "", "there is nothing left to be said of"
+
+
 def test_the_axis_of_accuracies_is_as_it_was() -> None:
     kept, held_out = split([load_source("builtin:school")], (), 0)
     said = Recipe(kept, held_out, PagePlan(valid_episodes=40), "protonet")

@@ -44,12 +44,26 @@ HINTS = (
     "train.download.about",
     "train.bring.about",
 )
+
+TERMS = (
+    "task",
+    "support",
+    "held_out",
+    "inner_step",
+    "start",
+    "nats",
+    "interval",
+)  # in the order in which a visitor meets them
 EMPTY = ("run", "try", "map", "look", "train", "compare")
 
 
 def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str, str]]:
     """Markup and titles that Gradio picks by language in the browser: key -> language -> text."""
-    entries = {"html.header": _per_language(header), "html.about": _per_language(about)}
+    entries = {
+        "html.header": _per_language(header),
+        "html.about": _per_language(about),
+        "html.terms": _per_language(terms),
+    }
     entries |= {f"html.{s}": {lang: heading(s, lang) for lang in LANGUAGES} for s in STEPS if s not in SIDED}
     entries |= {f"html.{s}.{m}": {lang: heading(s, lang, m) for lang in LANGUAGES} for s in SIDED for m in sides}
     entries |= {f"html.sheet.{m}": {lang: sheet_heading(m, lang) for lang in LANGUAGES} for m in sheets}
@@ -92,6 +106,14 @@ def about(lang: str) -> Html:
         said, paper = REGISTRY[name].about.get(lang, ""), tag("cite", REGISTRY[name].paper)
         rows += [tag("dt", swatch(name), " ", title(name, lang)), tag("dd", said, " ", paper)]
     return tag("details", tag("summary", text("page.algorithms.about", lang)), tag("dl", rows))
+
+
+def terms(lang: str) -> Html:
+    """What the words of the curves mean, folded away beneath them."""
+    rows = [
+        tag(kind, text(f"term.{term}{end}", lang)) for term in TERMS for kind, end in (("dt", ""), ("dd", ".means"))
+    ]
+    return tag("details", tag("summary", text("page.terms", lang)), tag("dl", rows))
 
 
 def swatch(algorithm: str) -> Html:

@@ -259,6 +259,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         )
     notice = gr.HTML("", elem_id="notice")
     curves = chart("curves")
+    gr.HTML(label("html.terms"), elem_id="terms")
     gap = gr.HTML("", elem_id="gap")
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")

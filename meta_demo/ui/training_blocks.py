@@ -16,6 +16,7 @@ from meta_demo.ui.words import title
 from meta_demo.words import text
 
 GALLERY_CLASSES, GALLERY_SHOTS = 10, 3
+MEASURED = 2  # steps by which is said what all will cost
 
 
 def waiting(recipe: Recipe, lang: str) -> Html:
@@ -73,6 +74,18 @@ def progress(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:
         data_step=last.step,
         style=f"--c:{mark(recipe.algorithm).colour}",
     )
+
+
+def forecast(history: Sequence[Progress], lang: str) -> Html:
+    """What the whole training will cost, by its first steps, which are measured for it; nothing before, or where they are all."""
+    measured = next((p for p in history if p.step >= MEASURED), None)
+    if measured is None or measured.steps <= measured.step:
+        return Html()
+    each = measured.seconds / measured.step
+    unit = "minutes" if each * measured.steps > 90 else "seconds"
+    whole = text(f"page.train.forecast.{unit}", lang, minutes=each * measured.steps / 60, seconds=each * measured.steps)
+    said = {"measured": measured.step, "each": each, "steps": measured.steps, "whole": whole}
+    return notice(text("page.train.forecast", lang, **said))
 
 
 def outcome(history: Sequence[Progress], recipe: Recipe, lang: str) -> Html:

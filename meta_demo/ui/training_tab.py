@@ -246,7 +246,8 @@ class TrainingHandlers:
         ended = ""
         try:
             for _ in _frames(training.run(lambda: self.service.backbone(model), self.service.train), history):
-                yield self._drawn(history, training, lang) | {tab.outcome: "", tab.result: gr.Column(visible=False)}
+                said = {tab.outcome: training_blocks.forecast(history, lang)}
+                yield self._drawn(history, training, lang) | said | {tab.result: gr.Column(visible=False)}
         except Exception as error:
             if not history or not isinstance(error, UserError) or error.name != "outer_diverged":
                 yield {tab.training: values[tab.training], tab.status: "", tab.gallery: "", **idle}
