@@ -58,12 +58,35 @@ def test_the_camera_teaches_and_asks(visit: Open) -> None:
     page.locator(f"{CARDS} .pad-paper").nth(1).click()
     expect(count(page, 1)).to_have_text("1")
     assert browsing.cards(page)[-5:-3] == ["A", "B"]
+    page.locator(f"{CARDS} .tool-camera").first.click()
+    page.wait_for_function("document.querySelector('dialog.camera video')?.videoWidth > 0")
+    page.locator(".camera-shoot").hover()
+    page.mouse.down()
+    page.wait_for_function(
+        "Number(document.querySelector('.camera-count').textContent) > 2"
+    )  # a press that is held takes a row
+    page.mouse.up()
+    taken = int(page.locator(".camera-count").inner_text())
+    page.get_by_role("button", name=text("page.pad.close", "en"), exact=True).click()
+    expect(count(page, 0)).to_have_text(str(2 + taken))
+    folded = page.locator(f"{CARDS} .card-folded").first
+    folded.locator("summary").click()
+    folded.locator(".pad-paper").click()  # held-out examples can be drawn
+    expect(folded.locator("summary")).to_contain_text("(1)")
+    expect(count(page, 0)).to_have_text(str(2 + taken))
+    folded.locator(".tool-another").click()
+    expect(folded.locator(".thumb")).to_have_count(1)
     browsing.without(page, "Fine-tuning", "MAML")
     page.click("#start")
     expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
     page.click("#try-pad .tool-camera")
-    shoot(page)
+    page.wait_for_function(
+        "Number(document.querySelector('#try-pad .camera-count')?.textContent) > 1"
+    )  # it answers all the time
     expect(page.locator(".prediction")).to_have_count(1, timeout=SLOW)
+    page.locator(".camera-live input").uncheck()
+    page.locator("#try-pad").get_by_role("button", name=text("page.pad.close", "en"), exact=True).click()
+    expect(page.locator("dialog.camera")).to_have_count(0)
     assert page.locator(TRY).evaluate(LYING).startswith('url("data:image/jpeg')
 
 

@@ -23,7 +23,20 @@ from meta_demo.ui.side import Drawn, Side, register, visible
 from meta_demo.words import LANGUAGES, catalogue, text
 
 _CARD = ("another", "forget")
-_PAD = ("draw", "undo", "erase", "picture", "files", "camera", "shoot", "close", "no_camera", "left_out")
+_PAD = (
+    "draw",
+    "undo",
+    "erase",
+    "picture",
+    "files",
+    "camera",
+    "shoot",
+    "hold",
+    "live",
+    "close",
+    "no_camera",
+    "left_out",
+)
 
 
 _SEAT = Lock()  # a large picture takes hundreds of megabytes until it is made small: one at a time

@@ -39,7 +39,7 @@ function draw(card) {
   const summary = make("summary", "");
   const counted = () => {
     count.textContent = countOf(published(card).examples);
-    summary.textContent = `${words.held_out} (${countOf(card.held_out)})`;
+    summary.textContent = `${words.held_out} (${countOf(published(card).held_out)})`;
   };
   const changed = () => {
     counted();

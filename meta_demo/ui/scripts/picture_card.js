@@ -3,8 +3,8 @@
 const BLANK = [];
 const FIRST_CARDS = 5;
 const countOf = (examples) => examples.length;
-const published = ({ drawing, ...card }) => ({ ...card, examples: inked(card, drawing) });
-const inked = (card, drawing) => (drawing ? [...card.examples, drawing] : card.examples);
+const published = ({ ink, ...card }) => ({ ...card, examples: inked(card, ink, "examples"), held_out: inked(card, ink, "held_out") });
+const inked = (card, ink, key) => (ink?.[key] ? [...card[key], ink[key]] : card[key]); // with the drawing that is on the pad
 
 function thumbnails(card, key, changed) {
   const row = make("div", "thumbs");
@@ -36,36 +36,51 @@ function christen(card, box) {
   box.closest(".card").querySelector(".card-name").value = card.name;
 }
 
-function learned(card, changed) {
-  const { row, add } = thumbnails(card, "examples", changed);
+// A pad whose drawing is one more of the card's examples of that key, and what keeps it and begins another.
+function padOf(card, key, box, add, changed) {
   const pad = drawingPad(words, (url) => {
-    card.drawing = url;
+    card.ink = { ...card.ink, [key]: url };
     another.disabled = !url;
     if (url) christen(card, box);
     changed();
   });
   const keep = () => {
-    const url = card.drawing;
-    card.drawing = "";
+    const url = card.ink[key];
+    card.ink[key] = "";
     pad.lay("");
     another.disabled = true;
     add(url);
   };
   const another = button("tool tool-another", words.another, keep);
   another.disabled = true;
+  return { pad: pad.node, another };
+}
+
+function learned(card, changed) {
+  const { row, add } = thumbnails(card, "examples", changed);
+  const box = make("div", "picture-card");
+  const { pad, another } = padOf(card, "examples", box, add, changed);
   const take = (url) => {
     christen(card, box);
     add(url);
   };
   const tools = make("div", "tools", {}, another, fileButton(words, take), cameraButton(words, take));
-  const box = make("div", "picture-card", {}, pad.node, make("div", "beside-pad", {}, row, tools));
+  box.append(pad, make("div", "beside-pad", {}, row, tools));
   receive(box, words, take);
   return box;
 }
 
+// The pad of held-out drawings is made when somebody looks for it.
 function heldOut(card, changed) {
   const { row, add } = thumbnails(card, "held_out", changed);
-  const box = make("div", "picture-held-out", {}, row, make("div", "tools", {}, fileButton(words, add), cameraButton(words, add)));
+  const tools = make("div", "tools", {}, fileButton(words, add), cameraButton(words, add));
+  const box = make("div", "picture-held-out", {}, row, tools);
+  const unfolded = () => {
+    const { pad, another } = padOf(card, "held_out", box, add, changed);
+    box.prepend(pad);
+    tools.prepend(another);
+  };
+  queueMicrotask(() => box.closest("details").addEventListener("toggle", unfolded, { once: true }));
   receive(box, words, add);
   return box;
 }

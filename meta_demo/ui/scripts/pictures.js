@@ -65,11 +65,17 @@ function fileButton(words, taken) {
 
 const CAMERA_SIDE = 320; // pixels of a camera picture's longer side
 
-function cameraButton(words, taken) {
-  return button("tool tool-camera", words.camera, () => openCamera(words, taken));
+const BURST = 250; // milliseconds from one picture to the next while the button is held
+const LIVE = 600; // and of a camera that is asked about all the time
+const MOST_SHOTS = 40; // of one press that is held
+
+// A camera whose pictures are taken by presses, a row of them by one that is held; one that stands in the element
+// `live` is asked about what it sees all the time.
+function cameraButton(words, taken, live = null) {
+  return button("tool tool-camera", words.camera, () => openCamera(words, taken, live));
 }
 
-async function openCamera(words, taken) {
+async function openCamera(words, taken, live) {
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
@@ -78,7 +84,7 @@ async function openCamera(words, taken) {
     return;
   }
   const video = make("video", "", { srcObject: stream, autoplay: true, muted: true, playsInline: true });
-  const count = make("span", "camera-count", { role: "status" });
+  const count = make("span", "camera-count", live ? {} : { role: "status" });
   let shots = 0;
   const shoot = () => {
     if (!video.videoWidth) return;
@@ -90,12 +96,32 @@ async function openCamera(words, taken) {
     count.textContent = String(++shots);
   };
   const close = () => dialog.close();
-  const tools = make("div", "camera-tools", {}, button("camera-shoot", words.shoot, shoot), count, button("tool", words.close, close));
+  const watching = make("input", "", { type: "checkbox", checked: Boolean(live) });
+  const timer = setInterval(() => watching.checked && shoot(), LIVE);
+  let held; // the timer of a press that lasts
+  let row = 0; // pictures of it
+  const release = () => clearInterval(held);
+  const shutter = button("camera-shoot", live ? words.shoot : words.hold, () => row || shoot());
+  shutter.addEventListener("pointerdown", () => {
+    release();
+    row = 0;
+    held = setInterval(() => (++row < MOST_SHOTS ? shoot() : release()), BURST);
+  });
+  for (const end of ["pointerup", "pointerleave", "pointercancel"]) shutter.addEventListener(end, release);
+  const follow = live ? [make("label", "camera-live", {}, watching, words.live)] : [];
+  const tools = make("div", "camera-tools", {}, shutter, count, ...follow, button("tool", words.close, close));
   const dialog = make("dialog", "camera", {}, video, tools);
   dialog.addEventListener("close", () => {
+    release();
+    clearInterval(timer);
     stream.getTracks().forEach((track) => track.stop());
     dialog.remove();
   });
-  document.body.append(dialog);
-  dialog.showModal();
+  if (live) {
+    live.append(dialog); // beside the answers, which stay in sight
+    dialog.show();
+  } else {
+    document.body.append(dialog);
+    dialog.showModal();
+  }
 }

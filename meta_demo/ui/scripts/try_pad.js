@@ -31,7 +31,7 @@ function picture(url) {
 }
 
 const pad = drawingPad(words, publish);
-const tools = make("div", "tools", {}, fileButton(words, picture), cameraButton(words, picture));
+const tools = make("div", "tools", {}, fileButton(words, picture), cameraButton(words, picture, root));
 root.append(pad.node, make("div", "try-below", {}, tools, glance));
 receive(root, words, picture);
 pad.lay(props.value || "");
