@@ -45,7 +45,7 @@ def cursor_stands_at(page: Page, step: str | None) -> None:
     """A line in each panel of the curves stands at that step."""
     page.wait_for_function(
         "step => { const lines = document.querySelector('#curves .chart').layout?.shapes || [];"
-        " return lines.length === 4 && lines.every(line => String(line.x0) === step); }",
+        " return lines.length === 2 && lines.every(line => String(line.x0) === step); }",
         arg=step,
         timeout=SLOW,
     )

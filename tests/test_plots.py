@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from meta_demo.modalities.text.page import TextSide
 from meta_demo.serving.leaned import SIMILARITY, Leaned
 from meta_demo.serving.requests import NOT_TRAINED, Learner, Prediction, Snapshot
 from meta_demo.ui import benchmark_tab, blocks, plots, training_blocks
-from meta_demo.ui.curves import curves
+from meta_demo.ui.curves import curves, losses
 from meta_demo.ui.palette import class_colour, mark
 from meta_demo.ui.words import title
 
@@ -53,18 +54,21 @@ def history(query: int = 20) -> dict[Learner, list[Snapshot]]:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_curves_show_every_algorithm_in_four_titled_panels(lang: str) -> None:
-    figure = curves(history(), lang)
-    assert len(figure.data) == 8
+@pytest.mark.parametrize("draw", [curves, losses])
+def test_scores_and_losses_show_every_algorithm_in_two_titled_panels(draw: Any, lang: str) -> None:
+    figure = draw(history(), lang)
+    assert len(figure.data) == 4
     for name in ("maml", "protonet"):
         traces = [t for t in figure.data if t.legendgroup == name]
-        assert {t.yaxis for t in traces} == {"y", "y2", "y3", "y4"}
+        assert {t.yaxis for t in traces} == {"y", "y2"}
         assert {t.line.color for t in traces} == {mark(name).colour}
         assert {t.line.dash for t in traces} == {mark(name).dash}
-        assert [t.showlegend for t in traces].count(True) == 1
-    assert len(figure.layout.annotations) == 5 + len(history())
+        assert [t.showlegend for t in traces].count(True) == (draw is curves)
+    assert len(figure.layout.annotations) == 3 + (len(history()) if draw is curves else 0)
     assert figure.layout.annotations[0].text == figure.layout.meta
-    assert any("20" in a.text for a in figure.layout.annotations)  # an accuracy never appears without its count
+    assert draw is losses or any(
+        "20" in a.text for a in figure.layout.annotations
+    )  # an accuracy never appears without its count
 
 
 def test_a_learner_without_steps_is_a_level_line_with_one_marker() -> None:
@@ -76,7 +80,8 @@ def test_a_learner_without_steps_is_a_level_line_with_one_marker() -> None:
 
 def test_without_held_out_examples_only_the_support_is_drawn() -> None:
     figure = curves(history(query=0), "en")
-    assert {t.yaxis for t in figure.data} == {"y", "y3"}
+    assert {t.yaxis for t in figure.data} == {"y"}
+    assert {t.yaxis for t in losses(history(query=0), "en").data} == {"y"}
 
 
 def test_the_axis_holds_still_while_steps_arrive() -> None:

@@ -1,9 +1,9 @@
-"""The figure of an adaptation: score and loss of every learner, step by step. A pure function from snapshots."""
+"""The figures of an adaptation: scores and losses of every learner, step by step. Pure functions from snapshots."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,20 +17,15 @@ from meta_demo.ui.plots import base_layout, panel_title, plain_axis
 from meta_demo.ui.words import title
 from meta_demo.words import text
 
-PANELS = (  # set, what is drawn of it, axis suffix
-    ("support", "score", ""),
-    ("query", "score", "2"),
-    ("support", "loss", "3"),
-    ("query", "loss", "4"),
-)
+SCORES = (("support", "score", ""), ("query", "score", "2"))  # set, what is drawn of it, axis suffix
+LOSSES = (("support", "loss", ""), ("query", "loss", "2"))
 LARGE = "2"  # held-out scores: what an adaptation is for
-PLACES = {
-    "2": ([0, 1], [0.56, 1]),
-    "": ([0, 1], [0.35, 0.46]),
-    "3": ([0, 0.44], [0, 0.22]),
-    "4": ([0.56, 1], [0, 0.22]),
+PLACES: dict[str, dict[str, tuple[list[float], list[float]]]] = {
+    "score": {"2": ([0, 1], [0.36, 1]), "": ([0, 1], [0, 0.18])},
+    "loss": {"": ([0, 0.44], [0, 1]), "2": ([0.56, 1], [0, 1])},
 }
-TALL, SHORT = 600, 470  # pixels, with held-out examples and without
+TALL, SHORT = 460, 320  # pixels of the scores, with held-out examples and without
+LOW = 260  # of the losses
 ROOM, LINE, LABELLED = (
     0.5,
     13,
@@ -43,19 +38,43 @@ PALE: dict[str, Line] = {"plain": ("3px,3px", 0.6, 1.75, "-open"), "random": ("1
 
 
 def curves(history: History, lang: str) -> go.Figure:
-    """Score and loss on support and query, per inner step: one colour, dash and marker per algorithm. Where one is there from two starts
+    """Scores on support and query, per inner step: one colour, dash and marker per algorithm. Where one is there from two starts
     the plain one is lighter, and what lies between the two on held-out examples is shaded; one from random weights is dotted."""
     longest = max((steps[0].steps for steps in history.values()), default=0)
-    pale = {other: PALE[start_of(other)] for _, other in rivals(history)}
+    pale = _pale(history)
     traces = [_between(history[one], history[other], longest) for one, other in twins(history)]
     traces = [trace for trace in traces if trace]
     traces += [
         _curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
         for who, steps in history.items()
-        for panel in PANELS
+        for panel in SCORES
         if _value(steps[0], *panel[:2]) is not None
     ]
-    return go.Figure(traces, _curve_layout(history, longest, lang))
+    held_out = any(steps[0].query_score for steps in history.values())
+    names = _names(history, longest, lang) if held_out else []
+    height = (TALL if held_out else SHORT) + 28 * max(0, -(-len(history) // 3) - 2)
+    layout = _layout(history, SCORES, longest, height, lang)
+    layout["annotations"] += names
+    layout["legend"] = {"orientation": "h", "x": 0, "y": -44 / (height - 128), "yanchor": "top", "font": {"size": 12}}
+    return go.Figure(traces, layout)
+
+
+def losses(history: History, lang: str) -> go.Figure:
+    """Losses on support and query, per inner step; who is who stands beneath the scores."""
+    longest = max((steps[0].steps for steps in history.values()), default=0)
+    pale = _pale(history)
+    traces = [
+        _curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
+        for who, steps in history.items()
+        for panel in LOSSES
+        if _value(steps[0], *panel[:2]) is not None
+    ]
+    return go.Figure(traces, _layout(history, LOSSES, longest, LOW, lang))
+
+
+def _pale(history: History) -> dict[Learner, Line]:
+    """How the lines look of those that began elsewhere than a meta-trained start of the same algorithm."""
+    return {other: PALE[start_of(other)] for _, other in rivals(history)}
 
 
 def _value(s: Snapshot, which: str, kind: str) -> float | None:
@@ -122,7 +141,7 @@ def _curve(
         "mode": "lines+markers",
         "name": name,
         "legendgroup": algorithm,
-        "showlegend": panel == PANELS[0],
+        "showlegend": panel == SCORES[0],
         "x": x,
         "y": y,
         "customdata": hover,
@@ -164,48 +183,45 @@ def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
     return shown if which == "support" else f"{shown}<br>{form.interval(found, lang)}"
 
 
-def _curve_layout(history: History, longest: int, lang: str) -> dict[str, Any]:
+def _layout(
+    history: History, panels: Sequence[tuple[str, str, str]], longest: int, height: int, lang: str
+) -> dict[str, Any]:
+    """What surrounds the curves of `panels`: their titles and axes."""
     first = next(iter(history.values()))[0] if history else None
     found = {which: scores.score(first, which) if first else None for which in scores.SETS}
-    annotations = []
-    least = TALL if found["query"] else SHORT
-    height = least + 28 * max(0, -(-len(history) // 3) - 2)  # names beneath, about three in a row
-    layout = base_layout(height, 62, text("page.chart.curves", lang))
-    for which, kind, axis in PANELS:
+    kind = panels[0][1]
+    layout = base_layout(height, 62, text(f"page.chart.{'curves' if kind == 'score' else 'losses'}", lang))
+    for which, _, axis in panels:
         measured = found[which]
         if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
             continue
         assert first is not None
         form = form_for(first.objective)
         key = f"page.chart.{which}_{form.objective.measure}" if kind == "score" else form.loss_title(which)
-        annotations.append(panel_title(text(key, lang, count=measured.count), axis))
-        scored = kind == "score"
-        layout[f"xaxis{axis}"] = {
-            **plain_axis(),
-            "range": [-0.03 * max(longest, 1), max(longest, 1) * (1 + (ROOM if axis == LARGE else 0.03))],
-            "title": {"text": "" if scored else text("page.chart.step", lang), "standoff": 4, "font": {"size": 11}},
-            "tickformat": "d",
-            "nticks": 6,
-        }
-        layout[f"yaxis{axis}"] = {**plain_axis(), **(form.axis() if scored else {"rangemode": "tozero", "nticks": 4})}
+        layout["annotations"].append(panel_title(text(key, lang, count=measured.count), axis))
+        large = kind == "score" and axis == LARGE
+        layout[f"xaxis{axis}"] = _steps_axis(
+            longest, text("page.chart.step", lang) if axis == "" or kind == "loss" else "", large
+        )
+        level = form.axis() if kind == "score" else {"rangemode": "tozero", "nticks": 4}
+        layout[f"yaxis{axis}"] = {**plain_axis(), **level}
         if found["query"]:
-            across, up = PLACES[axis]
+            across, up = PLACES[kind][axis]
             layout[f"xaxis{axis}"] |= {"domain": across, "anchor": f"y{axis}"}
-            if axis == LARGE:  # no step is called where the names are
-                layout[f"xaxis{axis}"] |= {"tickvals": list(range(0, longest + 1, max(1, -(-longest // 5))))}
             layout[f"yaxis{axis}"] |= {"domain": up, "anchor": f"x{axis}"}
-    if found["query"]:
-        annotations += _names(history, longest, lang)
-    else:
-        layout["grid"] = {"subplots": [["xy"], ["x3y3"]], "xgap": 0.16, "ygap": 0.28}
-    layout |= {
-        "annotations": [*layout["annotations"], *annotations],
-        "legend": {"orientation": "h", "x": 0, "y": -44 / (height - 128), "yanchor": "top", "font": {"size": 12}},
-        "margin": {"l": 38, "r": 8, "t": 62, "b": 66},
-        "hovermode": "closest",
-        "uirevision": "curves",
+    return layout | {"margin": {"l": 38, "r": 8, "t": 62, "b": 66}, "hovermode": "closest", "uirevision": "curves"}
+
+
+def _steps_axis(longest: int, name: str, large: bool) -> dict[str, Any]:
+    """The axis of steps; in the large panel there is room for names behind the last, and no step is called where they are."""
+    axis = {
+        **plain_axis(),
+        "range": [-0.03 * max(longest, 1), max(longest, 1) * (1 + (ROOM if large else 0.03))],
+        "title": {"text": name, "standoff": 4, "font": {"size": 11}},
+        "tickformat": "d",
+        "nticks": 6,
     }
-    return layout
+    return axis | ({"tickvals": list(range(0, longest + 1, max(1, -(-longest // 5))))} if large else {})
 
 
 def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
@@ -218,7 +234,7 @@ def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
         return []
     first = next(iter(history.values()))[0]
     low, high = form_for(first.objective).axis().get("range", (0.0, 1.05 * max(ends.values()) or 1.0))
-    scale = (PLACES[LARGE][1][1] - PLACES[LARGE][1][0]) * (TALL - 128) / (high - low)  # pixels
+    scale = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - 128) / (high - low)  # pixels
     names = []
     raised = _raised([scale * (end - low) for end in sorted(ends.values())])
     for (who, end), place in zip(sorted(ends.items(), key=lambda item: item[1]), raised, strict=True):

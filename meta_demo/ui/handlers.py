@@ -25,7 +25,7 @@ from meta_demo.ui import blocks, guard
 from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
-from meta_demo.ui.curves import curves
+from meta_demo.ui.curves import curves, losses
 from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
@@ -213,6 +213,7 @@ class Handlers:
             self.page.run: run,
             adapt.runs: blocks.run(run.history, lang),
             adapt.curves: figure_json(curves(run.history, lang)),
+            adapt.losses: figure_json(losses(run.history, lang)),
             adapt.summary: "",
         }
 
@@ -250,6 +251,7 @@ class Handlers:
         return {
             page.adapt.runs: blocks.empty("page.run.empty", lang),
             page.adapt.curves: None,
+            page.adapt.losses: None,
             page.adapt.summary: "",
             page.adapt.gap: "",
             page.adapt.notice: "",

@@ -66,6 +66,7 @@ class Adapt:
     notice: gr.HTML
     runs: gr.HTML
     curves: gr.HTML
+    losses: gr.HTML
     summary: gr.HTML
     gap: gr.HTML  # how far two starts lie apart
 
@@ -259,13 +260,16 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         )
     notice = gr.HTML("", elem_id="notice")
     curves = chart("curves")
+    with gr.Column(elem_id="losses-fold"):  # no accordion: what Gradio has not shown yet hears of no figure
+        gr.Checkbox(value=False, label=label("page.chart.losses.show"), container=False, elem_id="losses-shown")
+        losses = chart("losses")
     gr.HTML(label("html.terms"), elem_id="terms")
     gap = gr.HTML("", elem_id="gap")
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
         *(model, model_status, algorithms, picker, origin, starts, names, seed, knobs),
-        *(go, stop, notice, runs, curves, summary, gap),
+        *(go, stop, notice, runs, curves, losses, summary, gap),
     )
 
 

@@ -271,7 +271,7 @@ def _wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking, 
         page.row,
         page.message,
     }
-    shown = ends | {adapt.runs, adapt.curves}
+    shown = ends | {adapt.runs, adapt.curves, adapt.losses}
     pressed = _on(page, adapt.go.click, handlers.adapt, _settings(page), shown, **MODEL, **ANEW)
     again = _on(page, dealt.then, handlers.adapt_again, _settings(page), shown, **MODEL)
     following = []
@@ -405,6 +405,7 @@ def _side_outputs(page: Page) -> set[Any]:
     results = {
         adapt.runs,
         adapt.curves,
+        adapt.losses,
         adapt.summary,
         adapt.gap,
         adapt.notice,

@@ -1,11 +1,11 @@
 // A button that walks the slider of inner steps to its end, and a line through the curves where the slider stands. Given by gr.HTML: element, props.
 
 const EVERY = 700; // milliseconds for a step: time to read the answers
-const AXES = ["", "2", "3", "4"];
+const AXES = ["", "2"];
 const words = props.words[lang];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const slider = () => document.querySelector("#step input[type=range]");
-const chart = () => document.querySelector("#curves .chart");
+const charts = () => [...document.querySelectorAll("#curves .chart, #losses .chart")].filter((place) => place.data);
 let walking; // the timer of a walk
 let drawn = ""; // where the line stands
 let told; // the step that was told last
@@ -19,17 +19,18 @@ function line(axis, step) {
 }
 
 function mark() {
-  const [range, place] = [slider(), chart()];
+  const [range, places] = [slider(), charts()];
   const step = range?.checkVisibility() ? Number(range.value) : null;
   if (step !== told) {
     told = step;
     document.dispatchEvent(new CustomEvent("stepped")); // whatever else moves with the slider
   }
-  if (!place?.data) return;
-  if (drawn === String(step)) return;
+  if (!places.length || drawn === String(step)) return;
   drawn = String(step);
-  const there = AXES.filter((axis) => place.layout[`yaxis${axis}`]);
-  window.Plotly.relayout(place, { shapes: step === null ? [] : there.map((axis) => line(axis, step)) });
+  for (const place of places) {
+    const there = AXES.filter((axis) => place.layout[`yaxis${axis}`]);
+    window.Plotly.relayout(place, { shapes: step === null ? [] : there.map((axis) => line(axis, step)) });
+  }
 }
 
 function go(step) {
