@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,17 +37,15 @@ from meta_demo.cli.flags import (
     whole_numbers,
     write_json,
 )
+from meta_demo.cli.results import pairs, print_results
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.objective import OBJECTIVES, Objective
 from meta_demo.data.sources import is_episodes
 from meta_demo.words import text
 
-DRAWN: dict[str, Any] = {
-    "n_way": "5",
-    "k_shot": "1",
-    "n_query": 5,
-    "episodes": 600,
-}  # the sizes of tasks, where they are drawn
+# The sizes of tasks, where they are drawn.
+DRAWN: dict[str, Any] = {"n_way": "5", "k_shot": "1", "n_query": 5, "episodes": 600}
+POOLED_SHOTS = "10"  # where a task's examples are all of one group
 
 
 def _drawn(name: str, key: str) -> Any:
@@ -112,7 +110,7 @@ class Evaluate:
                 rows = [{**row, "error": 1 - row["accuracy"]} for row in rows]
             results += rows
             if processes.is_main:
-                _print(rows, where, len(episodes), objective)
+                print_results(rows, where, len(episodes), objective)
         said = tell(notes) if processes.is_main else []
         if processes.is_main and objective:
             content = {
@@ -124,7 +122,7 @@ class Evaluate:
                 "names": self.names,
                 "seed": self.seed,
                 "results": results,
-                "pairs": _pairs(results, objective),
+                "pairs": pairs(results, objective),
             }
             write_json(self.json, content)
         return 0
@@ -271,78 +269,3 @@ def _size(episodes: Sequence[Any]) -> dict[str, int | None]:
         queries = {Counter(row.label for row in e.query)[label] for e in episodes for label in e.labels}
     sizes: dict[str, set[Any]] = {"n_way": ways, "k_shot": shots, "n_query": queries}
     return {name: size.pop() if len(size) == 1 else None for name, size in sizes.items()}
-
-
-def _pairs(results: Sequence[dict[str, Any]], objective: type[Objective]) -> list[dict[str, Any]]:
-    """Differences between contestants on the same episodes: each after its last inner step, and where both went on, step by step."""
-    from meta_demo.learning.evaluate import paired
-
-    last = {_contestant(row): row["step"] for row in results}  # of equals the last one stays
-    pairs = []
-    for a, b in combinations(results, 2):
-        at_end = all(row["step"] == last[_contestant(row)] for row in (a, b))
-        if (
-            _contestant(a)[:2] != _contestant(b)[:2]
-            and _size_of(a) == _size_of(b)
-            and (a["step"] == b["step"] or at_end)
-        ):
-            scores = zip(a[objective.per_task], b[objective.per_task], strict=True)
-            both = [pair for pair in scores if None not in pair]  # a task that diverged has no score
-            difference, ci95 = paired(*zip(*both, strict=True)) if both else (None, None)
-            sides = {side: {key: row[key] for key in SIDE} for side, row in (("first", a), ("second", b))}
-            size = {key: a[key] for key in ("n_way", "k_shot")}
-            pairs.append({**sides, **size, "difference": difference, "ci95": ci95})
-    return pairs
-
-
-def _contestant(row: dict[str, Any]) -> tuple[Any, ...]:
-    return (row["algorithm"], row["checkpoint"], *_size_of(row))
-
-
-def _size_of(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[key] for key in ("n_way", "k_shot", "episodes"))
-
-
-def _print(rows: Sequence[dict[str, Any]], where: dict[str, Any], count: int, objective: type[Objective]) -> None:
-    title = "title" if all(where.values()) else "pooled" if where["k_shot"] and where["n_query"] else "file"
-    columns = [name for name in CELLS if any(row.get(name) is not None for row in rows)]
-    if not any(row.get("diverged") for row in rows):
-        columns = [name for name in columns if name != "diverged"]
-    cells = [[text(f"cli.evaluate.column.{name}") for name in columns]]
-    cells += [["" if row[name] is None else CELLS[name](row) for name in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    print(text(f"cli.evaluate.{title}", **where, count=count))
-    for line in cells:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for pair in _pairs(rows, objective):
-        if pair["difference"] is not None:
-            first, second = (_named(pair[side]) for side in ("first", "second"))
-            print(text("cli.evaluate.pair", first=first, second=second, difference=objective.differs(pair)))
-
-
-def _named(side: dict[str, Any]) -> str:
-    step = "" if side["step"] is None else text("cli.evaluate.step", step=side["step"])
-    return f"{side['algorithm']} ({_start_of(side)}{step})"
-
-
-def _start_of(row: dict[str, Any]) -> str:
-    """The checkpoint's folder, as one would type it from here."""
-    path = Path(row["checkpoint"])
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else row["checkpoint"]
-
-
-POOLED_SHOTS = "10"  # where a task's examples are all of one group
-SIDE = ("algorithm", "checkpoint", "step")
-CELLS: dict[str, Callable[[dict[str, Any]], str]] = {  # figure -> how it is printed
-    "algorithm": lambda row: row["algorithm"],
-    "checkpoint": _start_of,
-    "step": lambda row: f"{row['step']:>4}",
-    "accuracy": lambda row: f"{row['accuracy']:.1%} ± {row['ci95']:.1%}",
-    "error": lambda row: f"{row['error']:.1%}",
-    "mse": lambda row: f"{row['mse']:.4g} ± {row['ci95']:.2g}",
-    "r2": lambda row: f"{row['r2']:.3f} ± {row['r2_ci95']:.3f}",
-    "coverage": lambda row: f"{row['coverage']:.1%} ± {row['coverage_ci95']:.1%}",
-    "diverged": lambda row: f"{row['diverged']}",
-    "calibration_error": lambda row: f"{row['calibration_error']:.3f}",
-    "seconds_per_episode": lambda row: f"{row['seconds_per_episode']:.3f}",
-}

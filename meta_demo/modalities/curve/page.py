@@ -42,31 +42,11 @@ STEPS = 10  # of every algorithm that takes any
 MOST = 100  # points that a visitor may set
 BOTH = {"trained": "auto", "plain": "none"}  # start -> what a request says of it
 FIRST, OPENING, POINTS = ("maml", "finetune"), 7, 5  # algorithms that are drawn at first, the sample, and its points
-_WORDS = (
-    *(
-        "paper",
-        "point",
-        "keys",
-        "samples",
-        "count",
-        "clear",
-        "steps",
-        "step",
-        "play",
-        "stop",
-        "table",
-        "algorithm",
-        "trained",
-        "yours",
-    ),
-    *("plain", "legend", "look", "look_about", "seer", "band", "at", "place", "before", "after", "lost", "none"),
-)
-
+SAID = "page.curves."  # how the keys of its words begin
 Answer = dict[str, Any]
 Curve = tuple[str, str]  # a start, and an algorithm
-Outputs = dict[
-    Curve, list[Array]
-]  # its values at the grid and at the points, with the ends of their intervals, step by step
+# Its values at the grid and at the points, with the ends of their intervals, step by step.
+Outputs = dict[Curve, list[Array]]
 Asked = list[tuple[str, Request]]  # each with its start
 
 
@@ -85,9 +65,8 @@ class CurvesSheet(Sheet):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: WeakValueDictionary[str, OwnStart] = (
-            WeakValueDictionary()
-        )  # of all visitors, by a name none can guess
+        # Of all visitors, by a name that none can guess.
+        self._runs: WeakValueDictionary[str, OwnStart] = WeakValueDictionary()
 
     def lay_out(self) -> None:
         first = drawn("sines", OPENING, POINTS)
@@ -320,8 +299,10 @@ def _ends(values: Any) -> list[float] | None:
 
 
 def _words(lang: str) -> dict[str, Any]:
+    """Every word of the side by the end of its key, and the names of the families."""
     families = {name: text(f"page.curves.family.{name}", lang) for name in FAMILIES}
-    return {key: catalogue()[f"page.curves.{key}"][lang] for key in _WORDS} | {"families": families}
+    said = {key.removeprefix(SAID): each[lang] for key, each in catalogue().items() if key.startswith(SAID)}
+    return said | {"families": families}
 
 
 def _described(name: str) -> Answer:
