@@ -19,6 +19,11 @@ TASK = {
 }
 
 
+def values(*rows: tuple[str, Any]) -> dict[str, Any]:
+    """A task of numbers."""
+    return {"support": [{"text": text, "value": value} for text, value in rows]}
+
+
 @pytest.fixture(scope="module")
 def client(page_url: str) -> Client:
     return Client(page_url, verbose=False)
@@ -62,6 +67,13 @@ def test_knobs_and_where_to_start_from(client: Client) -> None:
     [
         ({}, {}, "support is missing from the task"),
         ({"support": TASK["support"][:2]}, {}, "Only one class, “card”"),
+        (values(("x", "good"), ("y", 2)), {}, 'support[0].value is "good"'),
+        (values(("x", "3,5"), ("y", 2)), {}, 'support[0].value is "3,5"'),
+        (values(("x", 1), ("y", None)), {}, "support[1].value"),
+        (values(("x", 1)), {}, "Only one example, “x”, has a value"),
+        (values(("x", 7), ("y", 7)), {}, "All 2 examples have the value 7"),
+        ({"support": [*TASK["support"], {"text": "x", "value": 1}]}, {}, "examples with a value (1"),
+        (values(("x", 1), ("y", 2)), {"algorithms": ["maml", "protonet"]}, "protonet cannot learn numbers"),
         (TASK, {"algorithms": ["magic"]}, "magic"),
         (TASK, {"algorithms": []}, "algorithm"),
         (TASK, {"algorithms": "maml"}, '"maml" is not a list of algorithms'),
