@@ -75,10 +75,10 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     after = heatmap(page)
     assert after["zmin"] == 0
     assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in after["z"])
-    page.get_by_label("Difference").check()
+    page.get_by_label("Difference", exact=True).check()
     expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("Difference"))
     assert heatmap(page)["zmin"] < 0
-    page.get_by_label("Before").check()
+    page.get_by_label("Before", exact=True).check()
     expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("Before"))
     slide(page, "#layer", 1)
     expect(page.locator("#heatmap .chart")).to_have_attribute("aria-label", re.compile("layer 1"))
@@ -87,7 +87,7 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     page.locator(".token").nth(2).click()
     expect(page.locator(".token[aria-pressed=true]")).to_have_count(1)
     choose(page, "#look-algorithm", "Prototypical networks")
-    page.get_by_label("Difference").check()
+    page.get_by_label("Difference", exact=True).check()
     expect(page.locator("#look-words")).to_contain_text("did not change")
 
 

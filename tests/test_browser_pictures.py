@@ -146,10 +146,10 @@ def test_attention_over_the_drawing(visit: Open, model: Path) -> None:
     canvas = page.locator("#overlay canvas")
     painted = "e => e.toDataURL()"
     after = canvas.evaluate(painted)
-    page.locator("#look").get_by_label("Before").check()
+    page.locator("#look").get_by_label("Before", exact=True).check()
     expect(page.locator("#overlay h3")).to_contain_text("Before")
     assert canvas.evaluate(painted) != after
-    page.locator("#look").get_by_label("Difference").check()
+    page.locator("#look").get_by_label("Difference", exact=True).check()
     expect(page.locator("#look-caption")).to_contain_text("Orange patches")
     page.locator("#overlay input[type=range]").fill("0.2")
     assert canvas.evaluate("e => e.style.opacity") == "0.2"
