@@ -120,6 +120,8 @@ def test_the_list_of_algorithms_shows_those_that_are_chosen_and_all_on_demand(vi
     page.locator("#algorithms").get_by_label("ANIL", exact=True).check()
     more.click()
     expect(boxes.locator("visible=true")).to_have_count(4)
+    levels = "all => [...new Set(all.map(title => getComputedStyle(title).zIndex))]"
+    assert page.locator("#steps [data-testid=block-info]").evaluate_all(levels) == ["auto"], "over the sticky buttons"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

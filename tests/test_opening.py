@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Turn
@@ -18,6 +19,7 @@ from meta_demo.ui.layout import Page, lay_out
 from meta_demo.ui.opening import Opening, Welcome
 from meta_demo.ui.page import _aside, _settings, build_app
 from meta_demo.ui.teaching import Teaching
+from meta_demo.words import LANGUAGES
 
 
 class Counting(Service):
@@ -118,3 +120,13 @@ def test_it_is_the_deal_that_adapts_anew() -> None:
     (dealing,) = [d["id"] for d in asked if "picture-cards" in {ids[i] for i in d["outputs"]}]
     after = [d for d in config["dependencies"] if d.get("trigger_after") == dealing]
     assert any({"runs", "curves", "stop"} <= {ids[i] for i in d["outputs"]} for d in after)
+
+
+def test_the_list_of_algorithms_has_its_words_before_the_server_answers(page: Page) -> None:
+    words = page.adapt.picker.props["words"]
+    assert [*words] == [*LANGUAGES] and page.adapt.picker.value == {}
+    for said in words.values():
+        assert str(len(REGISTRY)) in said["more"] and said["fewer"]
+        assert {family["first"] for family in said["families"]} <= {*REGISTRY} and all(
+            f["title"] for f in said["families"]
+        )

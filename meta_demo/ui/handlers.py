@@ -13,7 +13,6 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.episode import Episode, make_episode
 from meta_demo.data.names import with_names
@@ -96,7 +95,7 @@ class Handlers:
         return {self.page.adapt.knobs: gr.update(shown=shown)}
 
     def show_algorithms(self, values: Values, request: gr.Request) -> Updates:
-        """The list of algorithms as it is drawn, and their knobs, in the visitor's language."""
+        """Which algorithms are greyed out, and the knobs of those that are chosen, in the visitor's language."""
         drawn = picker(self.form(values), request_language(request))
         return {self.page.adapt.picker: drawn} | self.show_knobs(values, request)
 
@@ -337,18 +336,10 @@ def still_able(chosen: Sequence[str], before: Form, form: Form) -> list[str]:
 
 
 def picker(form: Form, lang: str) -> dict[str, Any]:
-    """How the list of algorithms is drawn: its families, and which cannot learn a form's labels, with what is said of them."""
-    families = [
-        {"title": family_title(family, lang), "first": names[0]} for family, names in grouped([*REGISTRY]).items()
-    ]
-    said = {
-        "more": text("page.algorithms.more", lang, count=len(REGISTRY)),
-        "fewer": text("page.algorithms.fewer", lang),
-    }
-    drawn = {"families": families, **said}
+    """Which algorithms in the list cannot learn a form's labels, with what is said of them."""
     names = [name for name in algorithm_names() if not can(name, form)]
     if not names:
-        return drawn
+        return {}
     why = text("page.algorithms.unable", lang, objective=form.objective.title)
     unable = f"{', '.join(title(name, lang) for name in names)}: {why}"
-    return {**drawn, "names": names, "why": why, "said": unable}
+    return {"names": names, "why": why, "said": unable}

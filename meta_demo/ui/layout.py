@@ -12,6 +12,8 @@ from typing import Any
 
 import gradio as gr
 
+from meta_demo.algorithms.families import family_title, grouped
+from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.attention import MOMENTS
@@ -280,8 +282,8 @@ def _algorithms(
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     parts = tag("button", cls="more", type="button"), tag("p", cls="hint unable-why", role="status")
-    drawn = script("parts", "picker")
-    picker = gr.HTML({}, html_template=together(*parts), js_on_load=drawn, apply_default_css=False, elem_id="picker")
+    how = {"js_on_load": script("parts", "picker"), "words": picker_words(), "apply_default_css": False}
+    picker = gr.HTML({}, html_template=together(*parts), elem_id="picker", **how)
     gr.HTML(label("html.about"), elem_id="about")
     origin = gr.Radio(
         [(label(f"page.origin.{name}"), name) for name in origins],
@@ -300,6 +302,19 @@ def _algorithms(
         elem_id="starts",
     )
     return algorithms, picker, origin, starts
+
+
+def picker_words() -> dict[str, dict[str, Any]]:
+    """What stands in the list of algorithms, by language: its families, each with its first box, and what folds and unfolds it."""
+    first = {family: names[0] for family, names in grouped([*REGISTRY]).items()}
+    return {
+        lang: {
+            "families": [{"title": family_title(family, lang), "first": name} for family, name in first.items()],
+            "more": text("page.algorithms.more", lang, count=len(REGISTRY)),
+            "fewer": text("page.algorithms.fewer", lang),
+        }
+        for lang in LANGUAGES
+    }
 
 
 def _draft() -> gr.HTML:

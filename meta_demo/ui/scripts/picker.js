@@ -1,7 +1,9 @@
 // Puts the algorithms under their families, shows those that are chosen and the others on demand, greys out those that cannot learn what is
 // on the cards, and says why. Gradio's list of boxes has none of it, and draws its boxes anew without asking: whenever it does, all of it
-// is done again. Given by gr.HTML: element, props, watch.
+// is done again. What it says and the families come with the page: nothing here waits for the server, except which algorithms are greyed
+// out. Given by gr.HTML: element, props, watch.
 
+const words = props.words[lang];
 const line = element.querySelector(".unable-why");
 const more = element.querySelector(".more");
 let watched = null;
@@ -24,7 +26,7 @@ function grey() {
 // A heading before the first box of each family, left alone where it stands there already.
 function head() {
   const labels = boxes();
-  for (const { title, first } of (props.value || {}).families || []) {
+  for (const { title, first } of words.families) {
     const label = labels.find((each) => each.querySelector("input").name === first);
     if (!label) continue;
     const before = label.previousElementSibling;
@@ -37,9 +39,8 @@ function head() {
 // The list folded to what is chosen, or all of it.
 function fold() {
   const list = document.querySelector("#algorithms");
-  const { more: all = "", fewer = "" } = props.value || {};
   if (list && list.classList.contains("folded") === open) list.classList.toggle("folded", !open);
-  more.textContent = open ? fewer : all;
+  more.textContent = open ? words.fewer : words.more;
   more.setAttribute("aria-expanded", open);
 }
 
@@ -59,5 +60,11 @@ function draw() {
   fold();
 }
 
-draw();
+// The list may come into the page after this.
+function begin() {
+  draw();
+  if (!watched) requestAnimationFrame(begin);
+}
+
+begin();
 watch("value", draw);
