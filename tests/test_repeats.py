@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from conftest import QUERY, SUPPORT
 
+from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import small_interval
 from meta_demo.data.episode import Example, make_episode
@@ -74,6 +76,20 @@ def test_shots_come_with_every_episode_and_are_those_of_an_adaptation(service, a
     (last,) = (s for s in service.adapt_stream(Request(dealt, algorithms=("protonet",), checkpoint="none")))
     assert seen[0].known[Learner("protonet", "none"), shots] == (last.query_score.value,)
     assert all(len(values) == 2 for values in seen[-1].known.values())
+
+
+@pytest.mark.slow
+def test_a_repetition_asks_about_the_last_step_alone(service, asked, monkeypatch):
+    """One pass over the questions for each learner, however many steps it takes, and the answers and scores are those of a whole stream."""
+    request = replace(asked, episode=held_out(asked.episode))
+    whole = {s.learner: s for s in service.adapt_stream(replace(request, intervals=False))}
+    passes, predict = [], Algorithm.predict
+    monkeypatch.setattr(Algorithm, "predict", lambda self, s, x: (passes.append(self.name), predict(self, s, x))[1])
+    last = repeats._last(service, request, None, "repeats")
+    assert sorted(passes) == ["finetune", "protonet"] and whole[Learner("finetune", "none")].steps == 2
+    for who, snapshot in last.items():
+        assert (snapshot.query_score, snapshot.query_loss) == (whole[who].query_score, whole[who].query_loss)
+        assert snapshot.outputs.tobytes() == whole[who].outputs.tobytes()
 
 
 @pytest.mark.slow

@@ -87,9 +87,7 @@ class Job:
     errand: Callable[[], Iterator[State]] | None = None  # who computes the states instead of this process
     intervals: bool = True
     keeps: bool = True  # whether what it computes is kept for others
-    each_step: bool = (
-        False  # whether queries without a label are predicted after every step, and not after the last alone
-    )
+    each_step: bool | None = None  # whether all queries are predicted after every step, or none before the last
     rest: Callable[[], object] = lambda: None  # called between the steps of an adaptation that is repeated
 
     @property
@@ -301,8 +299,8 @@ class Job:
             good, step = state, step + 1
 
     def _answers(self, query: _Query, state: State, *, every: bool) -> tuple[Tensor, Tensor]:
-        """The outputs for all queries [Q, O], or none [0, O] where not `every` one is predicted, and for those with a label."""
-        places = [*range(len(query.contents))] if every else query.labelled
+        """The outputs for all queries [Q, O], or none [0, O] where not `every` one is predicted, and for those with a label, or none."""
+        places = [*range(len(query.contents))] if every else query.labelled if self.each_step is None else []
         if not places:
             return self.y[:0], self.y[:0]
         x = self.algorithm.features(query.contents)
@@ -335,8 +333,8 @@ class Job:
             steps=algorithm.steps,
             support_loss=float(objective.loss(support_out, self.y)),
             support_score=objective.score(support_out, self.y),
-            query_loss=float(objective.loss(asked, query.y)) if query.labelled else None,
-            query_score=objective.score(asked, query.y) if query.labelled else None,
+            query_loss=float(objective.loss(asked, query.y)) if len(asked) else None,
+            query_score=objective.score(asked, query.y) if len(asked) else None,
             outputs=array(objective.shown(out, spread)),
             seconds={"features": times[0], "adapt": times[1], "predict": predict_seconds},
             error=error,

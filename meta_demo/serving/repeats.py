@@ -133,7 +133,7 @@ def held_out(episode: Episode) -> Episode:
 def _last(service: Service, request: Request, visitor: object, kind: str) -> dict[Learner, Snapshot]:
     """The last snapshot of each learner, of which nothing is kept."""
     turn = service.heavy.enter(visitor, replaces=kind)
-    asked = replace(request, intervals=False)
+    asked = replace(request, intervals=False, each_step=False)
     return {snapshot.learner: snapshot for snapshot in service.adapt_stream(asked, turn, keeps=False)}
 
 

@@ -47,8 +47,8 @@ class Learner:
 class Request:
     """What to adapt and how. `knobs` maps an algorithm's name to changed knobs; `checkpoint` is auto, none, random or a folder, and
     `checkpoints` says so for single algorithms. `also` names more starts of these algorithms, each with its own changed knobs. Without
-    `intervals` none is made, which may be the larger part of the work. Queries without a label are predicted after the last step, or after
-    `each_step`."""
+    `intervals` none is made, which may be the larger part of the work. All queries are predicted after the last step, and those with a
+    label after each; all of them after `each_step` where that is True, and none before the last where it is False."""
 
     episode: Episode
     model: str = BUNDLED
@@ -58,7 +58,7 @@ class Request:
     checkpoint: str = "auto"
     checkpoints: dict[str, str] = field(default_factory=dict)
     intervals: bool = True
-    each_step: bool = False
+    each_step: bool | None = None
     also: dict[Learner, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -88,7 +88,8 @@ class Snapshot:
     """One learner after one inner step.
 
     Losses in the objective's units, such as nats, and the scores of the support set and of those queries that have a label; both None
-    where none has. `error` is set where the adaptation diverged: the figures are then the last good state's.
+    where none has, or none was predicted after this step.
+    `error` is set where the adaptation diverged: the figures are then the last good state's.
     """
 
     learner: Learner
