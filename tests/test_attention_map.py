@@ -52,6 +52,31 @@ def test_reducing_a_map() -> None:
     assert np.allclose(attention.received(before, None, 1), before[1:].mean(0)), "by the patches alone"
 
 
+@pytest.mark.parametrize("size", [3, attention.LONG, attention.LONG + 1, 90])
+def test_a_long_map_shows_what_is_looked_at_most_and_sums_up_the_rest(size: int) -> None:
+    rng = np.random.default_rng(size)
+    matrix = rng.dirichlet(np.ones(size), size).astype(np.float32)
+    always = {0, 2, size - 1}
+    kept = attention.kept_of(matrix, always)
+    shown = attention.folded(matrix, kept)
+    if size <= attention.LONG:
+        assert kept == [*range(size)] and shown is matrix
+        return
+    assert kept == sorted(kept) and always < {*kept} and len(shown) == attention.LONG == len(kept) + 1
+    left = [i for i in range(size) if i not in kept]
+    looked_at = matrix.mean(0)
+    assert max(looked_at[i] for i in left) <= min(looked_at[i] for i in kept if i not in always)
+    for row, i in enumerate(kept):
+        assert np.array_equal(shown[row, :-1], [matrix[i, j] for j in kept])
+        assert shown[row, -1] == pytest.approx(sum(float(matrix[i, j]) for j in left), rel=1e-5)
+    for column, j in enumerate(kept):
+        assert shown[-1, column] == pytest.approx(np.mean([matrix[i, j] for i in left]), rel=1e-5)
+    np.testing.assert_allclose(shown.sum(1), 1, rtol=1e-5)
+    difference = attention.folded(matrix - matrix[::-1], kept)
+    np.testing.assert_allclose(difference.sum(1), 0, atol=1e-5)
+    assert attention.kept_of(-matrix, always) == kept, "by magnitude"
+
+
 def test_rollout_multiplies_layers_with_their_residual_connection() -> None:
     rng = np.random.default_rng(0)
     maps = rng.dirichlet(np.ones(5), (3, 2, 5)).astype(np.float32)  # [layers, heads, L, L]

@@ -5,8 +5,9 @@ Pure functions of arrays. Computing the maps is the service's work, drawing them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 MOMENTS = ("before", "after", "difference")
+LONG = 32  # rows of a map in which single tokens can be read
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,27 @@ def received(matrix: Array, row: int | None = None, first: int = 0) -> Array:
     """How much each token is looked at [L]: by the token `row`, or on average by all tokens from `first` on."""
     shares: Array = matrix[first:].mean(0) if row is None else matrix[row]
     return shares
+
+
+def kept_of(matrix: Array, always: Collection[int], most: int = LONG) -> list[int]:
+    """Places of the tokens of a map [L, L] that are shown, in order: all of at most `most`, else those `always` shown and of the others
+    those that are looked at most, by magnitude, while one place of `most` is left for the rest."""
+    size = len(matrix)
+    if size <= most:
+        return list(range(size))
+    by_weight = (i for i in strongest(np.abs(matrix).mean(0), size) if i not in always)
+    return sorted([*always, *islice(by_weight, max(0, most - 1 - len(always)))])
+
+
+def folded(matrix: Array, kept: Sequence[int]) -> Array:
+    """A map of the tokens that are `kept`, and behind them one row and one column for all others: what they are looked at summed up,
+    what they look at on average, so that a row sums to what it did."""
+    rest = [i for i in range(len(matrix)) if i not in {*kept}]
+    if not rest:
+        return matrix
+    columns = np.concatenate([matrix[:, kept], matrix[:, rest].sum(1, keepdims=True)], 1)
+    found: Array = np.concatenate([columns[kept], columns[rest].mean(0, keepdims=True)])
+    return found
 
 
 def rollout(maps: Array) -> Array:

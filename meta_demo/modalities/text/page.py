@@ -12,7 +12,7 @@ from meta_demo.modalities.text.modality import E5_SMALL
 from meta_demo.serving import attention
 from meta_demo.ui import look, plots
 from meta_demo.ui.charts import chart, figure_json
-from meta_demo.ui.markup import Html, together
+from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Drawn, Side, register, visible
 from meta_demo.ui.words import label
@@ -104,6 +104,11 @@ class TextSide(Side[str]):
         names = look.token_names(tokens, shown.lang)
         shares = attention.received(shown.matrix, shown.choice.row)
         how: dict[str, Any] = {"difference": shown.choice.difference, "lang": shown.lang}
-        figure = plots.heatmap(shown.matrix, names, look.heading(shown), **how)
+        always = {i for i, token in enumerate(tokens) if token.special or i == shown.choice.row}
+        kept = attention.kept_of(shown.matrix, always)
+        matrix, rest = attention.folded(shown.matrix, kept), len(names) - len(kept)
+        few = [names[i] for i in kept] + [text("page.look.more", shown.lang, count=rest)] * bool(rest)
+        figure = plots.heatmap(matrix, few, look.heading(shown), **how)
         coloured = look.sentence(read, tokens, shares, shown.choice.row, **how)
-        return names, shares, {self.sentence: coloured, self.heatmap: figure_json(figure)}
+        note = tag("p", text("page.look.folded", shown.lang, shown=len(kept), count=rest), cls="hint") if rest else None
+        return names, shares, {self.sentence: together(coloured, note), self.heatmap: figure_json(figure)}
