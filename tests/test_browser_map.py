@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from browsing import SLOW, Open, adapt, slide
+from browsing import SLOW, Open, adapt, open_tab, slide
 from playwright.sync_api import expect
+from test_browser_compare import COMPARE, PLAYGROUND, choose
 
 
 def test_points_move_with_the_slider_and_what_is_tried_stands_among_them(visit: Open) -> None:
@@ -32,3 +33,49 @@ def test_points_move_with_the_slider_and_what_is_tried_stands_among_them(visit: 
     page.click("#map-algorithm input")
     page.get_by_role("option", name="Prototypical networks").click()
     expect(said).to_contain_text("Adapting moves nothing here")
+
+
+def test_an_example_is_highlighted_in_the_map_the_grid_and_its_card(visit: Open) -> None:
+    """Chosen by keys in either place, and found again in the others."""
+    page = visit()
+    choose(page, "protonet")
+    adapt(page)
+    points = page.locator("#plane .plane-point")
+    expect(points).to_have_count(15, timeout=SLOW)
+    open_tab(page, COMPARE)
+    page.click("#compare-start")
+    expect(page.locator("#compare-table tr[data-done]")).to_have_count(1, timeout=SLOW)
+    expect(page.locator("#compare-stop")).to_be_disabled(timeout=SLOW)
+    row = page.locator("#compare-grid tbody tr").last
+    row.locator(".pick").focus()
+    page.keyboard.press("Enter")
+    expect(row).to_have_class("split picked" if "split" in (row.get_attribute("class") or "") else "picked")
+    expect(row.locator(".pick")).to_have_attribute("aria-pressed", "true")
+    said = page.locator("#compare-grid .picked-said")
+    expect(said).to_contain_text("highlighted in the grid of Compare, on the map, and in its card")
+    label, example = row.locator(".of").inner_text(), row.locator(".pick").inner_text()
+
+    open_tab(page, PLAYGROUND)
+    card = page.locator("#cards .card.picked")
+    expect(card).to_have_count(1)
+    expect(card.locator(".card-name")).to_have_value(label)
+    field = card.locator(".picked-line")
+    expect(card).to_be_in_viewport()
+    begin, high = field.evaluate(
+        "e => [e.style.backgroundPosition.split(' ')[1], e.style.backgroundSize.split(' ')[1]].map(parseFloat)"
+    )
+    assert high > 0 and begin + high <= field.evaluate("e => e.scrollHeight")
+    assert example in field.input_value().split("\n")
+    picked = page.locator("#plane .plane-point.picked")
+    expect(picked).to_have_count(1)
+    assert (picked.get_attribute("aria-label") or "").startswith(f"{label}: ")
+
+    points.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press(" ")
+    expect(points.nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(picked).to_have_count(1)
+    expect(page.locator("#plane .picked-said")).to_contain_text("highlighted in the grid of Compare, on the map")
+    expect(card).to_have_count(1)
+    open_tab(page, COMPARE)
+    expect(page.locator("#compare-grid tr.picked")).to_be_in_viewport(ratio=0.01)

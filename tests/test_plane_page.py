@@ -16,6 +16,7 @@ from meta_demo.serving.plane import MOST, ROOM, Located, Travel, fitted
 from meta_demo.serving.requests import Learner, Request
 from meta_demo.ui import plane
 from meta_demo.ui.learners import first_mover
+from meta_demo.ui.side import SIDES, discover
 
 
 def travel(steps: int, examples: int, classes: int) -> Travel:
@@ -24,6 +25,10 @@ def travel(steps: int, examples: int, classes: int) -> Travel:
     own = tuple(i % classes for i in range(examples))
     centres, ones = rng.normal(size=(steps, classes, 8)), np.ones(steps)
     return Travel(tuple(range(steps)), tuple(range(examples)), own, fitted(points[0]), points, centres, ones, ones)
+
+
+discover()
+SIDE = SIDES["text"]()
 
 
 def rows(count: int) -> list[Example]:
@@ -37,7 +42,7 @@ def unpacked(value: dict) -> np.ndarray:
 
 def test_places_are_those_of_the_plane_but_for_one_scale():
     found = travel(3, 12, 4)
-    value = plane.drawn(found, rows(12), {}, [f"class {c}" for c in range(4)])
+    value = plane.drawn(found, rows(12), {}, [f"class {c}" for c in range(4)], SIDE)
     shares = unpacked(value)
     assert (shares >= 0).all() and (shares.max((0, 1)) <= value["box"]).all() and max(value["box"]) == 1
     moved, expected = (np.diff(p.reshape(-1, 2), axis=0) for p in (shares, found.points))
@@ -47,7 +52,7 @@ def test_places_are_those_of_the_plane_but_for_one_scale():
 
 def test_what_is_tried_is_told_in_the_same_scale_and_may_lie_outside():
     found, names = travel(3, 12, 4), [f"class {c}" for c in range(4)]
-    value = plane.drawn(found, rows(12), {}, names)
+    value = plane.drawn(found, rows(12), {}, names, SIDE)
     like = plane.marked(Located(1, found.points[1, 5], 2), found, names)
     assert like["nearest"] == "class 2" and like["step"] == 1
     np.testing.assert_allclose([like["x"], like["y"]], unpacked(value)[1, 5], atol=1e-3)
@@ -56,10 +61,10 @@ def test_what_is_tried_is_told_in_the_same_scale_and_may_lie_outside():
 
 def test_the_largest_map_is_less_than_20_kilobytes():
     found = travel(ROOM // MOST, MOST, 50)
-    value = plane.drawn(found, rows(MOST), {}, [f"quite a long name of a class {c}" for c in range(50)])
+    value = plane.drawn(found, rows(MOST), {}, [f"quite a long name of a class {c}" for c in range(50)], SIDE)
     assert len(json.dumps(value)) < 20_000
     many = travel(ROOM // 25, 25, 5)
-    assert len(json.dumps(plane.drawn(many, rows(25), {}, ["a", "b", "c", "d", "e"]))) < 20_000
+    assert len(json.dumps(plane.drawn(many, rows(25), {}, ["a", "b", "c", "d", "e"], SIDE))) < 20_000
 
 
 def test_it_opens_on_a_learner_that_moves_something():

@@ -101,7 +101,7 @@ class Asking:
         if not asked.labels:
             return {page.map.empty: blocks.empty("page.map.numbers", lang), page.map.plane: None}
         travel = self.service.travel(run.request, who, visitor=visitor(request))
-        value = plane.drawn(travel, asked.support, run.colours, asked.labels)
+        value = plane.drawn(travel, asked.support, run.colours, asked.labels, page.side(values))
         located = self._located(values, run, who, visitor(request))
         return {page.map.empty: "", page.map.plane: gr.update(value=value, tried=located)}
 

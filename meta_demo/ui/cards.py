@@ -31,7 +31,8 @@ def collector(side: Side[Any], value: Any, **arguments: Any) -> gr.HTML:
     return gr.HTML(
         value,
         html_template="".join(tag("div", cls=form.element, hidden=True) for form in able),
-        js_on_load=script("parts", "edits") + "".join(f"\n{{\n{script(*form.scripts(side))}\n}}" for form in able),
+        js_on_load=script("parts", "edits", "marks", "reveal")
+        + "".join(f"\n{{\n{script(*form.scripts(side))}\n}}" for form in able),
         words={lang: _words(able, side, lang) | side.card_words(lang) for lang in LANGUAGES},
         colours=list(CLASS_COLOURS),
         place=side.cards_id,

@@ -9,27 +9,30 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
 from meta_demo.serving.plane import Located, Numbers, Travel
+from meta_demo.ui import picked
 from meta_demo.ui.markup import tag
 from meta_demo.ui.palette import class_colour
 from meta_demo.ui.scripts import script
+from meta_demo.ui.side import Side
 from meta_demo.words import LANGUAGES, catalogue
 
-SAID = 28  # characters of an example that a point says of itself
 FINE = 65535  # a point's two shares of the box are told in so many parts
 ROOM = 0.06  # of the box left free around all points
-WORDS = ("about", "moved", "still", "one", "tried", "outside", "some")
+WORDS = ("about", "keys", "moved", "still", "one", "tried", "outside", "some")
 
 
 def plane(**arguments: Any) -> gr.HTML:
     """A component whose value is `drawn(...)`, and whose property `tried` is `marked(...)` of what is tried or None."""
-    words = {lang: {key: catalogue()[f"page.plane.{key}"][lang] for key in WORDS} for lang in LANGUAGES}
+    words = {
+        lang: {key: catalogue()[f"page.plane.{key}"][lang] for key in WORDS} | {"picked": picked.words(lang)}
+        for lang in LANGUAGES
+    }
     return gr.HTML(
         None,
         html_template=tag("div", cls="plane"),
-        js_on_load=script("parts", "plane"),
+        js_on_load=script("parts", "picked", "plane"),
         words=words,
         tried=None,
         apply_default_css=False,
@@ -38,21 +41,22 @@ def plane(**arguments: Any) -> gr.HTML:
 
 
 def drawn(
-    travel: Travel, support: Sequence[Example], colours: Mapping[str, int], labels: Sequence[str]
+    travel: Travel, support: Sequence[Example], colours: Mapping[str, int], labels: Sequence[str], side: Side[Any]
 ) -> dict[str, Any]:
     """All places of all steps, in four bytes each, and what stands beside them."""
     low, size, box = _box(travel)
     cells = np.round((travel.points - low) / size * FINE).astype(
         np.dtype("uint16").newbyteorder("little")
     )  # [T, S, 2] of the longer side
-    said = [row.content for row in (support[place] for place in travel.places)]
+    shown = [support[place] for place in travel.places]
     return {
         "steps": list(travel.steps),
         "points": base64.b64encode(cells.tobytes()).decode(),
         "box": [round(float(side), 4) for side in box],
         "classes": list(travel.classes),
         "labels": [{"name": name, "colour": class_colour(colours.get(name, 0))} for name in labels],
-        "said": [shorten(content, SAID) if isinstance(content, str) else "" for content in said],
+        "said": [picked.said_of(row.content) for row in shown],
+        "marks": [side.mark(row.content) for row in shown],
         "within": [round(float(d), 3) for d in travel.within],
         "between": [round(float(d), 3) for d in travel.between],
         "share": round(travel.plane.share, 3),

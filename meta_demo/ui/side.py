@@ -16,6 +16,7 @@ import gradio as gr
 
 from meta_demo.backbones.loading import DEFAULT, SUGGESTED
 from meta_demo.core.files import UPLOAD
+from meta_demo.core.marks import mark_of
 from meta_demo.data.reading.tasks import bounded, foresee
 from meta_demo.data.samples import sample_names
 from meta_demo.modalities.base import MODALITIES
@@ -128,6 +129,10 @@ class Side(ABC, Generic[C]):
     @abstractmethod
     def written(self, content: C) -> str:
         """An example as a string."""
+
+    def mark(self, content: C) -> str:
+        """What an example is known by in the browser: the mark of what its card holds."""
+        return mark_of(self.written(content))
 
     def read(self, items: Sequence[tuple[str, str]]) -> list[C]:
         """The examples in strings, each with where it stands, for messages; raises UserError, before any is decoded where they are too

@@ -19,7 +19,8 @@ CHANNELS = {"L": 1, "RGB": 3}
 class Picture:
     """A picture's pixels, row by row: `mode` L (one byte each) or RGB (three). Two pictures are equal when their pixels are.
 
-    `name` is what messages call it. `view` is a way for a model to look at it: 0 as it is, from 1 on a little distorted.
+    `name` is what messages call it, `source` the mark of the data URL that it was read from.
+    `view` is a way for a model to look at it: 0 as it is, from 1 on a little distorted.
     """
 
     width: int
@@ -28,6 +29,7 @@ class Picture:
     pixels: bytes = field(repr=False)
     name: str = field(default="", compare=False)
     view: int = 0
+    source: str = field(default="", compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -98,6 +98,10 @@ class PictureSide(Side[Picture]):
     def written(self, content: Picture) -> str:
         return url_of(content)
 
+    def mark(self, content: Picture) -> str:
+        """That of the data URL that it came in, which another one of the same pixels need not be."""
+        return content.source or super().mark(content)
+
     @property
     def moved(self) -> list[Callable[..., Any]]:
         return [self.tried.input]

@@ -12,6 +12,7 @@ import io
 import re
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from pillow_heif import register_heif_opener
 
 from meta_demo.core.errors import UserError
 from meta_demo.core.files import MAX_FILE, MB, read_bytes
+from meta_demo.core.marks import mark_of
 from meta_demo.core.memory import give_back
 from meta_demo.core.strings import shorten
 from meta_demo.modalities.picture.content import Picture
@@ -115,7 +117,7 @@ def read_data_url(url: str, name: str) -> Picture:
         data = base64.b64decode(url[head.end() :], validate=True)
     except (binascii.Error, ValueError):
         raise UserError("picture_url", where=name, value=shorten(url)) from None
-    return read_picture(data, name)
+    return replace(read_picture(data, name), source=mark_of(url))
 
 
 def picture_of(image: Image.Image, name: str = "") -> Picture:

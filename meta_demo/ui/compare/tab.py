@@ -24,7 +24,7 @@ from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.compare import closer
 from meta_demo.ui.compare import repeats as repeated
 from meta_demo.ui.compare.closer import Found
-from meta_demo.ui.compare.grid import grid
+from meta_demo.ui.compare.grid import component, grid
 from meta_demo.ui.compare.table import table
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, can
@@ -80,7 +80,7 @@ def lay_out() -> CompareTab:
                 confusion = gr.HTML("", elem_id="confusion", padding=False)
             with gr.Column(min_width=300):
                 reliability = chart("reliability")
-        examples = gr.HTML("", elem_id="compare-grid", padding=False)
+        examples = component(elem_id="compare-grid")
         gr.HTML(label("html.compare.repeats"), elem_id="compare-repeats")
         shots = gr.Button(label("page.compare.shots.go"), elem_id="compare-shots")
         needed, said = chart("needed"), gr.HTML("", elem_id="needed-said")

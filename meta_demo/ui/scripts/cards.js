@@ -10,6 +10,7 @@ const tell = whenPaused(() => trigger("edit"));
 function publish() {
   total();
   edited(cards.map((card) => ({ ...published(card) })));
+  outlined();
   tell();
 }
 
@@ -19,6 +20,17 @@ function total() {
   if (sum("held_out")) parts.push(`${sum("held_out")} ${words.measured}`);
   bar.querySelector(".cards-total").textContent = parts.join(" · ");
   bar.querySelector(".cards-add").disabled = cards.length >= props.limits.classes;
+}
+
+// The card of the example that is chosen elsewhere is outlined, and the example within.
+function outlined() {
+  const found = cards.map((card, place) => {
+    const box = list.children[place];
+    const example = outlinedIn(card, box, window.picked);
+    box.classList.toggle("picked", Boolean(example));
+    return example;
+  });
+  return found.find(Boolean);
 }
 
 function draw(card) {
@@ -72,6 +84,7 @@ function show(value) {
   cards.forEach(draw);
   list.scrollTop = 0;
   total();
+  outlined();
 }
 
 const clear = () => {
@@ -95,5 +108,17 @@ const bar = make(
 );
 show(props.value);
 shown.push(show);
+document.addEventListener("picked", ({ detail: found }) => {
+  const example = outlined();
+  if (!example) return;
+  found.add("card");
+  if (list.checkVisibility()) reveal(example, list);
+});
+onArrival(list, () => {
+  const example = outlined();
+  if (!example) return;
+  reveal(example, list);
+  example.scrollIntoView({ block: "nearest" });
+});
 
 receiveFile(root, words);

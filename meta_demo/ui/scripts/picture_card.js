@@ -56,6 +56,17 @@ function padOf(card, key, box, add, changed) {
   return { pad: pad.node, another };
 }
 
+// The thumbnail, or the pad, of the example that has this mark.
+function outlinedIn(card, box, mark) {
+  const within = box.querySelector(".picture-card");
+  const has = (url) => Boolean(mark && url) && markOf(url) === mark;
+  const thumbs = [...within.querySelectorAll(".thumb")];
+  const pad = within.firstElementChild;
+  for (const thumb of thumbs) thumb.classList.toggle("picked", has(thumb.querySelector("img").src));
+  pad.classList.toggle("picked", has(card.ink?.examples));
+  return within.querySelector(".picked");
+}
+
 function learned(card, changed) {
   const { row, add } = thumbnails(card, "examples", changed);
   const box = make("div", "picture-card");

@@ -2,13 +2,14 @@
 
 const words = props.words[lang];
 const root = element.querySelector(".plane");
-const picture = svg("svg", { role: "img" });
+const picture = svg("svg", { role: "group" });
+const chosen = make("p", "picked-said", { role: "status" });
 const note = make("p", "summary");
 const legend = make("ul", "plane-legend");
 const FINE = 65535;
 const HIGHEST = 440; // pixels
 const stage = make("div", "plane-stage", {}, picture);
-root.append(stage, make("div", "plane-words", {}, legend, note));
+root.append(stage, make("div", "plane-words", {}, legend, note, make("p", "hint", { textContent: words.keys }), chosen));
 let parts = null; // what is drawn: lines, points, centres and the mark of what is tried
 let scale = null;
 
@@ -40,6 +41,12 @@ function put(node, place) {
   node.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
 }
 
+// An example by its label, and by its words where it has any.
+function called(i) {
+  const { labels, classes, said } = props.value;
+  return [labels[classes[i]].name, said[i]].filter(Boolean).join(": ");
+}
+
 function build() {
   const map = props.value;
   root.hidden = !map;
@@ -53,8 +60,9 @@ function build() {
   const lines = map.classes.map((c) => svg("line", { stroke: colour(c), class: "plane-trail" }));
   const points = map.classes.map((c, i) => {
     const title = svg("title");
-    title.textContent = [map.labels[c].name, map.said[i]].filter(Boolean).join(": ");
-    return svg("circle", { r: 5.5, fill: colour(c), class: "plane-point" }, title);
+    title.textContent = called(i);
+    const how = { role: "button", tabindex: i ? -1 : 0, "aria-label": called(i) };
+    return svg("circle", { r: 5.5, fill: colour(c), class: "plane-point", ...how }, title);
   });
   const centres = map.labels.map(({ name, colour: fillColour }) => {
     const title = svg("text", { x: 11, y: 4 });
@@ -71,7 +79,40 @@ function build() {
     }),
   );
   parts = { dots, lines, points, centres, star };
+  outlined();
   move();
+}
+
+// The points of the example that is chosen, here or in the grid of Compare.
+function outlined() {
+  const found = (parts?.points || []).filter((point, i) => {
+    const mine = props.value.marks[i] === window.picked;
+    point.classList.toggle("picked", mine);
+    point.setAttribute("aria-pressed", String(mine));
+    return mine;
+  });
+  return found.length > 0;
+}
+
+function choose(point) {
+  const i = parts.points.indexOf(point);
+  if (i >= 0) chosen.textContent = pick(props.value.marks[i], called(i));
+}
+
+// One of the points takes the focus of the keyboard, and arrows hand it on.
+function walk(event) {
+  const i = parts.points.indexOf(event.target);
+  if (i < 0) return;
+  const last = parts.points.length - 1;
+  const ways = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: last };
+  const next = Math.min(Math.max(ways[event.key] ?? i, 0), last);
+  if (event.key in ways) {
+    event.target.setAttribute("tabindex", -1);
+    parts.points[next].setAttribute("tabindex", 0);
+    parts.points[next].focus();
+  } else if (event.key === "Enter" || event.key === " ") choose(event.target);
+  else return;
+  event.preventDefault();
 }
 
 function step() {
@@ -133,4 +174,10 @@ build();
 watch("value", build);
 for (const [name, act] of Object.entries({ tried: move })) watch(name, act); // Gradio takes what is quoted here for the name of an event
 document.addEventListener("stepped", move);
+picture.addEventListener("click", (event) => choose(event.target));
+picture.addEventListener("keydown", walk);
+document.addEventListener("picked", ({ detail: found }) => {
+  if (!root.hidden && outlined()) found.add("map");
+  chosen.textContent = "";
+});
 new ResizeObserver(build).observe(element);
