@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import urllib.request
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -96,16 +97,23 @@ def test_the_page_is_served_behind_it(service: Any) -> None:
 
 @pytest.mark.slow
 def test_a_file_that_a_whole_class_sends_is_as_many_files(page_url: str) -> None:
-    """Whoever reads theirs removes it, and it alone; all go with the page."""
+    """Whoever reads theirs removes it, and it alone; all go with the last page of their address, here one that no other test has."""
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\ntext,label\r\n--x--\r\n'
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
-    ask = urllib.request.Request(f"{page_url}gradio_api/upload", body, kind)
-    places = set()
-    with urllib.request.urlopen(f"{page_url}gradio_api/heartbeat/abc", timeout=30):
-        for _ in range(3):
-            with urllib.request.urlopen(ask, timeout=30) as answer:
-                places.add(Path(json.loads(answer.read())[0]))
-        assert len(places) == 3 and all(place.exists() for place in places)
+    where, places = urlsplit(page_url), set()
+
+    def call(*how: Any) -> tuple[HTTPConnection, HTTPResponse]:
+        connection = HTTPConnection(str(where.hostname), where.port, timeout=60, source_address=("127.0.0.2", 0))
+        connection.request(*how)
+        return connection, connection.getresponse()
+
+    page, _ = call("GET", f"{where.path}gradio_api/heartbeat/abc")
+    for _ in range(3):
+        connection, answer = call("POST", f"{where.path}gradio_api/upload", body, kind)
+        places.add(Path(json.loads(answer.read())[0]))
+        connection.close()
+    assert len(places) == 3 and all(place.exists() for place in places)
+    page.close()
     for _ in range(600):
         if gone := not any(place.exists() for place in places):
             break
