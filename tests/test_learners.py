@@ -107,7 +107,7 @@ def test_twins_share_a_colour_and_the_gap_is_shaded(lang: str) -> None:
     shades = [t for t in shown.data if t.fill == "toself"]
     assert [(t.yaxis, len(t.x)) for t in shades] == [("y2", 8)]
     one, other = ([t for t in shown.data if t.name == called(who, steps, lang)] for who in (trained, plain))
-    assert {t.line.color for t in one} == {t.line.color for t in other} and len(one) == len(other) == 4
+    assert {t.line.color for t in one} == {t.line.color for t in other} and len(one) == len(other) == 2
     assert {t.opacity for t in one} == {1} and {t.opacity for t in other} == {PALE["plain"][1]}
     assert {t.line.dash for t in one} != {t.line.dash for t in other}
     assert called(alone, [*steps, alone], lang) == called(alone, [alone], lang)

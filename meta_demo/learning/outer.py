@@ -190,9 +190,12 @@ class Run:
     def _among(self) -> Corpus[Content] | None:
         """What decides on who is computed with whom: the corpus where the run asks for as many examples as that has, so that most of
         each chunk is needed some day; else None, each task by itself."""
-        corpus, first = self.tasks.corpus, self.tasks.draw(0)
+        corpus = self.tasks.corpus
+        if corpus is None:
+            return None
+        first = self.tasks.draw(0)
         asked = self.plan.steps * self.plan.meta_batch * (len(first.support) + len(first.query))
-        return corpus if corpus is not None and asked >= len(corpus) else None
+        return corpus if asked >= len(corpus) else None
 
     def _meta_batch(self) -> list[Task]:
         """This process's share of the tasks of the step that comes."""

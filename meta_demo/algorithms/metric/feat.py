@@ -43,9 +43,9 @@ from meta_demo.words import words
         ),
         look=words(
             "Before meta-training attention adds nothing, and its answers are those of class means or within half a point of "
-            "them. No start is shipped: the Meta-train tab shows whether attention gains anything on your tasks.",
-            "元训练之前注意力不起作用，答案与类别均值相同，或相差不到半个百分点。没有自带起点："
-            "在“元训练”页可以看到注意力对您的任务有没有收益。",
+            "them. From its start it is as good as prototypical networks from theirs: what it gains is the encoder's.",
+            "元训练之前注意力不起作用，答案与类别均值相同，或相差不到半个百分点。"
+            "从自带起点开始时，它与从起点开始的原型网络一样好：收益来自编码器。",
         ),
         learned=("layers", "prototypes"),
         moved=("prototypes",),

@@ -57,10 +57,10 @@ class RelationConfig(MetricConfig, ScaleConfig):
             "当嵌入中的距离会误导，且有许多任务可供学习更好的比较时。",
         ),
         look=words(
-            "Its network begins as plain distance, so before meta-training it answers as a prototypical network does. No start "
-            "is shipped: the Meta-train tab shows whether a learned comparison gains anything on your tasks.",
-            "它的网络起初就是普通距离，所以元训练之前与原型网络的答案相同。没有自带起点："
-            "在“元训练”页可以看到学习到的比较对您的任务有没有收益。",
+            "Its network begins as plain distance, so before meta-training it answers as a prototypical network does. From its "
+            "start it is as good as that from its own: on sentences a learned comparison gains nothing beyond the encoder.",
+            "它的网络起初就是普通距离，所以元训练之前与原型网络的答案相同。从自带起点开始时，两者一样好："
+            "对句子而言，学习到的比较在编码器之外没有收益。",
         ),
         learned=("layers", "metric"),
         moved=("prototypes",),

@@ -48,9 +48,9 @@ MOST = 2000  # inputs whose mean is the centre
             "当编码器的所有嵌入都朝同一方向，其共同之处掩盖了差异时。",
         ),
         look=words(
-            "No start is shipped, and without one the centre is zero. With the mean of training sentences for a centre, one "
+            "Without a start the centre is zero. With the mean of training sentences for a centre, one "
             "example a class was worth up to a point more than with class means alone, and five hardly any.",
-            "没有自带起点，没有起点时中心为零。以训练句子的均值为中心时，每类一个示例时比单用类别均值至多高一个百分点，"
+            "没有起点时中心为零。以训练句子的均值为中心时，每类一个示例时比单用类别均值至多高一个百分点，"
             "五个示例时几乎没有差别。",
         ),
         learned=("layers", "metric"),
