@@ -261,7 +261,8 @@ class TrainingHandlers:
             + blocks.notice(*(note.message(lang) for note in training.notes)),
             **idle,
         }
-        yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=training.archive())}
+        # Said twice: a page that is busy with a training's last pictures was seen to miss it the first time.
+        yield {tab.result: gr.Column(visible=True), tab.download: gr.DownloadButton(value=training.archive()), **idle}
 
     def beside(self, values: Values, request: gr.Request) -> Updates:
         """What the new start is worth beside the one that it would replace, once it is trained."""
