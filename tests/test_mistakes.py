@@ -11,12 +11,11 @@ import gradio as gr
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from test_api import TASK
 
-from meta_demo.ui.mistakes import Mistakes, payload
+from meta_demo.ui.mistakes import Blocks, Mistakes, payload
 from meta_demo.words import text
 
 
@@ -86,8 +85,14 @@ def client(error: Exception) -> TestClient:
     return TestClient(app, raise_server_exceptions=False)
 
 
-def test_what_gradio_calls_an_error_of_its_own_is_none() -> None:
-    app = Starlette(
-        routes=[Route("/", lambda _: JSONResponse({"error": "no such choice"}, 500))], middleware=[Middleware(Mistakes)]
-    )
-    assert TestClient(app).get("/").status_code == 400
+@pytest.mark.parametrize(("choice", "status"), [("none such", 400), ("b", 500), ("a", 200)])
+def test_a_value_that_nothing_takes_is_a_mistake_and_a_handler_that_fails_is_ours(choice: str, status: int) -> None:
+    """Gradio says 500 of both."""
+    with Blocks() as page:
+        field = gr.Dropdown(["a", "b"])
+        field.input(lambda said: {"a": "x"}[said], field, None, queue=False, api_name="fill")
+    page.queue(api_open=False)
+    app = gr.mount_gradio_app(Starlette(middleware=[Middleware(Mistakes)]), page, "/")
+    with TestClient(app, raise_server_exceptions=False) as visitor:
+        sent = {"data": [choice], "fn_index": 0, "session_hash": "x"}
+        assert visitor.post("/gradio_api/run/predict", json=sent).status_code == status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextvars import ContextVar
 from typing import Any
 
 import gradio as gr
@@ -17,24 +18,31 @@ from meta_demo.ui.guard import told
 from meta_demo.ui.words import request_language
 from meta_demo.words import text
 
+_UNREADABLE: ContextVar[list[Exception] | None] = ContextVar(
+    "unreadable", default=None
+)  # of the request that is answered
 OURS = (OSError, MemoryError)  # what fails for want of room or of a file is no mistake of who sent it
 
 _payload = utils.error_payload
 
 
 class Mistakes:
-    """ASGI middleware: where the application cannot read what was sent, so that it fails before it answers, the answer is a sentence."""
+    """ASGI middleware: where the application cannot read what was sent, so that it fails before it answers, the answer is a sentence.
+
+    What fails afterwards, in a handler, is a fault of ours and stays one.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        begun = False
+        begun, unreadable = False, list[Exception]()
+        _UNREADABLE.set(unreadable)
 
         async def noting(event: Any) -> None:
             nonlocal begun
             begun = True
-            if event.get("status") == 500:  # what it says of values that no component takes
+            if event.get("status") == 500 and unreadable:
                 event = {**event, "status": 400}
             await send(event)
 
@@ -60,7 +68,15 @@ def _said_of(error: Exception) -> UserError:
 
 
 class Blocks(gr.Blocks):  # type: ignore[misc]
-    """A page that says how many values were too few."""
+    """A page that says how many values were too few, and notes which no component takes."""
+
+    async def preprocess_data(self, *given: Any, **named: Any) -> Any:
+        try:
+            return await super().preprocess_data(*given, **named)
+        except Exception as error:
+            if (noted := _UNREADABLE.get()) is not None:
+                noted.append(error)
+            raise
 
     def validate_inputs(self, block_fn: BlockFunction, inputs: list[Any]) -> None:
         needed, given = len(block_fn.inputs), len(inputs)
