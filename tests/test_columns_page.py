@@ -22,7 +22,8 @@ from meta_demo.serving.service import Service
 from meta_demo.ui import training_tab
 from meta_demo.ui.guard import Updates
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.parts import Page
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_sources import Uploaded
 from meta_demo.ui.training_tab import TrainingHandlers

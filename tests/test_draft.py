@@ -13,10 +13,11 @@ from meta_demo.serving.service import Service
 from meta_demo.ui import draft
 from meta_demo.ui.cards import cards_from
 from meta_demo.ui.draft import Drafts
+from meta_demo.ui.events import adapted_by, aside
 from meta_demo.ui.guard import Updates
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, lay_out
-from meta_demo.ui.page import _aside, _settings
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.parts import Page
 from meta_demo.ui.teaching import Teaching
 
 ROWS = {"rows": [{"item": "mild", "value": "18", "held_out": False}, {"item": "hot", "value": "", "held_out": True}]}
@@ -29,7 +30,7 @@ def page() -> Page:
 
 
 def restored(page: Page, said: Any, **address: str) -> Updates:
-    values = {part: part.value for part in _settings(page) | _aside(page)} | {page.draft: said}
+    values = {part: part.value for part in adapted_by(page) | aside(page)} | {page.draft: said}
     drafts = Drafts(page, Teaching(page, Handlers(Service(), page)))
     request: Any = SimpleNamespace(headers={}, query_params=address)
     return drafts.restore(values, request)

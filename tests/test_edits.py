@@ -13,9 +13,11 @@ from meta_demo.data.samples import load_sample
 from meta_demo.serving.service import Service
 from meta_demo.ui import edits
 from meta_demo.ui.cards import cards_from
+from meta_demo.ui.events import adapted_by, aside
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, lay_out
-from meta_demo.ui.page import _aside, _settings, build_app
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.page import build_app
+from meta_demo.ui.parts import Page
 from meta_demo.ui.teaching import Teaching
 
 ASKED: Any = SimpleNamespace(headers={}, query_params={})
@@ -28,7 +30,7 @@ def page() -> Page:
 
 
 def values(page: Page, **more: Any) -> dict[Any, Any]:
-    return {part: part.value for part in _settings(page) | _aside(page) | {page.teach.kind, page.teach.shots}} | more
+    return {part: part.value for part in adapted_by(page) | aside(page) | {page.teach.kind, page.teach.shots}} | more
 
 
 def test_a_value_says_which_edits_it_has_seen(page: Page) -> None:

@@ -23,7 +23,8 @@ from meta_demo.serving.service import Service
 from meta_demo.ui.form import form_for
 from meta_demo.ui.gaps import Dealing, sentences
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Gaps, Run
 from meta_demo.ui.starts import BOTH
 from meta_demo.ui.words import title

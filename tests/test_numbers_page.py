@@ -26,7 +26,7 @@ from meta_demo.ui.cards import cards_from, dealt, episode_of, relabelled, spelle
 from meta_demo.ui.form import form_for, form_of, forms
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, picker, still_able
-from meta_demo.ui.layout import Page
+from meta_demo.ui.parts import Page
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching
 from meta_demo.words import text

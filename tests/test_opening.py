@@ -13,11 +13,13 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Turn
+from meta_demo.ui.events import adapted_by, aside
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.layout import lay_out
 from meta_demo.ui.opening import Opening, Welcome
-from meta_demo.ui.page import _aside, _settings, build_app
+from meta_demo.ui.page import build_app
+from meta_demo.ui.parts import Page
 from meta_demo.ui.teaching import Teaching
 from meta_demo.words import LANGUAGES
 
@@ -40,7 +42,7 @@ def page() -> Page:
 
 def first_sight(page: Page) -> Values:
     """What a browser sends before anything was done: of hidden sides nothing."""
-    values = {part: part.value for part in _settings(page) | _aside(page)}
+    values = {part: part.value for part in adapted_by(page) | aside(page)}
     hidden = (part for side in page.sides.values() if side.name != page.modality.value for part in side.heavy)
     return {**values, **dict.fromkeys(hidden)}
 

@@ -24,8 +24,9 @@ from meta_demo.serving.service import Service
 from meta_demo.ui.cards import cards_from, dealt
 from meta_demo.ui.guard import Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.layout import lay_out
 from meta_demo.ui.page import build_app
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Left, Run
 from meta_demo.ui.side import discover
 from meta_demo.ui.teaching import Teaching

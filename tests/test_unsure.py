@@ -17,7 +17,8 @@ from meta_demo.serving.service import Service
 from meta_demo.serving.unsure import MOST, Unsure, chosen, doubts
 from meta_demo.ui import unsure as shown
 from meta_demo.ui.asking import Asking
-from meta_demo.ui.layout import Page, lay_out
+from meta_demo.ui.layout import lay_out
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Run
 
 SUPPORT = [

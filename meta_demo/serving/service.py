@@ -7,7 +7,7 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ import torch
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from meta_demo.algorithms.base import Algorithm
-from meta_demo.algorithms.registry import REGISTRY, check_able, get_algorithm
+from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.core.cache import SERVING, Cache, Shelf
@@ -31,7 +31,7 @@ from meta_demo.core.memory import give_back
 from meta_demo.learning import checkpoint
 from meta_demo.learning.cost import Budget, Work, afford, work_of_episode
 from meta_demo.learning.outer import Progress, Run
-from meta_demo.modalities.base import Content, identity
+from meta_demo.modalities.base import Content
 from meta_demo.serving import meter
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.compare import Plan, Row, compared
@@ -43,6 +43,7 @@ from meta_demo.serving.lent_training import lend
 from meta_demo.serving.models import Models
 from meta_demo.serving.pace import Pace
 from meta_demo.serving.plane import Located, Travel, located, travelled
+from meta_demo.serving.remarks import about_heads, about_random, about_unlabelled, where_computed
 from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
 from meta_demo.serving.turns import Turn, Turns, sliced
@@ -111,9 +112,9 @@ class Service:
         return [
             *episode.notes,
             *read,
-            *_about_random(request),
-            *_about_unlabelled(request),
-            *_about_heads([job.algorithm for job in jobs]),
+            *about_random(request),
+            *about_unlabelled(request),
+            *about_heads([job.algorithm for job in jobs]),
             *episode.objective.notes(len(episode.support)),
         ]
 
@@ -383,39 +384,6 @@ def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, N
     if found is None:
         raise error
     return found[0], error.note if isinstance(error, Refused) else found[1]
-
-
-def where_computed(history: Mapping[Any, Sequence[Snapshot]]) -> list[Note]:
-    """What is to be said of where an adaptation was computed."""
-    return list(dict.fromkeys(note for steps in history.values() for snapshot in steps for note in snapshot.notes))
-
-
-def _about_random(request: Request) -> list[Note]:
-    """What is to be said of starts that know nothing."""
-    names = [who.algorithm for who in request.learners if request.scratch_of(who) is not None]
-    return [checkpoint.random_note(", ".join(names), request.model, request.seed)] if names else []
-
-
-def _about_unlabelled(request: Request) -> list[Note]:
-    """What is to be said of the examples that nobody labelled."""
-    episode, readers = request.episode, [name for name, cls in sorted(REGISTRY.items()) if cls.reads_unlabelled]
-    if not episode.unlabelled:
-        return []
-    if not set(readers) & set(request.algorithms):
-        return [Note("unlabelled_unused", (("count", len(episode.unlabelled)), ("known", ", ".join(readers))))]
-    asked = {identity(row.content) for row in episode.query}
-    both = sum(identity(content) in asked for content in episode.unlabelled)
-    return [Note("transductive", (("count", both),))] if both else []
-
-
-def _about_heads(algorithms: Sequence[Algorithm]) -> list[Note]:
-    """What is to be said where some begin with another head than others: part of what tells them apart is the head's."""
-    begins: dict[str, list[str]] = {}
-    for algorithm in algorithms:
-        if head := getattr(algorithm.config, "head", None):
-            begins.setdefault(head, []).append(algorithm.name)
-    said = ((head, ", ".join(dict.fromkeys(names))) for head, names in sorted(begins.items()))
-    return [Note("heads_differ", tuple(said))] if len(begins) > 1 else []
 
 
 def _stamp(spec: str) -> tuple[int, ...] | None:

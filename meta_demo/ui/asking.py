@@ -14,9 +14,9 @@ from meta_demo.serving.service import Service
 from meta_demo.ui import atlas, blocks, look, plane, unsure
 from meta_demo.ui.callers import visitor
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.layout import Page
 from meta_demo.ui.learners import called
 from meta_demo.ui.markup import together
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Run
 from meta_demo.ui.side import Side
 from meta_demo.ui.words import request_language

@@ -14,7 +14,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.ui.form import form_of, forms
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import can
-from meta_demo.ui.layout import Page
+from meta_demo.ui.parts import Page
 from meta_demo.ui.teaching import Teaching
 
 

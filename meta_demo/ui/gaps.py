@@ -13,9 +13,9 @@ from meta_demo.serving.turns import Gone
 from meta_demo.ui.callers import visitor
 from meta_demo.ui.form import form_for
 from meta_demo.ui.guard import Updates, Values
-from meta_demo.ui.layout import Page
 from meta_demo.ui.learners import Twins, rivals, start_of
 from meta_demo.ui.markup import Html, tag
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Gaps, Run
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text

@@ -17,8 +17,9 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.episode import Episode, make_episode
 from meta_demo.data.names import with_names
 from meta_demo.modalities.inputs import NO_PROMPT
+from meta_demo.serving.remarks import where_computed
 from meta_demo.serving.requests import Learner, Request, Snapshot
-from meta_demo.serving.service import Service, where_computed
+from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks, guard
 from meta_demo.ui.callers import begun, queued, visitor
@@ -28,9 +29,9 @@ from meta_demo.ui.curves import curves, losses
 from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
-from meta_demo.ui.layout import Page
 from meta_demo.ui.learners import called, first_mover
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Left, Run, Spelling, kept
 from meta_demo.ui.starts import TRAINED, Switch, origins_of
 from meta_demo.ui.words import request_language, title

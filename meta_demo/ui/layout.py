@@ -7,7 +7,6 @@ are shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -25,6 +24,7 @@ from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag, together
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.parts import PLAYGROUND, SESSION_SECONDS, Adapt, Look, Map, Page, Sides, Teach, Trial, placed
 from meta_demo.ui.plane import plane
 from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import Sheet, sheets
@@ -36,115 +36,7 @@ from meta_demo.words import LANGUAGES, catalogue, text
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
 OPENING_SHOTS = 1  # of what the page opens with: where it matters most what one starts from
-SESSION_SECONDS = 3600
-PLAYGROUND = "playground"
 DRAFT = ("kept", "restored", "left_out", "full", "refused", "off", "forgotten", "forget", "keep", "stop")
-Sides = dict[str, Side[Any]]  # by modality
-
-
-@dataclass
-class Teach:
-    heading: gr.HTML
-    sample: gr.Dropdown
-    upload: gr.UploadButton
-    columns: gr.HTML
-    kind: gr.Radio
-    shots: gr.Radio
-
-
-@dataclass
-class Adapt:
-    model: gr.Dropdown
-    model_status: gr.HTML
-    algorithms: gr.CheckboxGroup
-    picker: gr.HTML  # how the list of algorithms is drawn
-    origin: gr.Radio  # where they start from
-    starts: gr.CheckboxGroup
-    names: gr.Checkbox
-    seed: gr.Number
-    knobs: gr.HTML
-    go: gr.Button
-    stop: gr.Button
-    notice: gr.HTML
-    runs: gr.HTML
-    curves: gr.HTML
-    losses: gr.HTML
-    summary: gr.HTML
-    gap: gr.HTML  # how far two starts lie apart
-
-
-@dataclass
-class Trial:
-    heading: gr.HTML
-    step: gr.Slider
-    predictions: gr.HTML
-
-
-@dataclass
-class Map:
-    algorithm: gr.Dropdown
-    empty: gr.HTML
-    plane: gr.HTML  # where examples stand in a learner's space
-
-
-@dataclass
-class Look:
-    heading: gr.HTML
-    empty: gr.HTML
-    algorithm: gr.Dropdown
-    layer: gr.Slider
-    head: gr.Dropdown
-    moment: gr.Radio
-    caption: gr.HTML
-    words: gr.HTML
-    why: gr.Button
-    decided: gr.HTML  # which words decided an answer
-    atlas: gr.HTML
-
-
-@dataclass
-class Page:
-    """Every component that an event reads or writes.
-
-    `bench` is what all sides share, and a sheet, which shares nothing, takes its place.
-
-    The session's own: `run`, what was adapted; `gaps`, what was measured of its starts; `lined`, whether there were examples that nobody
-    labelled; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained;
-    `shown`, the side that is shown, and `left`, how each side was left when another one was.
-    """
-
-    message: gr.HTML
-    edits: gr.JSON  # how many edits the visitor has made where
-    draft: gr.HTML  # its value is what the visitor made here before, once it is asked for
-    tabs: gr.Tabs
-    modality: gr.Radio
-    sides: Sides
-    bench: gr.Column
-    sheets: dict[str, tuple[Sheet, gr.Column]]
-    teach: Teach
-    adapt: Adapt
-    trial: Trial
-    map: Map
-    look: Look
-    run: gr.State
-    gaps: gr.State
-    lined: gr.State
-    row: gr.State
-    switch: gr.State
-    own: gr.State
-    shown: gr.State
-    left: gr.State
-
-    def side(self, values: dict[Any, Any]) -> Side[Any]:
-        """The side that the switch at the top says, or the one that is under the sheet."""
-        name = values[self.modality]
-        return self.sides[values[self.shown] if name in self.sheets else name]
-
-    def placing(self, name: str) -> dict[Any, Any]:
-        """The sheet called `name`, or what all sides share, in its place."""
-        shown = {self.bench: name not in self.sheets}
-        shown |= {place: name == sheet for sheet, (_, place) in self.sheets.items()}
-        return {place: gr.update(elem_classes=placed(place is not self.bench, here)) for place, here in shown.items()}
 
 
 def lay_out() -> Page:
@@ -194,11 +86,6 @@ def lay_out() -> Page:
 def opening_cards(side: Side[Any]) -> Any:
     """What the cards of the side that opens hold at first sight."""
     return dealt(cards_from(load_sample(side.first_sample), side), OPENING_SHOTS, side)
-
-
-def placed(sheet: bool, shown: bool) -> list[str]:
-    """The style of a sheet, or of what all sides share: what is not shown stays in the page, and what it holds is drawn."""
-    return ["sheet"] * sheet + ["away"] * (not shown)
 
 
 def _sheet(sheet: Sheet) -> gr.Column:

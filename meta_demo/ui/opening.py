@@ -17,8 +17,9 @@ from meta_demo.serving.service import Service
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import Page, opening_cards
+from meta_demo.ui.layout import opening_cards
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Run, Spelling
 from meta_demo.ui.side import discover, opening_side, visible
 from meta_demo.ui.starts import Switch

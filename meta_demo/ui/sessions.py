@@ -11,7 +11,7 @@ import gradio as gr
 from gradio import route_utils, state_holder
 from gradio.queueing import Queue
 
-from meta_demo.ui.layout import SESSION_SECONDS
+from meta_demo.ui.parts import SESSION_SECONDS
 
 SESSIONS = 1000  # that are remembered; of more those that were used longest ago are forgotten
 

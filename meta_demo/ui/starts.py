@@ -1,6 +1,6 @@
 """Which algorithms start meta-trained: what there is to start from, what the visitor switched off, and the knobs that go with it.
 
-Plain data and pure functions; the boxes and controls that show them are in `layout.py`, their events in `handlers.py`.
+Plain data and pure functions; the boxes and controls that show them are in `layout.py`, what they do in `handlers.py`.
 """
 
 from __future__ import annotations

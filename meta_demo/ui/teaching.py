@@ -20,8 +20,9 @@ from meta_demo.ui.cards import cards_from, dealt, first_query, nobody_labelled, 
 from meta_demo.ui.form import Form, form_for, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, can
-from meta_demo.ui.layout import FIRST_SHOTS, Page
+from meta_demo.ui.layout import FIRST_SHOTS
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Left
 from meta_demo.ui.words import request_language
 from meta_demo.words import text

@@ -30,8 +30,8 @@ from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.form import Form, forms
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import can
-from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.parts import PLAYGROUND, Page
 from meta_demo.ui.sheet import SHEETS
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, form_of_kind, kind_among, offered, own_source

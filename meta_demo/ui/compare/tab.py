@@ -28,8 +28,8 @@ from meta_demo.ui.compare.grid import component, grid
 from meta_demo.ui.compare.table import table
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers, can
-from meta_demo.ui.layout import SESSION_SECONDS, Page
 from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.parts import SESSION_SECONDS, Page
 from meta_demo.ui.scripts import script
 from meta_demo.ui.session import Spelling
 from meta_demo.ui.words import label, request_language

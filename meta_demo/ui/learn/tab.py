@@ -11,9 +11,9 @@ from meta_demo.ui import blocks
 from meta_demo.ui.benchmark_tab import read_tables
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
-from meta_demo.ui.layout import PLAYGROUND, Page
 from meta_demo.ui.learn.lessons import introduction, lessons
 from meta_demo.ui.learn.linear import sheet
+from meta_demo.ui.parts import PLAYGROUND, Page
 from meta_demo.ui.scripts import script
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.words import request_language, title
