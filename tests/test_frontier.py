@@ -11,7 +11,8 @@ from pydantic import ValidationError
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import frontier as measuring
 from meta_demo.ui import benchmark_tab
-from meta_demo.ui.frontier import Point, figure, front, sentence
+from meta_demo.ui.frontier import LETTER, PANEL, Point, _box, _meet, _places, figure, front, sentence, spots
+from meta_demo.ui.words import title
 
 
 def point(algorithm: str, seconds: float, accuracy: float, gain: float = 0.0, shots: int = 1) -> Point:
@@ -49,10 +50,25 @@ def test_each_point_is_drawn_with_its_interval_in_the_panel_of_its_shots() -> No
     marks = [trace for trace in drawn["data"] if trace["mode"] != "lines"]
     assert len(marks) == len(POINTS)
     assert [trace["xaxis"] for trace in marks] == ["x"] * 5 + ["x2"]
-    named = {trace["text"][0].strip() for trace in marks if "text" in trace["mode"] and trace["xaxis"] == "x"}
+    named = {
+        trace["text"][0].split("<")[0].strip() for trace in marks if "text" in trace["mode"] and trace["xaxis"] == "x"
+    }
     assert named == {"Nearest neighbour", "Prototypical networks", "MAML"}
     assert marks[1]["error_y"]["array"] == (0.01,) or marks[1]["error_y"]["array"] == [0.01]
     assert "87.0% ± 1.0% on 300 tasks" in marks[1]["hovertemplate"] and "+3.0 ± 1.0" in marks[1]["hovertemplate"]
+
+
+def test_names_of_neighbours_stand_on_sides_where_they_do_not_meet() -> None:
+    """Two that are as fast and as often right, with a crowd of others to one side."""
+    near = [point("maml", 0.60, 0.870), point("reptile", 0.56, 0.869)]
+    crowd = [point(name, 0.62 + 0.01 * i, 0.868) for i, name in enumerate(("fomaml", "boil", "imaml"))]
+    everything = [point("nearest", 0.04, 0.7), *crowd, *near]
+    found = spots(everything, near, "en")
+    at = _places(everything)
+    boxes = [_box(*at[p.algorithm], LETTER * len(title(p.algorithm, "en")), found[p.algorithm]) for p in near]
+    assert not _meet(*boxes)
+    assert all(left >= 0 and right <= PANEL[0] for left, right, _, _ in boxes), "nor beyond the panel"
+    assert found["maml"][0] != "middle right", "where the crowd is"
 
 
 def test_what_is_measured_is_what_the_page_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

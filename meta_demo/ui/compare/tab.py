@@ -82,9 +82,10 @@ def lay_out() -> CompareTab:
                 reliability = chart("reliability")
         examples = component(elem_id="compare-grid")
         gr.HTML(label("html.compare.repeats"), elem_id="compare-repeats")
-        shots = gr.Button(label("page.compare.shots.go"), elem_id="compare-shots")
+        with gr.Row(elem_id="compare-more"):
+            shots = gr.Button(label("page.compare.shots.go"), elem_id="compare-shots", min_width=240)
+            repeat = gr.Button(label("page.compare.repeat.go"), elem_id="compare-repeat", min_width=240)
         needed, said = chart("needed"), gr.HTML("", elem_id="needed-said")
-        repeat = gr.Button(label("page.compare.repeat.go"), elem_id="compare-repeat")
         steady = gr.HTML("", elem_id="steady", padding=False)
     more = (shots, needed, said, repeat, steady)
     kept = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(3))
