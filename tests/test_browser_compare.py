@@ -40,6 +40,11 @@ def test_a_table_and_who_answered_what(visit: Open) -> None:
     ]
     assert sum(right) + wrong == left * len(CHEAP)
     sorted_by(page, "Seconds")
+    drawn_anew = "e => { const box = e.querySelector('.compared').parentElement; box.innerHTML = box.innerHTML + ' '; }"
+    for button in (page.locator("#compare-table thead button").nth(2), table.locator(".closer").last):
+        button.focus()
+        page.locator("#compare-table").evaluate(drawn_anew)
+        expect(button).to_be_focused()
     expect(page.locator("#confusion caption")).to_be_visible(timeout=SLOW)
     table.get_by_role("button", name="SimpleShot").click()
     expect(page.locator("#confusion caption")).to_contain_text("SimpleShot", timeout=SLOW)

@@ -10,13 +10,13 @@ import gradio as gr
 from meta_demo.core.strings import clean
 from meta_demo.modalities.text.modality import E5_SMALL
 from meta_demo.serving import attention
-from meta_demo.ui import look, plots
+from meta_demo.ui import look, plots, ties
 from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Drawn, Side, register, visible
 from meta_demo.ui.words import label
-from meta_demo.words import text
+from meta_demo.words import LANGUAGES, text
 
 
 @register
@@ -65,8 +65,9 @@ class TextSide(Side[str]):
         self.next = self.own(asks), self.own(said)
 
     def lay_out_beside(self, *, shown: bool) -> None:
-        how = {"js_on_load": script("tokens"), "visible": visible(shown), "elem_id": "look-sentence"}
-        self.sentence = self.own(gr.HTML("", **how))
+        words = {lang: ties.words(lang) for lang in LANGUAGES}
+        how = {"js_on_load": script("parts", "tokens", "ties"), "visible": visible(shown), "elem_id": "look-sentence"}
+        self.sentence = self.own(gr.HTML("", words=words, **how))
 
     def lay_out_map(self, *, shown: bool) -> None:
         self.heatmap = self.own(chart("heatmap", visible=visible(shown)))
@@ -111,4 +112,5 @@ class TextSide(Side[str]):
         figure = plots.heatmap(matrix, few, look.heading(shown), **how)
         coloured = look.sentence(read, tokens, shares, shown.choice.row, **how)
         note = tag("p", text("page.look.folded", shown.lang, shown=len(kept), count=rest), cls="hint") if rest else None
-        return names, shares, {self.sentence: together(coloured, note), self.heatmap: figure_json(figure)}
+        lines = ties.ties(matrix, few, difference=shown.choice.difference)
+        return names, shares, {self.sentence: together(coloured, note, lines), self.heatmap: figure_json(figure)}

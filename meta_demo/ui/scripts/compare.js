@@ -3,6 +3,7 @@
 
 let sorting = null;
 let chosen = null; // the place of the learner that was pressed last
+let focused = null; // how the button is found again that has the keyboard's focus, when a new table takes its place
 
 function worth(row) {
   const cell = row.cells[sorting.column];
@@ -21,6 +22,17 @@ function press() {
   for (const name of element.querySelectorAll(".closer")) name.setAttribute("aria-pressed", String(name.dataset.place === chosen));
 }
 
+function wayTo(node) {
+  if (node.matches(".closer")) return `.closer[data-place="${node.dataset.place}"]`;
+  const heading = node.closest("thead th");
+  return heading ? `thead th:nth-child(${heading.cellIndex + 1}) button` : node.matches(".table-box") ? ".table-box" : null;
+}
+
+// A button that is taken out of the page leaves the focus nowhere; one that the visitor leaves hands it on.
+function refocus() {
+  if (focused && document.activeElement === document.body) element.querySelector(focused)?.focus({ preventScroll: true });
+}
+
 function arrange() {
   press();
   const body = element.querySelector("tbody");
@@ -32,6 +44,15 @@ function arrange() {
   const sorted = rows.toSorted(compareRows);
   if (sorted.some((row, place) => row !== rows[place])) body.append(...sorted);
 }
+
+function redrawn() {
+  arrange();
+  refocus();
+}
+
+element.addEventListener("focusin", (event) => (focused = wayTo(event.target)));
+document.addEventListener("focusin", (event) => element.contains(event.target) || (focused = null));
+document.addEventListener("pointerdown", (event) => element.contains(event.target) || (focused = null));
 
 element.addEventListener("click", (event) => {
   const name = event.target.closest("tr[data-done]")?.querySelector(".closer");
@@ -47,4 +68,4 @@ element.addEventListener("click", (event) => {
   sorting = { column, way: sorting?.column === column ? -sorting.way : first };
   arrange();
 });
-new MutationObserver(arrange).observe(element, { childList: true, subtree: true });
+new MutationObserver(redrawn).observe(element, { childList: true, subtree: true });
