@@ -177,3 +177,8 @@ def test_a_late_answer_leaves_what_was_typed_meanwhile(visit: Open) -> None:
     expect(page.locator("#kind input").nth(0)).to_be_checked()
     page.locator("#kind label").nth(1).click()
     expect(page.locator("#cards .value-text").first).to_have_value("typed meanwhile")
+    lines = page.locator("#lines textarea")
+    choose(page, "#sample", text("sample.stars", "en"))
+    lines.fill("nobody labelled this")
+    expect(page.locator(".value-row")).to_have_count(24)
+    expect(lines).to_have_value("nobody labelled this")

@@ -46,10 +46,38 @@ def test_a_value_says_which_edits_it_has_seen(page: Page) -> None:
             page.message: "done",
         }
 
-    called = edits.echoing(answer, page.edits, places)({page.edits: {"cards": 4, "try-pad": 0}}, ASKED)
+    called = edits.echoing(answer, page.edits, places, page.keeper, {})({page.edits: {"cards": 4, "try-pad": 0}}, ASKED)
     assert called[text.cards] == gr.update(value=[1]) | {"seen": 4}
     assert called[picture.tried] == gr.update(value="url") | {"seen": 0}
     assert "seen" not in called[picture.cards] and called[page.message] == "done"
+
+
+def test_the_keeper_hears_which_edits_a_text_box_has_seen(page: Page) -> None:
+    side = page.sides["text"]
+    boxes = edits.boxes(page.sides.values())
+    assert set(boxes) == {side.lines, side.tried} and [*boxes.values()] == page.keeper.props["boxes"]
+
+    def told(updates: dict[Any, Any]) -> Any:
+        call = edits.echoing(lambda *_: updates, page.edits, {}, page.keeper, boxes)
+        return call({page.edits: {"lines": 3}}, ASKED).get(page.keeper)
+
+    first = told({side.lines: gr.update(value="a"), side.tried: "b"})
+    assert first["seen"] == {"lines": 3, "sentence": 0}
+    assert told({side.lines: "a", side.tried: gr.update(visible=True)})["seen"] == {"lines": 3}
+    assert told({side.lines: "a"}) != told({side.lines: "a"}), "of an answer that is the same as the last it hears too"
+    assert told({side.tried: gr.update(visible="hidden"), page.message: ""}) is None
+
+
+def test_whatever_fills_a_text_box_tells_the_keeper() -> None:
+    app = build_app(Service())
+    carriers = {b for b in app.blocks.values() if isinstance(b, gr.JSON)}
+    keepers = {b for b in app.blocks.values() if isinstance(b, gr.HTML) and "boxes" in b.props}
+    boxes = {b for b in app.blocks.values() if isinstance(b, gr.Textbox) and b.elem_id in ("lines", "sentence")}
+    assert len(keepers) == 1 and len(boxes) == 2
+    filling = [f for f in app.fns.values() if boxes & set(f.outputs)]
+    assert len(filling) > 5
+    assert [f.name for f in filling if not keepers & set(f.outputs) or "window.edits" not in str(f.js)] == []
+    assert [f.name for f in filling if not carriers & set(f.inputs)] == []
 
 
 def test_whatever_fills_a_list_knows_the_edits() -> None:

@@ -36,9 +36,14 @@ def wired(
 ) -> Any:
     """`handler` for an event; what it raises is said in the page's message, and what it fills keeps what was typed meanwhile. What is
     on the sides that are not shown stays in the browser, unless the `whole` page is asked for."""
-    places = {part: name for part, name in edits.counting(page.sides.values()).items() if part in outputs}
-    if places and not isgeneratorfunction(handler):
-        handler, inputs = edits.echoing(handler, page.edits, places), inputs | {page.edits}
+    sides = page.sides.values()
+    places, boxes = (
+        {part: name for part, name in found.items() if part in outputs}
+        for found in (edits.counting(sides), edits.boxes(sides))
+    )
+    if (places or boxes) and not isgeneratorfunction(handler):
+        handler, inputs = edits.echoing(handler, page.edits, places, page.keeper, boxes), inputs | {page.edits}
+        outputs = outputs | {page.keeper} if boxes else outputs
     how = {"trigger_mode": LAST, "js": _sent(page, inputs, whole)} | QUIET | how
     return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **how)
 

@@ -80,7 +80,23 @@ def lay_out() -> Page:
     run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
     states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
-    return Page(message, made, draft, tabs, modality, sides, bench, laid, teach, adapt, trial, examples, look, *states)
+    return Page(
+        message,
+        made,
+        edits.keeper(sides.values()),
+        draft,
+        tabs,
+        modality,
+        sides,
+        bench,
+        laid,
+        teach,
+        adapt,
+        trial,
+        examples,
+        look,
+        *states,
+    )
 
 
 def opening_cards(side: Side[Any]) -> Any:

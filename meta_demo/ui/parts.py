@@ -88,6 +88,7 @@ class Page:
 
     message: gr.HTML
     edits: gr.JSON  # how many edits the visitor has made where
+    keeper: gr.HTML  # which of them an answer to a text box has seen
     draft: gr.HTML  # its value is what the visitor made here before, once it is asked for
     tabs: gr.Tabs
     modality: gr.Radio

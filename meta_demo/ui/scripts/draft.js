@@ -109,10 +109,6 @@ document.addEventListener("typed", (event) => {
   pause = setTimeout(flush, 300);
 });
 addEventListener("pagehide", flush);
-// Gradio's own text boxes count no edits.
-document.addEventListener("input", ({ target }) => {
-  if (target.matches("#lines textarea, #sentence textarea")) window.edits.text = (window.edits.text || 0) + 1;
-});
 document.addEventListener("opened", () => {
   const name = !isOff() && stored(() => [key(), ...newestFirst()].find(read));
   if (!name) return;
