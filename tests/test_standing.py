@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from pathlib import Path
 from weakref import ref
 
@@ -104,6 +105,27 @@ def test_on_disk_it_is_whole_and_in_half_precision(backbone: Backbone, tmp_path:
     assert checkpoint.load(tmp_path / "second", backbone, {"last_n": 1}).backbone is again.backbone
     with pytest.raises(UserError, match="last_n"):
         checkpoint.load(tmp_path / "second", backbone, {"last_n": 2})
+
+
+def test_what_starts_beside_each_other_stand_on_is_there_once(backbone: Backbone, tmp_path: Path) -> None:
+    """Named on the card, by the start trained from and by those further on; elsewhere it is written again."""
+    checkpoint.save(learned(backbone, "model"), tmp_path / "first")
+    second = checkpoint.warm_start(maml(backbone), tmp_path / "first")
+    checkpoint.save(second, tmp_path / "second", start=str(tmp_path / "first"))
+    third = checkpoint.warm_start(maml(backbone), tmp_path / "second")
+    checkpoint.save(third, tmp_path / "third", start=str(tmp_path / "second"))
+    checkpoint.save(second, tmp_path / "far" / "second", start=str(tmp_path / "first"))
+    named = [checkpoint.read_card(tmp_path / name).stands_on for name in ("first", "second", "third", "far/second")]
+    assert named == ["", "first", "first", ""]
+    for name, whole in (("second", False), ("third", False), ("far/second", True)):
+        assert any(n.startswith(GIVEN) for n in load_file(tmp_path / name / WEIGHTS)) is whole
+    again = checkpoint.load(tmp_path / "third", backbone)
+    torch.testing.assert_close(seen(again), seen(second), rtol=0, atol=0)
+    assert again.backbone is checkpoint.load(tmp_path / "second", backbone).backbone
+    checkpoint.save(learned(backbone, "model", "anil"), tmp_path / "first")
+    assert refused(tmp_path / "third", backbone).name == "checkpoint_stands_on"
+    shutil.rmtree(tmp_path / "first")
+    assert "first" in str(refused(tmp_path / "second", backbone))
 
 
 def test_weights_that_are_none_of_the_models_are_refused(backbone: Backbone, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A folder with `weights.safetensors` (values, not differences) and `card.json`, which knows the weights' SHA-256: a truncated file, a
 flipped byte, or the card of other weights are refused. A start may hold every weight of the Transformer while tasks move what the
-algorithm's scope says: what it stands on and does not move is in it too, in float16.
+algorithm's scope says: what it stands on and does not move is in it too, in float16. Where another start in the folder beside has
+learned all that, the card names that one, and its weights are there once for all that stand on them.
 """
 
 from __future__ import annotations
@@ -54,16 +55,25 @@ class Card(BaseModel):
     backbone: str
     backbone_hash: str
     weights_sha256: str
+    stands_on: str = ""  # the start in the folder beside, all of whose weights are to this one the model's own
+    stands_on_sha256: str = ""  # and its weights'
 
 
 def save(algorithm: Algorithm, folder: Path, **record: Any) -> None:
-    """Write `algorithm` to `folder`; `record` goes into the card as it is. Raises UserError when the folder cannot be written."""
+    """Write `algorithm` to `folder`; `record` goes into the card as it is. Raises UserError when the folder cannot be written.
+
+    Where the `start` that it was trained from lies beside `folder`, and has what the algorithm stands on, this is not written again.
+    """
     weights = {name: w.detach() for name, w in algorithm.lasting.items()}
-    weights |= {GIVEN + name: w.half() for name, w in algorithm.backbone.given.items()}
+    stands_on = _beside(folder, record.get("start", ""), algorithm.backbone)
+    if stands_on is None:
+        weights |= {GIVEN + name: w.half() for name, w in algorithm.backbone.given.items()}
     digest = write_tensors(folder / WEIGHTS, weights)
     card = Card(
         format=FORMAT,
         weights_sha256=digest,
+        stands_on=stands_on.name if stands_on else "",
+        stands_on_sha256=read_card(stands_on).weights_sha256 if stands_on else "",
         algorithm=algorithm.name,
         config=vars(algorithm.config),
         backbone=algorithm.backbone.name,
@@ -173,8 +183,45 @@ def _standing(folder: Path, card: Card, backbone: Backbone) -> tuple[Backbone, d
     found = _weights(folder, card, backbone)
     given = {n.removeprefix(GIVEN): w for n, w in found.items() if n.startswith(GIVEN)}
     _refuse_wild(given, folder)
+    if card.stands_on:
+        given = _learned(_named(folder, card), backbone)
     own = {n: w for n, w in found.items() if not n.startswith(GIVEN)}
     return standing_on(backbone, given), own
+
+
+def _named(folder: Path, card: Card) -> Path:
+    """The start beside `folder` that its card stands on; raises UserError where it is not there or has other weights by now."""
+    name = card.stands_on
+    there = folder.resolve().parent / name
+    if Path(name).name == name != ".." and (there / CARD).is_file():
+        named = read_card(there)
+        if named.weights_sha256 == card.stands_on_sha256 and not named.stands_on:
+            return there
+    raise UserError("checkpoint_stands_on", folder=folder, other=name)
+
+
+def _learned(folder: Path, backbone: Backbone) -> dict[str, Tensor]:
+    """All weights of the Transformer that a start holds, in its place what it moves and what it stands on."""
+    algorithm = load(folder, backbone)
+    return {**algorithm.backbone.given, **algorithm.merged()}
+
+
+def _beside(folder: Path, start: str, backbone: Backbone) -> Path | None:
+    """The start beside `folder` whose weights are what `backbone` was given: the one trained from, or what that stands on."""
+    there = Path(start)
+    if (
+        not start
+        or not backbone.given
+        or not (there / CARD).is_file()
+        or there.resolve().parent != folder.resolve().parent
+    ):
+        return None
+    there = there.with_name(read_card(there).stands_on or there.name)
+    learned = _learned(there, backbone.base or backbone)
+    same = learned.keys() == backbone.given.keys() and all(
+        torch.equal(w, backbone.given[n]) for n, w in learned.items()
+    )
+    return there if same else None
 
 
 def _weights(folder: Path, card: Card, backbone: Backbone) -> dict[str, Tensor]:
