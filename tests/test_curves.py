@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.processes import exact
 from meta_demo.backbones.loading import load_backbone, suited
 from meta_demo.core.cache import Cache
 from meta_demo.core.errors import UserError
@@ -18,7 +19,7 @@ from meta_demo.data.reading.tasks import parse_episode
 from meta_demo.data.sampler import TEST, VALID, Fixed, Sampler
 from meta_demo.data.samples import load_sample
 from meta_demo.data.sources import hold_out, load_source
-from meta_demo.data.waves import FAMILIES
+from meta_demo.data.waves import FAMILIES, NOISE, covariance
 from meta_demo.learning import checkpoint
 from meta_demo.modalities.base import MODALITIES
 from meta_demo.modalities.curve import page as curves
@@ -100,6 +101,21 @@ def test_the_other_families_are_what_they_are_called():
     slopes = np.abs(np.diff(triangle))
     assert np.median(slopes) == pytest.approx(slopes.max())
     assert np.abs(damped[150:]).max() < np.abs(damped[:63]).max()
+
+
+def test_functions_of_a_gaussian_process_go_together_as_it_says():
+    """Over 4000 functions; and its exact posterior, of the benchmark, has the textbook's form."""
+    x = np.array([-4.0, -3.2, 0.0, 4.93])
+    drawn = np.array([FAMILIES["gaussian"](np.random.default_rng(i))(x) for i in range(4000)])
+    assert np.abs(drawn.T @ drawn / len(drawn) - covariance(x, x)).max() < 0.4
+    task = Sampler([load_source("builtin:gaussian")], Fixed(2, 6, 5), 0).draw(3)
+    a, b = (np.array([row.content.x for row in side]) for side in (task.support, task.query))
+    noisy = covariance(a, a) + NOISE["gaussian"] ** 2 * np.eye(len(a))
+    gain = np.linalg.solve(noisy, covariance(a, b)).T
+    mean, spread = exact(task)
+    np.testing.assert_allclose(mean, gain @ [row.label for row in task.support], atol=1e-7)
+    variance = np.diag(covariance(b, b) - gain @ covariance(a, b)) + NOISE["gaussian"] ** 2
+    np.testing.assert_allclose(spread, np.sqrt(variance), atol=1e-6)
 
 
 def test_tasks_are_drawn_by_seed_stream_and_index_and_none_twice():

@@ -16,6 +16,7 @@ from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.core.errors import UserError
 from meta_demo.data.scales import NUMBERS
 from meta_demo.data.sources import load_source, pack_names
+from meta_demo.data.waves import FAMILIES
 from meta_demo.learning.outer import Progress
 from meta_demo.learning.own_start import OwnStart
 from meta_demo.learning.plan import TaskPlan
@@ -142,12 +143,12 @@ def test_a_start_opens_the_side_that_it_is_for_and_what_stands_there_stays(
 # --- curves, which a sheet has
 
 
-WAVES = ["builtin:sines", "builtin:lines", "builtin:triangles", "builtin:damped"]
+WAVES = [f"builtin:{family}" for family in FAMILIES]
 
 
 def test_curves_are_trained_with_what_suits_them_and_texts_as_before(handlers: TrainingHandlers) -> None:
     tab = handlers.tab
-    assert [name for _, name in tab.sources.choices][-4:] == WAVES
+    assert [name for _, name in tab.sources.choices][-len(WAVES) :] == WAVES
     tab, updates = chosen(handlers, [NUMBERS, "builtin:sines"], "numbers", "kernel", 5)
     assert updates[tab.sources] == ["builtin:sines"] and updates[tab.kind] == "curve", "no model reads both"
     assert updates[tab.algorithm].value == "maml" and not updates[tab.knobs["n_way"]]["visible"]

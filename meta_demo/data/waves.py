@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from meta_demo.data.episode import Example
 from meta_demo.data.source import Source
@@ -21,6 +22,7 @@ Curve = Callable[[Array], Array]
 
 LOW, HIGH = RANGE
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, np.pi)
+HEIGHT, WIDTH = 2.0, 1.0  # of the functions of a Gaussian process
 
 
 def sine(rng: Rng) -> Curve:
@@ -47,7 +49,27 @@ def damped(rng: Rng) -> Curve:
     return lambda x: wave(x) * np.exp(-rate * (x - LOW))
 
 
-FAMILIES: dict[str, Callable[[Rng], Curve]] = {"sines": sine, "lines": line, "triangles": triangle, "damped": damped}
+def gaussian(rng: Rng) -> Curve:
+    """A function drawn from the Gaussian process of mean 0 and covariance `covariance`: drawn on a fine grid, smooth between its places."""
+    grid = np.linspace(1.2 * LOW, 1.2 * HIGH, 121)
+    at = np.linalg.cholesky(covariance(grid, grid) + 1e-9 * np.eye(len(grid))) @ rng.standard_normal(len(grid))
+    curve: Curve = CubicSpline(grid, at)
+    return curve
+
+
+def covariance(a: Array, b: Array) -> Array:
+    """How values at places a [n] and b [m] of a function of `gaussian` go together [n, m]: height^2 exp(-(a - b)^2 / (2 width^2))."""
+    return HEIGHT**2 * np.exp(-(np.subtract.outer(a, b) ** 2) / (2 * WIDTH**2))
+
+
+FAMILIES: dict[str, Callable[[Rng], Curve]] = {
+    "sines": sine,
+    "lines": line,
+    "triangles": triangle,
+    "damped": damped,
+    "gaussian": gaussian,
+}
+NOISE = {"gaussian": 0.2}  # standard deviation of what a value is off its curve by, in the tasks of a source
 
 
 def wave_source(family: str, name: str) -> Source:
@@ -56,6 +78,7 @@ def wave_source(family: str, name: str) -> Source:
     def draw(rng: Rng, count: int) -> list[Example]:
         curve = FAMILIES[family](rng)
         x = rng.uniform(LOW, HIGH, count)
-        return [Example(Point(at), value) for at, value in zip(x.tolist(), curve(x).tolist(), strict=True)]
+        y = curve(x) + (NOISE[family] * rng.standard_normal(count) if family in NOISE else 0.0)
+        return [Example(Point(at), value) for at, value in zip(x.tolist(), y.tolist(), strict=True)]
 
     return Source(name, {}, program=f"{family} of {__name__}, version 1", tasks=draw)
