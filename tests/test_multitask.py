@@ -10,6 +10,7 @@ import torch
 from conftest import make_task, tiny_backbone
 from safetensors.torch import load_file
 
+from meta_demo.algorithms.multitask.multitask import EPSILON
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import Note, UserError
 from meta_demo.data.sampler import VALID, Fixed, Sampler
@@ -43,7 +44,10 @@ def drawn(algorithm, *sources: Source, shape=Fixed(3, 1, 2)):  # noqa: B008 (a f
 
 
 def test_one_task_is_plain_classification():
-    """A loop by hand over every example gives the same loss and the same gradient, of the encoder and of the head."""
+    """A loop by hand over every example gives the same loss and the same gradient, of the encoder and of the head.
+
+    The head sees embeddings less their mean over the batch, over their standard deviation there, and of length 1 on average.
+    """
     algorithm = build(sources=[SCHOOL])
     episode = Sampler([SCHOOL], Fixed(3, 1, 2)).draw(0)
     (task,) = drawn(algorithm, SCHOOL)
@@ -52,9 +56,10 @@ def test_one_task_is_plain_classification():
     algorithm.zero_grad()
     weight, bias = algorithm.heads
     assert weight.shape == (len(SCHOOL.classes), 16)
-    losses = []
-    for row in (*episode.support, *episode.query):
-        (z,) = algorithm.embed({}, algorithm.features([row.content]))
+    losses, rows = [], (*episode.support, *episode.query)
+    every = torch.cat([algorithm.embed({}, algorithm.features([row.content])) for row in rows])
+    spread = ((every - every.mean(0)).square().mean(0) + EPSILON).sqrt()
+    for row, z in zip(rows, (every - every.mean(0)) / spread / every.shape[1] ** 0.5, strict=True):
         logits = 2 * algorithm.log_scale.exp() * weight @ z + bias
         losses.append(logits.logsumexp(0) - logits[list(SCHOOL.classes).index(row.label)])
     torch.stack(losses).mean().backward()

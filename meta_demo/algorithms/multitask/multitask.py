@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,6 +19,8 @@ from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Task
 from meta_demo.core.heads import linear
 from meta_demo.words import words
+
+EPSILON = 1e-8  # beside a dimension's variance over a batch, for one that has none
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,11 @@ class MultiTaskConfig(FineTuneConfig):
 class MultiTask(FineTune):
     """Hard parameter sharing (Caruana 1997): a batch is of one source, and its loss is the cross-entropy over all classes of that.
 
-    A source's head has logits 2 s W z + b, s being the sharpness that class means begin with, so that this suits the encoder too. By
-    uncertainty, a source's loss L counts as exp(-v) L + v / 2 (Kendall et al. 2018, eq. 10, v the logarithm of a variance), which for a
-    given L is least where exp(v) = 2 L: a source with twice the loss ends with half the weight.
+    A source's head has logits 2 s W z + b, s being the sharpness that class means begin with, so that this suits the encoder too, and z
+    the embeddings normalised over the batch (Ioffe & Szegedy 2015): those of random weights are nearly one and the same, and what tells
+    them apart would be too little for a head to get hold of. By uncertainty, a source's loss L counts as exp(-v) L + v / 2 (Kendall et al.
+    2018, eq. 10, v the logarithm of a variance), which for a given L is least where exp(v) = 2 L: a source with twice the loss ends with
+    half the weight.
     """
 
     Config = MultiTaskConfig
@@ -143,7 +148,9 @@ class MultiTask(FineTune):
         number, rows = self._rows[task.source]
         batch = self.packed(task.support + task.query)
         weight, bias = self.heads[2 * number], self.heads[2 * number + 1]
-        out = linear(self.embed({}, batch.x), {"head.weight": 2 * self.log_scale.exp() * weight, "head.bias": bias})
+        out = linear(
+            alike(self.embed({}, batch.x)), {"head.weight": 2 * self.log_scale.exp() * weight, "head.bias": bias}
+        )
         places = torch.tensor([rows[label] for label in task.labels], device=out.device)
         return nn.functional.cross_entropy(out, places[batch.y.argmax(1)])
 
@@ -155,3 +162,8 @@ class MultiTask(FineTune):
             v = self.log_variances[self._order[source]]
             return torch.exp(-v) * loss + v / 2
         return loss
+
+
+def alike(z: Tensor) -> Tensor:
+    """Embeddings [B, D] less their mean, every dimension as wide as the others over the batch, and of length 1 on average -> [B, D]."""
+    return nn.functional.batch_norm(z, None, None, training=True, eps=EPSILON) / math.sqrt(z.shape[1])
