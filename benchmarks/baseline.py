@@ -21,18 +21,13 @@ import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.checkpoints import samplers
 from benchmarks.curve import accuracies, compared
+from benchmarks.samples import SAMPLES, sample_tasks
 from meta_demo.backbones.loading import BUNDLED, load_backbone
 from meta_demo.core.cache import LEARNING, Cache
 from meta_demo.core.device import choose_device
 from meta_demo.data.episode import Episode
-from meta_demo.data.sampler import TEST, Fixed, Sampler
-from meta_demo.data.samples import load_sample, sample_names
-from meta_demo.data.source import make_source
 from meta_demo.learning import checkpoint
-from meta_demo.modalities.text.modality import Text
 
-SAMPLES = "the page's samples"
-N_QUERY = 6  # of each class of a sample, which has 14 sentences or more
 STEPS = (1, 2, 5)  # shown besides the last, whose number is the algorithm's own
 COLUMNS = {"tasks from": "任务来源", "shots": "每类示例数", "tasks": "任务数", "learner": "学习者"}
 COLUMNS |= {f"step {step}": f"第 {step} 步" for step in STEPS} | {"as set": "默认步数"}
@@ -81,13 +76,8 @@ def _tasks(arguments: Arguments) -> Iterator[tuple[str, int, list[Episode]]]:
         for shots in (1, 5):
             count = arguments.episodes if shots == 1 else arguments.episodes // 3
             yield where, shots, [sampler_of(shots).draw(i) for i in range(count)]
-    samples = [load_sample(name) for name in sample_names(Text.name)]
-    of_classes = [sample for sample in samples if sample.objective.name == checkpoint.CLASSES]
-    sources = [make_source(SAMPLES, [*sample.support, *sample.query]) for sample in of_classes]
     for shots in (1, 3, 8):
-        drawn = [Sampler([of], Fixed(len(of.classes), shots, N_QUERY), 0, TEST) for of in sources]
-        count = max(1, arguments.episodes // (3 * len(drawn)))
-        yield SAMPLES, shots, [sampler.draw(i) for sampler in drawn for i in range(count)]
+        yield SAMPLES, shots, sample_tasks(shots, arguments.episodes // 3)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python -m benchmarks.checkpoints [--data FOLDER] [--episodes N]
 
 5-way 1-shot and 5-shot tasks of 5 queries a class, from the test classes of fold 1 of BANKING77 and CLINC150 (the checkpoints have
-seen neither) and from the two domains of the built-in packs that were left out of training. Writes `benchmarks/results/checkpoints.json`
+seen neither) and from the two domains of the built-in packs that were left out of training; and the page's samples, with 1 and 3 shots.
+Writes `benchmarks/results/checkpoints.json`
 and the table of `checkpoints/README.md`. Plain runs use the checkpoint's own knobs, so that the start is the one difference.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from tyro.conf import arg
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
 from benchmarks.intents import DATASETS, split_sources
+from benchmarks.samples import SAMPLES, sample_tasks
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.backbone import Backbone
@@ -80,12 +82,9 @@ def main(arguments: Arguments) -> None:
     )
     rows = report.known_rows("checkpoints", names)
     for name in names:
-        for where, sampler_of in samplers(arguments.data).items():
-            for shots in (1, 5):
-                count = _count(name, where, shots, arguments)
-                tasks = [sampler_of(shots).draw(i) for i in range(count)]
-                rows.append(_row(backbone, name, where, shots, tasks, known))
-                print(" | ".join(map(str, rows[-1])), flush=True)
+        for where, shots, tasks in _tasks(name, arguments):
+            rows.append(_row(backbone, name, where, shots, tasks, known))
+            print(" | ".join(map(str, rows[-1])), flush=True)
     rows.sort()
     command = " ".join(["python -m benchmarks.checkpoints", *sys.argv[1:]])
     report.write("checkpoints", command, COLUMNS, rows, title=TITLE, notes=NOTES)
@@ -97,6 +96,15 @@ def samplers(data: Path) -> dict[str, Any]:
     sources = {name: split_sources(data, name, "test") for name in DATASETS}
     sources[PACKS] = load_sources(["builtin"], [f"{ROOT / 'checkpoints' / 'builtin-domains.json'}:test"])
     return {where: lambda shots, of=of: Sampler(of, Fixed(5, shots, 5), 0, TEST) for where, of in sources.items()}
+
+
+def _tasks(name: str, arguments: Arguments) -> Iterator[tuple[str, int, list[Episode]]]:
+    """Where the tasks of an algorithm come from, their number of shots, and themselves."""
+    for where, sampler_of in samplers(arguments.data).items():
+        for shots in (1, 5):
+            yield where, shots, [sampler_of(shots).draw(i) for i in range(_count(name, where, shots, arguments))]
+    for shots in (1, 3):
+        yield SAMPLES, shots, sample_tasks(shots, min(arguments.episodes, arguments.gradient_episodes) // 3)
 
 
 def _count(name: str, where: str, shots: int, arguments: Arguments) -> int:
