@@ -18,12 +18,17 @@ import tyro
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
 from benchmarks import report
+from meta_demo.algorithms.families import grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.cli.main import main as command
+from meta_demo.learning import checkpoint
+from meta_demo.modalities.curve.modality import CURVES
 
 README = report.CHECKPOINTS_README.parent / "curves" / "README.md"
 STEPS, SHOTS = (0, 1, 2, 5, 10), (5, 10)
-TRAINED = ("maml", "fomaml", "anil", "reptile", "finetune")
+TRAINED = tuple(
+    name for of in grouped([n for m, n in checkpoint.all_shipped() if m == CURVES.name]).values() for name in of
+)
 RATES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06)
 PLAIN = {f"maml, plain, rate {rate:g}": ["--maml.inner-lr", f"{rate:g}"] for rate in RATES}
 OTHERS = ("kernel, plain", "finetune, plain", "anil, plain")
@@ -54,7 +59,7 @@ def measured(family: str, start: str, episodes: int) -> list[list[Any]]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         shape = ["--k-shot", ",".join(map(str, SHOTS)), "--n-query", "20", "--episodes", str(episodes)]
-        asked = [] if "kernel" in flags(start) else ["--steps", ",".join(map(str, STEPS))]
+        asked = ["--steps", ",".join(map(str, STEPS))] if REGISTRY[start.partition(",")[0]].steps_knob else []
         rest = ["--model", "curves", *flags(start), *shape, *asked, "--no-intervals", "--json", str(out)]
         if command(["evaluate", f"builtin:{family}", *rest]):
             raise RuntimeError(f"{family}, {start}")

@@ -46,7 +46,7 @@ reptile() { start reptile --reptile.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 
 finetune() { start finetune --finetune.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 200; }
 # Like MAML, but that other weights take the step.
 tmaml() { one_step tmaml --tmaml.inner-lr 0.03 --steps 1200; }
-cavia() { one_step cavia --cavia.inner-lr 0.3 --steps 1200; }
+cavia() { one_step cavia --cavia.inner-lr 3 --steps 1200; }
 shared_hierarchy() { one_step shared_hierarchy --steps 1200; }
 
 # What learns how to step goes on from MAML's start, its weights learned along.

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Trains the bundled picture model from random weights: on made-up glyphs alone; then on them and letters of fonts; then on both and
-# Omniglot's minimal background set 1 (Lake et al. 2015); then each algorithm's own start on top of it. DATA says where omniglot_small1/
-# lies, FONTS where fonts do (`fonts` installs those that were used, on Debian 12). With `starts` it trains the starts alone; with `held-out`
-# it takes the second stage's weights from out/letters and leaves each alphabet out of the third in turn.
+# Trains the bundled picture model from random weights by plain classification of letters of fonts, of made-up ones and of Omniglot's minimal
+# background set 1 (Lake et al. 2015), without meta-learning; and its starts: a prototypical network on the same drawings, on made-up ones
+# alone, then with letters of fonts, then with Omniglot's; and every other algorithm's on top of that one's weights. DATA says where
+# omniglot_small1/ lies, FONTS where fonts do (`fonts` installs those that were used, on Debian 12). With `plain` it trains the model alone,
+# with `starts` the starts on top of the prototypical network, or those that are named; with `held-out` it takes the second stage's weights
+# from out/letters and leaves each alphabet out of the third in turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data}
@@ -44,28 +46,47 @@ on_hands() {
     --source builtin:glyphs:5 --n-query 1 --meta-batch 5 --ema 0.995 --warmup 0.03 --lr 0.0025 --steps 400 --valid-every 200 "$@"
 }
 
-# Each algorithm's start for the model as it is: low-rank factors by its own outer loop, the running mean of the run kept.
-start() {
-  local name=$1
-  shift
-  rm -rf "${HERE:?}/$name"
-  "$PYTHON" -m meta_demo train --model glyph-vit --algorithm "$name" "--$name.scale" 10 --source builtin:glyphs:6 --source "$DATA/omniglot_small1" \
-    --valid builtin:glyphs:1 --within 0.8 --n-way 10 --k-shot 1 --n-query 2 --meta-batch 4 --keep last --warmup 0.1 --lr 1e-3 \
-    --valid-every 1000 --valid-episodes 60 --output "$HERE/$name" "$@"
-  rm "$HERE/$name/training.safetensors"
+# Plain classification: one linear head over all characters, thrown away afterwards.
+plain() {
+  OMP_NUM_THREADS=1 "$PYTHON" -m meta_demo train --model "$HERE/untrained" --from-scratch --algorithm multitask --multitask.scope model \
+    --multitask.heads one --multitask.scale 10 --source "fonts:$FONTS" --classes out/letters.json:train --source "$DATA/omniglot_small1" \
+    --source builtin:glyphs:5 --mix size --n-way 100 --k-shot 1 --n-query 1 --meta-batch 2 --muon --bf16 --distort 0.8 --keep last --ema 0.997 \
+    --warmup 0.03 --lr 0.004 --steps 900 --valid builtin:glyphs:1 --valid-every 300 --valid-episodes 40 --save-every 100 \
+    --output out/plain --export "$HERE/model"
+  sha256sum "$HERE/model/model.safetensors" # modalities/picture/modality.py knows it
 }
 
-starts() {
-  start protonet --protonet.views 4 --steps 200 --ema 0.996
-  start anil --steps 100 --ema 0.992
-  start fomaml --steps 100 --ema 0.992
-  start maml --start "$HERE/fomaml" --steps 40 --ema 0.98
-  start reptile --steps 100 --ema 0.992
-  start finetune --steps 100 --ema 0.992
+# What every algorithm's start is trained with, but for what differs.
+train_start() {
+  local name=$1 folder=$2
+  shift 2
+  rm -rf "$folder"
+  "$PYTHON" -m meta_demo train --algorithm "$name" "--${name//_/-}.scale" 10 --source builtin:glyphs:6 --source "$DATA/omniglot_small1" \
+    --valid builtin:glyphs:1 --within 0.8 --n-way 10 --k-shot 1 --n-query 2 --meta-batch 4 --keep last --warmup 0.1 --lr 1e-3 \
+    --valid-every 1000 --valid-episodes 60 --output "$folder" "$@"
+  rm "$folder/training.safetensors"
 }
+
+# The prototypical network learns how sure to be, with low-rank factors on the weights it has; then all its weights are its start, from the
+# plain model.
+prototypes() {
+  train_start protonet out/sure --model out/hands --protonet.views 4 --steps 200 --ema 0.996
+  "$PYTHON" checkpoints/settle.py out/sure --trained-on out/hands --model glyph-vit --output "$HERE/protonet"
+}
+
+# On the prototypical network's weights: low-rank factors by each algorithm's own outer loop, or what it has beside a body that is held.
+start() { train_start "$1" "$HERE/$1" --model glyph-vit --start "${START:-$HERE/protonet}" "${@:2}"; }
+held() { start "$1" --body hold --n-way 10 "${@:2}"; }
+anil() { held anil --lr 1e-2 --steps 40 --ema 0.9; }
+fomaml() { start fomaml --steps 60 --ema 0.985; }
+maml() { START=$HERE/fomaml start maml --steps 20 --ema 0.96; }
+reptile() { start reptile --steps 60 --ema 0.985; }
+finetune() { start finetune --steps 60 --ema 0.985; }
+
+starts() { for name in "${@:-anil fomaml maml reptile finetune}"; do for each in $name; do "$each"; done; done; }
 
 if [ "${1:-}" = starts ]; then
-  starts
+  starts "${@:2}"
   exit
 fi
 
@@ -86,6 +107,12 @@ if [ "${1:-}" = fonts ]; then
     fonts-sil-taiheritagepro fonts-tagbanwa fonts-takao-gothic fonts-telu-extra fonts-teluguvijayam fonts-thai-tlwg-ttf fonts-uniol \
     fonts-vlgothic fonts-yozvox-yozfont fonts-yozvox-yozfont-antique fonts-yozvox-yozfont-cute fonts-yozvox-yozfont-edu \
     fonts-yozvox-yozfont-new-kana fonts-yrsa-rasa fonts-yusei-magic
+  exit
+fi
+
+if [ "${1:-}" = plain ]; then
+  choose_letters
+  plain
   exit
 fi
 
@@ -115,6 +142,8 @@ train 2 --model out/made-up --source "fonts:$FONTS" --classes out/letters.json:t
   --valid "$DATA/omniglot_small1" --n-query 2 --meta-batch 8 --ema 0.997 --steps 1500 --warmup 0.02 --lr 0.003 --valid-every 300 \
   --valid-episodes 100 --save-every 200 --output out/read --export out/letters
 
-on_hands --valid builtin:glyphs:1 --valid-episodes 60 --output out/both --export "$HERE/model"
+on_hands --valid builtin:glyphs:1 --valid-episodes 60 --output out/both --export out/hands
 
+plain
+prototypes
 starts
