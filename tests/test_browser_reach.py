@@ -83,6 +83,40 @@ def test_the_first_stop_of_the_keyboard_leads_past_everything(visit: Open) -> No
         expect(fresh.locator("#header .skip")).to_be_focused()
 
 
+STOP = "e => e.id || e.getAttribute('href') || e.name || e.dataset.tabId || e.className || e.getAttribute('aria-label') || e.tagName"
+
+
+def test_all_three_steps_are_in_sight_and_a_few_keys_away(visit: Open) -> None:
+    """On a laptop, as the page opens, on each side; the choices of a group and the tabs are one stop each, which arrows go through."""
+    page = visit(address="", **LAPTOP)
+    for parts in (
+        ("#picture-cards .pad-paper", "#start", "#try-pad .pad-paper"),
+        ("#cards textarea", "#start", "#sentence textarea"),
+    ):
+        for part in (*parts, *(f"#steps > .sheet:nth-child({n}) h2" for n in (1, 2, 3))):
+            expect(page.locator(part).first).to_be_visible()
+            assert in_sight(page.locator(part).first), part
+        page.locator("#modality label").first.click()
+    page.locator("#header .skip").focus()
+    stops = []
+    while (at := page.evaluate(f"({STOP})(document.activeElement)")) != "#start" or not stops:
+        stops.append(at)
+        assert len(stops) < 15, stops
+        page.keyboard.press("Tab")
+    assert stops[1:3] == ["playground", "modality"] and {"kind", "shots"} <= {*stops}
+    expect(page.locator("#past .skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#start")).to_be_focused()
+    page.locator("#shots input:checked").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#shots input").nth(3)).to_be_checked()
+    page.get_by_role("tab").first.focus()
+    page.keyboard.press("End")
+    expect(page.get_by_role("tab").last).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(SHOWN)).to_have_attribute("data-tab-id", "playground")
+
+
 def test_adapt_and_try_stay_in_sight_on_a_laptop(visit: Open) -> None:
     """Before anything is done, and anywhere along the curves; nothing of what is tried stands beside its column."""
     page = visit(**LAPTOP)

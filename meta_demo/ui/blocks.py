@@ -36,7 +36,6 @@ STEPS = {
 }  # heading -> its number in its tab
 SIDED = ("teach", "try", "look")  # headings that say something else on every side of the page
 HINTS = (
-    "upload.about",
     "compare.about",
     "compare.repeats",
     "train.upload.about",
@@ -69,6 +68,8 @@ def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str,
     entries |= {f"html.sheet.{m}": {lang: sheet_heading(m, lang) for lang in LANGUAGES} for m in sheets}
     entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
     entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
+    entries["html.upload.about"] = _per_language(files)
+    entries["html.past"] = _per_language(past)
     entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
     for kind, names in (("sample", sample_names()), ("pack", (*pack_names(), NUMBERS, *OFFERED, GLYPHS))):
         entries |= {f"{kind}.{n}": {lang: named(kind, n, lang) for lang in LANGUAGES} for n in names}
@@ -85,6 +86,17 @@ def header(lang: str) -> Html:
     skip, name, lead, privacy = (text(f"page.{key}", lang) for key in ("skip", "title", "lead", "privacy"))
     way = tag("a", skip, cls="skip", href="#start")
     return together(way, tag("h1", name), tag("p", lead, cls="lead"), tag("p", privacy, cls="privacy"))
+
+
+def past(lang: str) -> Html:
+    """A way past the examples to the button that adapts."""
+    return tag("a", text("page.past", lang), cls="skip", href="#start")
+
+
+def files(lang: str) -> Html:
+    """Which files can be read, folded away."""
+    about = tag("p", text("page.upload.about", lang), cls="hint")
+    return tag("details", tag("summary", text("page.upload.which", lang)), about, cls="folded-hint")
 
 
 def heading(step: str, lang: str, modality: str = "", key: str = "") -> Html:

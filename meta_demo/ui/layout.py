@@ -41,7 +41,7 @@ DRAFT = ("kept", "restored", "left_out", "full", "refused", "off", "forgotten", 
 
 def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
-    gr.HTML(label("html.header"), js_on_load=script("header"), elem_id="header")
+    gr.HTML(label("html.header"), js_on_load=script("header", "stops"), elem_id="header")
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     made, draft = edits.counts(), _draft()
     sides: Sides = {cls.name: cls() for cls in discover()}
@@ -130,6 +130,7 @@ def _teach(first: Side[Any]) -> Teach:
     shots = gr.Radio(
         list(SHOTS), value=OPENING_SHOTS, label=label("page.shots"), info=label("page.shots.about"), elem_id="shots"
     )
+    gr.HTML(label("html.past"), elem_id="past")
     return Teach(heading, sample, upload, chosen, kind, shots)
 
 
@@ -186,8 +187,9 @@ def _algorithms(
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     parts = tag("button", cls="more", type="button"), tag("p", cls="hint unable-why", role="status")
     how = {"js_on_load": script("parts", "picker"), "words": picker_words(), "apply_default_css": False}
-    picker = gr.HTML({}, html_template=together(*parts), elem_id="picker", **how)
-    gr.HTML(label("html.about"), elem_id="about")
+    with gr.Row(elem_classes="below"):
+        picker = gr.HTML({}, html_template=together(*parts), elem_id="picker", **how)
+        gr.HTML(label("html.about"), elem_id="about")
     origin = gr.Radio(
         [(label(f"page.origin.{name}"), name) for name in origins],
         value=switch.origin,

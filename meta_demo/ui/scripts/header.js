@@ -1,5 +1,5 @@
 // A tab has an address of its own, so that it can be linked to, and the browser's way back goes through them; the first has the page's.
-// The way past everything leads to the button that adapts. Given by gr.HTML: element.
+// The way past everything leads to the button that adapts; there are several such ways.
 
 const tabs = () => [...document.querySelectorAll("#tabs > .tab-wrapper [role=tab]")];
 const shown = () => tabs().findIndex((tab) => tab.getAttribute("aria-selected") === "true");
@@ -40,7 +40,7 @@ function land(part, tries = 100) {
 }
 
 begin();
-element.addEventListener("click", (event) => {
+document.addEventListener("click", (event) => {
   const way = event.target.closest("a.skip");
   if (!way) return;
   event.preventDefault();
