@@ -83,9 +83,20 @@ def both(page: Page, service: Service, cards: dict[Any, Any] | None = None) -> t
     handlers, adapt = Handlers(service, page), page.adapt
     values = said(page, "text") | {page.gaps: None, page.trial.step: 0, adapt.origin: BOTH} | (cards or {})
     values |= {adapt.algorithms: ["nearest", "protonet"]}
-    values |= {page.switch: handlers.start_from(values, ENGLISH)[page.switch]}
+    values |= {page.switch: handlers.choose(values, ENGLISH)[page.switch]}
     *_, last = handlers.adapt(values, ENGLISH)
     return values | {page.run: last[page.run]}, last[page.run]
+
+
+def test_where_all_start_from_is_what_the_control_says_whatever_answer_comes_late(service: Service, page: Page) -> None:
+    """An algorithm was ticked, then both starts were chosen, and the answer to the first came after that."""
+    handlers, adapt = Handlers(service, page), page.adapt
+    ticked = said(page, "text") | {adapt.algorithms: ["maml"], adapt.origin: "trained"}
+    late = handlers.choose(ticked, ENGLISH)
+    assert "value" not in late[adapt.origin]
+    now = ticked | {adapt.origin: BOTH, page.switch: late[page.switch]}
+    assert list(handlers._spelling(now).also) == [Learner("maml", "none")]
+    assert handlers.choose(now, ENGLISH)[page.switch].origin == BOTH
 
 
 def frames(dealing: Dealing, values: dict[Any, Any], page: Page) -> Iterator[tuple[Gaps, str]]:

@@ -65,7 +65,7 @@ def adapted_by(page: Page) -> set[Any]:
     """What an adaptation depends on, and the last one."""
     adapt = page.adapt
     cards = (part for side in page.sides.values() for part in (side.cards, side.lines) if part)
-    chosen = {adapt.model, adapt.algorithms, adapt.names, adapt.seed, adapt.knobs}
+    chosen = {adapt.model, adapt.algorithms, adapt.origin, adapt.names, adapt.seed, adapt.knobs}
     return {page.run, page.switch, page.own, page.modality, page.shown, *cards, *chosen}
 
 

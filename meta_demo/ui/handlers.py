@@ -33,7 +33,7 @@ from meta_demo.ui.learners import called, first_mover
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Left, Run, Spelling, kept
-from meta_demo.ui.starts import TRAINED, Switch, origins_of
+from meta_demo.ui.starts import Switch, origins_of
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -71,26 +71,25 @@ class Handlers:
         """The boxes and knobs that fit the model, the algorithms and what is switched on."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
         chosen, own, model = values[adapt.algorithms] or [], values[page.own], self.model(values)
-        before: Switch = values[page.switch]
-        kind = self.form(values).name
-        origins = origins_of(scratch=page.side(values).scratch)
-        switch = before.among(origins).fitted(model, chosen, own, kind)
+        kind, origins = self.form(values).name, origins_of(scratch=page.side(values).scratch)
+        switch = self._begun(values).fitted(model, chosen, own, kind)
         mine = [start.algorithm for start in own if (start.model, start.objective) == (model, kind)]
         yours = text("page.run.yours", lang)
         boxes = [(f"{title(n, lang)} · {yours}" if n in mine else title(n, lang), n) for n in switch.shown]
         now = {**values, page.switch: switch}
         updates: Updates = {page.switch: switch} | self.show_knobs(now, request)
         updates[adapt.starts] = gr.CheckboxGroup(
-            boxes, value=switch.ticked, visible=bool(boxes) and switch.origin == TRAINED
-        )
+            boxes, value=switch.ticked, visible=bool(boxes)
+        )  # the style sheet shows them where it is all from meta-trained starts
         choices = [(text(f"page.origin.{name}", lang), name) for name in origins]
-        updates[adapt.origin] = gr.Radio(choices, value=switch.origin, visible=bool(boxes))
+        updates[adapt.origin] = gr.update(choices=choices, visible=bool(boxes))
+        if values.get(adapt.origin, switch.origin) not in origins:
+            updates[adapt.origin] |= {"value": switch.origin}
         return updates | self._changes(now, lang)
 
     def show_knobs(self, values: Values, request: gr.Request) -> Updates:
         """The knobs of the chosen algorithms, in the visitor's language."""
-        switch: Switch = values[self.page.switch]
-        model = self.model(values)
+        switch, model = self.switch(values), self.model(values)
         layers = self.service.backbone(model).n_layers if self.service.is_loaded(model) else None
         shown = described(self._algorithms(values), switch.bases, request_language(request), layers)
         return {self.page.adapt.knobs: gr.update(shown=shown)}
@@ -118,17 +117,12 @@ class Handlers:
         )
 
     def choose(self, values: Values, request: gr.Request) -> Updates:
-        """Other algorithms. A visitor chose them: what else changes them brings what fits itself."""
+        """Other algorithms, or all from other starts. A visitor chose them: what else changes them brings what fits itself."""
         return self.refit(values, request) | {self.page.message: ""}
 
     def tick(self, values: Values, request: gr.Request) -> Updates:
         """A box was ticked. Only here are the boxes read: elsewhere the browser may still send what they were before an update."""
         switch = values[self.page.switch].heard(values[self.page.adapt.starts])
-        return self.choose({**values, self.page.switch: switch}, request)
-
-    def start_from(self, values: Values, request: gr.Request) -> Updates:
-        """All algorithms from other starts."""
-        switch = replace(values[self.page.switch], origin=str(values[self.page.adapt.origin]))
         return self.choose({**values, self.page.switch: switch}, request)
 
     # --- adapt ---
@@ -267,8 +261,7 @@ class Handlers:
     def _spelling(self, values: Values) -> Spelling:
         """What the page spells now."""
         page, adapt, side = self.page, self.page.adapt, self.page.side(values)
-        switch: Switch = values[page.switch]
-        model, algorithms = self.model(values), self._algorithms(values)
+        switch, model, algorithms = self.switch(values), self.model(values), self._algorithms(values)
         knobs = changed(values[adapt.knobs], algorithms, switch.bases)
         return Spelling(
             modality=side.name,
@@ -316,6 +309,20 @@ class Handlers:
     def model(self, values: Values) -> str:
         """The name of the chosen model."""
         return str(values[self.page.adapt.model] or "").strip()
+
+    def switch(self, values: Values) -> Switch:
+        """Which algorithms start meta-trained, fitted to where all start from."""
+        kept, now = values[self.page.switch], self._begun(values)
+        chosen, own = values[self.page.adapt.algorithms] or [], values[self.page.own]
+        same = now.origin == kept.origin
+        return kept if same else now.fitted(self.model(values), chosen, own, self.form(values).name)
+
+    def _begun(self, values: Values) -> Switch:
+        """The boxes as they were fitted last, and where all start from: what the visitor's own control says, wherever it is asked, so
+        that no answer that comes late undoes it."""
+        kept: Switch = values[self.page.switch]
+        asked = replace(kept, origin=values.get(self.page.adapt.origin) or kept.origin)
+        return asked.among(origins_of(scratch=self.page.side(values).scratch))
 
     def left(self, values: Values) -> Left:
         """What the side that is shown has come to."""

@@ -90,8 +90,7 @@ def wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Askin
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
     on(adapt.model.change, handlers.refit, settings, fitting(page))
-    on(adapt.algorithms.input, handlers.choose, settings, fitting(page))
-    on(adapt.origin.input, handlers.start_from, settings | {adapt.origin}, fitting(page), queue=False)
+    on(partial(gr.on, [adapt.algorithms.input, adapt.origin.input]), handlers.choose, settings, fitting(page))
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, fitting(page), queue=False)
     return dealt
 
