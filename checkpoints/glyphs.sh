@@ -76,14 +76,27 @@ prototypes() {
 
 # On the prototypical network's weights: low-rank factors by each algorithm's own outer loop, or what it has beside a body that is held.
 start() { train_start "$1" "$HERE/$1" --model glyph-vit --start "${START:-$HERE/protonet}" "${@:2}"; }
-held() { start "$1" --body hold --n-way 10 "${@:2}"; }
+held() { start "$1" --body hold "${@:2}"; }
 anil() { held anil --lr 1e-2 --steps 40 --ema 0.9; }
 fomaml() { start fomaml --steps 60 --ema 0.985; }
 maml() { START=$HERE/fomaml start maml --steps 20 --ema 0.96; }
 reptile() { start reptile --steps 60 --ema 0.985; }
 finetune() { start finetune --steps 60 --ema 0.985; }
 
-starts() { for name in "${@:-anil fomaml maml reptile finetune}"; do for each in $name; do "$each"; done; done; }
+matching() { held matching --lr 1e-2 --steps 40 --ema 0.9; }
+simpleshot() { held simpleshot --lr 1e-2 --steps 40 --ema 0.9; }
+kernel() { held kernel --lr 1e-2 --steps 40 --ema 0.9; }
+soft_kmeans() { held soft_kmeans --lr 1e-2 --steps 40 --ema 0.9; }
+siamese() { held siamese --lr 1e-2 --steps 60 --ema 0.9; }
+r2d2() { held r2d2 --sampler variable --lr 1e-2 --steps 60 --ema 0.9; }
+relation() { held relation --sampler variable --lr 2e-3 --steps 150 --ema 0.98; }
+feat() { held feat --sampler variable --lr 2e-4 --steps 60 --ema 0.98; }
+generated() { held generated --sampler variable --lr 1e-4 --steps 60 --ema 0.98; }
+mann() { held mann --sampler variable --lr 5e-4 --steps 60 --ema 0.98; }
+attention() { held attention --sampler variable --lr 1e-4 --steps 60 --ema 0.98; }
+
+ALL="anil fomaml maml reptile finetune matching simpleshot kernel soft_kmeans siamese r2d2 relation feat generated mann attention"
+starts() { for name in ${@:-$ALL}; do "$name"; done; }
 
 if [ "${1:-}" = starts ]; then
   starts "${@:2}"
