@@ -83,7 +83,7 @@ def main(arguments: Arguments) -> None:
     rows = report.known_rows("checkpoints", names)
     for name in names:
         for where, shots, tasks in _tasks(name, arguments):
-            rows.append(_row(backbone, name, where, shots, tasks, known))
+            rows.append(row(backbone, name, where, shots, tasks, known))
             print(" | ".join(map(str, rows[-1])), flush=True)
     rows.sort()
     command = " ".join(["python -m benchmarks.checkpoints", *sys.argv[1:]])
@@ -114,10 +114,11 @@ def _count(name: str, where: str, shots: int, arguments: Arguments) -> int:
     return count if shots == 1 else count // 3
 
 
-def _row(
+def row(
     backbone: Backbone, name: str, where: str, shots: int, tasks: Sequence[Episode], known: dict[Any, list[float]]
 ) -> list[Any]:
-    folder = checkpoint.SHIPPED / BUNDLED / name
+    """What the shipped start of an algorithm for a model is worth on tasks; `known` keeps what was measured for those that do the same."""
+    folder = checkpoint.SHIPPED / backbone.name / name
     card = checkpoint.read_card(folder)
     cls = get_algorithm(name)
 
