@@ -54,6 +54,14 @@ def test_what_is_long_comes_first_and_file_by_file(items: list[Item]) -> None:
     assert max(sizes) == HANDFUL and len(sizes) > 3
 
 
+def test_whoever_deals_them_out_knows_the_shares(request: pytest.FixtureRequest) -> None:
+    """By a test's name alone, which not every pytest lets xdist change; what a file has at hand is else made in every process."""
+    if not request.config.getoption("loadgroup", False):
+        pytest.skip("runs in the shares of `make test`")
+    mark = request.node.get_closest_marker("xdist_group")
+    assert mark and request.node.nodeid.endswith(f"@{mark.args[0]}")
+
+
 def make(*arguments: str) -> str:
     given = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(["make", *arguments], cwd=ROOT, env=given, capture_output=True, text=True, check=True).stdout
