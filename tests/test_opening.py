@@ -124,6 +124,14 @@ def test_it_is_the_deal_that_adapts_anew() -> None:
     assert any({"runs", "curves", "stop"} <= {ids[i] for i in d["outputs"]} for d in after)
 
 
+def test_how_an_event_stands_is_told_to_one_part_of_the_page() -> None:
+    """A browser copies whatever it was told of, and all that stands within, at every step of every event."""
+    config: Any = build_app(Service()).get_config_file()
+    ids = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    told = [{ids[i] for i in d["show_progress_on"]} for d in config["dependencies"]]
+    assert told == [{"message"}] * len(told) and len(told) > 50
+
+
 def test_the_list_of_algorithms_has_its_words_before_the_server_answers(page: Page) -> None:
     words = page.adapt.picker.props["words"]
     assert [*words] == [*LANGUAGES] and page.adapt.picker.value == {}

@@ -92,6 +92,10 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
             wire_training(app, page, training, TrainingHandlers(service, page, training, teaching))
         app.load(benchmark_tab.show, None, tables, **QUIET)
         wire_learning(page, learn, lessons, learn_tab.Learning(page, lessons, handlers, teaching))
+        for event in app.fns.values():
+            # How an event stands is told to one small part. Told to all that it fills, as Gradio does unasked, the browser copies
+            # whatever was ever filled, and all that stands within, at every step of every event.
+            event.show_progress_on = [page.message]
     return app
 
 
