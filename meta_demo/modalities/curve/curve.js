@@ -6,7 +6,7 @@ const WIDE = 11, HIGH = 13; // units that are shown at the least; the middle is 
 const MOST = 10; // steps
 const STRIDE = 0.1; // what an arrow key moves by; with Shift five times as far
 const root = element.querySelector(".curves");
-const state = { points: [], truth: null, fitted: null, step: 1, cursor: [0, 0], shown: new Set(props.first), own: {}, off: new Set(), asking: false, stale: false };
+const state = { points: [], truth: null, fitted: null, step: 1, cursor: [0, 0], shown: new Set(props.first), own: {}, off: new Set(), asking: false, stale: false, seen: false };
 let playing = null;
 let held = null; // the point under the pointer: {at, moved}
 
@@ -103,9 +103,17 @@ function redraw() {
 const own = () => Object.fromEntries(Object.entries(state.own).filter(([name]) => !state.off.has(name)));
 const begun = (algorithm) => algorithm.trained || algorithm.name in own();
 
-// --- asking: one question at a time, the newest next
+// --- asking: one question at a time, the newest next, and none before somebody looks, which most who open the page never do
+
+new IntersectionObserver(([sight], watching) => {
+  if (!sight.isIntersecting) return;
+  watching.disconnect();
+  state.seen = true;
+  ask();
+}).observe(root);
 
 async function ask() {
+  if (!state.seen) return;
   if (state.asking) return void (state.stale = true);
   state.asking = true;
   try {
@@ -356,7 +364,6 @@ root.append(
 paper.setAttribute("viewBox", "-500 -300 1000 600");
 Object.assign(state, props.opening);
 redraw();
-ask();
 watch("value", () => {
   if (!props.value) return;
   if (props.value.own) { // starts that the visitor trained
