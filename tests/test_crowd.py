@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event, Thread
+from functools import partial
+from threading import Barrier, Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,6 @@ import pytest
 import torch
 from test_sides import said
 
-from benchmarks import load
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import make_episode
 from meta_demo.data.reading.tasks import parse_episode
@@ -27,11 +26,10 @@ from meta_demo.serving import turns
 from meta_demo.serving.compare import plan
 from meta_demo.serving.gaps import over_deals
 from meta_demo.serving.requests import Request, Snapshot
-from meta_demo.serving.service import BEGUN, HEAVY, Service
+from meta_demo.serving.service import BEGUN, HEAVY, LIGHT, Service
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import callers
 from meta_demo.ui.asking import Asking
-from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
@@ -96,6 +94,36 @@ def test_who_asks_about_a_known_adaptation_waits_for_nobody(service: Service) ->
         for turn in waiting:
             turn.leave()
     assert len(service.heavy) == len(service.light) == 0
+
+
+@pytest.mark.parametrize("asked", ["a first prediction at a step", "the map"])
+def test_light_work_that_is_long_is_interrupted_for_others(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever types: to leave each example out, or to look at each state, takes longer than a slice."""
+    tasks = [request(number) for number in range(2)]
+    quiet, crowded, held = Service(CPU), Service(CPU), []
+
+    def ask(service: Service, number: int) -> Any:
+        one = tasks[number]
+        if asked == "the map":
+            return service.travel(one, one.learners[1], visitor=number).points
+        said = service.predict(one, [one.episode.query[0].content], 2, visitor=number)
+        return [found.leaned.counts for found in said if found.leaned]
+
+    alone = [(quiet.history(tasks[number]), ask(quiet, number))[1] for number in range(2)]
+    for one in tasks:
+        crowded.history(one)
+    monkeypatch.setattr(turns, "SLICE", 0.0)
+    crowded.light = turns.Turns(1, LIGHT, LIGHT)
+    take, together = crowded.light.take, Barrier(2)
+    monkeypatch.setattr(crowded.light, "take", lambda turn: (take(turn), held.append(turn.visitor)))
+    enter = crowded.light.enter
+    monkeypatch.setattr(crowded.light, "enter", lambda who: (enter(who), together.wait())[0])
+    with ThreadPoolExecutor(2) as pool:
+        found = [*pool.map(partial(ask, crowded), range(2))]
+    assert all(
+        np.array_equal(a, b) for one, other in zip(alone, found, strict=True) for a, b in zip(one, other, strict=True)
+    )
+    assert sum(a != b for a, b in itertools.pairwise(held)) > 8, "one waited until the other was done"
 
 
 def test_an_adaptation_that_was_dropped_is_heavy_again(service: Service) -> None:
@@ -287,20 +315,3 @@ def test_a_press_is_sent_while_the_last_one_is_under_way(service: Service) -> No
         if fn.name in ("adapt", "compare") and fn.targets
     }
     assert modes == {"adapt": "multiple", "compare": "multiple"}
-
-
-@pytest.mark.parametrize("which", range(load.TASKS))
-def test_the_load_asks_for_what_the_api_takes(service: Service, which: int) -> None:
-    """Over plain HTTP every argument has to be there."""
-    arguments = load.task(which)
-    assert len(arguments) == len(inspect.signature(adapt_endpoint(service)).parameters)
-    episode = parse_episode(arguments[0])
-    assert len(episode.support) == load.WAYS * load.SHOTS and len(episode.objective.labels) == load.WAYS
-
-
-def test_the_load_tells_of_each_kind_how_long_it_took() -> None:
-    seen = load.Seen()
-    seen.seconds["adapt"] += [1.0, 2.0, 3.0]
-    seen.seconds["leave"].append(4.0)
-    kinds = seen.told()["kinds"]
-    assert kinds["adapt"]["count"] == 3 and kinds["adapt"]["median"] == 2.0 and kinds["leave"]["p95"] == 4.0

@@ -88,7 +88,9 @@ class Job:
     intervals: bool = True
     keeps: bool = True  # whether what it computes is kept for others
     each_step: bool | None = None  # whether all queries are predicted after every step, or none before the last
-    rest: Callable[[], object] = lambda: None  # called between the steps of an adaptation that is repeated
+    rest: Callable[[], object] = lambda: (
+        None
+    )  # called between two pieces of what is long: steps, examples left out, states looked at
 
     @property
     def is_known(self) -> bool:
@@ -216,7 +218,7 @@ class Job:
             return Leaned(SIMILARITY, array(z @ self._support_embeddings(at, state.tensors).T))
         others: list[State] | None = self.shelf.get((*self.key, "without", at))
         if others is None:
-            others = without_each(self.algorithm, self.support(), self.unlabelled(), at)
+            others = without_each(self.algorithm, self.support(), self.unlabelled(), at, self.rest)
             self.shelf.put((*self.key, "without", at), others)
         return Leaned(INFLUENCE, array(influence(self.algorithm, state, others, z)))
 

@@ -7,7 +7,7 @@ learner's own space, which decides for class means, but is not what an adapted T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,15 @@ def leaves_out(algorithm: Algorithm, objective: Objective, y: Tensor) -> bool:
     return cheap and bool(objective.labels) and float(y.sum(0).min()) > 1
 
 
-def without_each(algorithm: Algorithm, support: Examples, unlabelled: Features | None, step: int) -> list[State]:
-    """What the learner is after `step` steps without each example."""
-    places = range(len(support))
-    return [_after(algorithm, support.those([i for i in places if i != out]), unlabelled, step) for out in places]
+def without_each(
+    algorithm: Algorithm, support: Examples, unlabelled: Features | None, step: int, rest: Callable[[], object]
+) -> list[State]:
+    """What the learner is after `step` steps without each example; there is a `rest` after each."""
+    places, found = range(len(support)), []
+    for out in places:
+        found.append(_after(algorithm, support.those([i for i in places if i != out]), unlabelled, step))
+        rest()
+    return found
 
 
 def _after(algorithm: Algorithm, support: Examples, unlabelled: Features | None, step: int) -> State:

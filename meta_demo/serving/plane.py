@@ -106,7 +106,11 @@ def _travelled(job: Job) -> Travel:
     classes = tuple(labels.index(support[place].label) for place in places)
     x = job.algorithm.features([support[place].content for place in places])
     states = job.states(max(2, ROOM // len(places))) if job.algorithm.adapts_body else {0: job.reached(0)[2]}
-    z = np.stack([np.asarray(array(job.algorithm.embed(s.tensors, x)), np.float64) for s in states.values()])
+    seen = []
+    for state in states.values():
+        seen.append(np.asarray(array(job.algorithm.embed(state.tensors, x)), np.float64))
+        job.rest()
+    z = np.stack(seen)
     plane = fitted(z.reshape(-1, z.shape[-1]))
     own = np.asarray(classes)
     centres = np.stack([z[:, own == c].mean(1) for c in range(len(labels))], 1)  # [T, N, D]
