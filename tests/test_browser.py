@@ -359,6 +359,8 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
     seen = page.inner_text("body")
     for place in (1, 2, 3, 0):
         open_tab(page, place)
+        if place == 3:
+            expect(page.locator("#benchmark .sheet").first).to_be_visible()
         seen += page.inner_text("#tabs")
     seen += page.evaluate(
         "[...document.querySelectorAll('[placeholder],[title],[aria-label]')]"

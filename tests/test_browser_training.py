@@ -200,6 +200,7 @@ def test_the_other_knobs_are_in_a_fold_and_are_what_is_trained_with(visit: Open,
 
 def test_the_benchmark_tab_shows_tables_or_says_that_there_are_none(visit: Open) -> None:
     page = visit()
+    expect(page.locator("#benchmark .sheet")).to_have_count(0)  # who does not look at them is sent none
     open_tab(page, 3)
     expect(page.locator("#benchmark .sheet").first).to_be_visible()
     tables = page.locator("#benchmark table").count()

@@ -22,7 +22,7 @@ from meta_demo.ui.compare.tab import Comparing
 from meta_demo.ui.draft import Drafts
 from meta_demo.ui.endpoint import adapt_endpoint
 from meta_demo.ui.entrance import Entrance
-from meta_demo.ui.events import MODEL, QUIET
+from meta_demo.ui.events import LAST, MODEL, QUIET
 from meta_demo.ui.gaps import Dealing
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.headers import Headers
@@ -70,7 +70,7 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
                 comparison = compare_tab.lay_out()
             with gr.Tab(label("page.tab.train"), id="train"):
                 training = training_tab.lay_out()
-            with gr.Tab(label("page.tab.benchmark"), id="benchmark"):
+            with gr.Tab(label("page.tab.benchmark"), id="benchmark") as measured:
                 tables = benchmark_tab.lay_out()
             with gr.Tab(label("page.tab.learn"), id="learn") as learn:
                 lessons = learn_tab.lay_out()
@@ -90,7 +90,7 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
         wire_compare(page, compare, comparison, Comparing(service, page, comparison))
         if training:
             wire_training(app, page, training, TrainingHandlers(service, page, training, teaching))
-        app.load(benchmark_tab.show, None, tables, **QUIET)
+        measured.select(benchmark_tab.show, None, tables, trigger_mode=LAST, **QUIET)
         wire_learning(page, learn, lessons, learn_tab.Learning(page, lessons, handlers, teaching))
         for event in app.fns.values():
             # How an event stands is told to one small part. Told to all that it fills, as Gradio does unasked, the browser copies
