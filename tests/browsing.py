@@ -99,8 +99,8 @@ def visits(visitors: Visitors, page_url: str) -> Iterator[Open]:
         here.append(visitor)
         page = visitor.page
         page.goto(page_url + joined(address, path))
-        expect(page.locator("#cards .card" if address else ".card").first).to_be_visible(timeout=SLOW)
-        expect(page.locator("#model-status .ready", has_not_text="glyph-vit" if address else None)).to_be_visible()
+        seen(page.locator("#cards .card" if address else ".card").first)
+        seen(page.locator("#model-status .ready", has_not_text="glyph-vit" if address else None))
         return page
 
     yield open_page
@@ -117,10 +117,15 @@ def local(url: str, page_url: str) -> bool:
     return url.startswith((page_url, "data:", "blob:"))
 
 
+def seen(part: Locator) -> None:
+    """Waits for a part that takes a while; `expect` would read the whole page, for its message, whenever it looks in vain."""
+    part.wait_for(timeout=SLOW)
+
+
 def adapt(page: Page) -> None:
     page.click("#start")
-    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
-    expect(page.locator("#heatmap .main-svg").first).to_be_visible(timeout=SLOW)
+    seen(page.locator("#summary .summary"))
+    seen(page.locator("#heatmap .main-svg").first)
 
 
 def answers(page: Page) -> dict[str, tuple[str, str]]:
