@@ -12,6 +12,7 @@ import pytest
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.service import Service
 from meta_demo.ui import edits
+from meta_demo.ui.asking import Asking
 from meta_demo.ui.cards import cards_from
 from meta_demo.ui.events import adapted_by, aside
 from meta_demo.ui.handlers import Handlers
@@ -117,3 +118,20 @@ def test_what_came_too_late_is_said_and_all_else_fits_what_stayed(page: Page) ->
     assert side.cards not in kept and kept[page.teach.sample] is None
     assert "was kept" in kept[page.adapt.notice]
     assert kept[page.teach.kind] == "classes" and kept[page.switch].objective == "classes"
+
+
+@pytest.mark.parametrize("sent", [7, "x", [1], None])
+def test_counts_that_no_page_sends_count_nothing(sent: Any, page: Page) -> None:
+    text = page.sides["text"]
+    call = edits.echoing(lambda *_: {text.cards: [1]}, page.edits, {text.cards: "cards"}, page.keeper, {})
+    assert call({page.edits: sent}, ASKED)[text.cards] == gr.update(value=[1]) | {"seen": None}
+
+
+@pytest.mark.parametrize("said", [None, {}, {"layer": "x", "head": 0}], ids=repr)
+def test_an_event_that_says_nothing_chooses_nothing(said: Any, page: Page, service: Service) -> None:
+    """As no page sends it: its values are none either."""
+    event, none = gr.EventData(None, said), dict.fromkeys([page.run, page.row, page.look.algorithm, page.teach.upload])
+    asking = Asking(service, page)
+    assert asking.choose_map(none, ASKED, event) == {}
+    assert asking.choose_token(none, ASKED, event) == {page.row: None}
+    assert Teaching(page, Handlers(service, page)).open_file(none, ASKED) == {}

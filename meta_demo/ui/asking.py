@@ -56,13 +56,16 @@ class Asking:
 
     def choose_token(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
         """A token was clicked: look with its eyes, or with all again when it was the chosen one."""
-        index = event.index
+        index = _said(event, "index")
         row = index if isinstance(index, int) and index != values[self.page.row] else None
         return {self.page.row: row} | self.attend({**values, self.page.row: row}, request)
 
     def choose_map(self, values: Values, request: gr.Request, event: gr.EventData) -> Updates:
         """A small map was clicked: look at it closely."""
-        chosen = {self.page.look.layer: int(event.layer) + 1, self.page.look.head: int(event.head) + 1}
+        layer, head = _said(event, "layer"), _said(event, "head")
+        if not isinstance(layer, int) or not isinstance(head, int):  # no page says so
+            return {}
+        chosen = {self.page.look.layer: layer + 1, self.page.look.head: head + 1}
         return chosen | self.attend({**values, **chosen}, request)
 
     def attend(self, values: Values, request: gr.Request) -> Updates:
@@ -188,6 +191,14 @@ class Asking:
             page.look.head: gr.Dropdown(heads, value=head),
         }
         return controls | self.attend({**values, page.look.layer: layer, page.look.head: head}, request)
+
+
+def _said(event: gr.EventData, name: str) -> Any:
+    """What an event says under a name; None where no page has sent it, and it says nothing."""
+    try:
+        return getattr(event, name)
+    except (AttributeError, TypeError):
+        return None
 
 
 def _awaited(run: Run | None) -> bool:

@@ -52,7 +52,8 @@ def echoing(handler: Handler, sent: gr.JSON, places: dict[Any, str], keeper: gr.
 
     @functools.wraps(handler)
     def call(values: Values, request: gr.Request, *event: gr.EventData) -> Updates:
-        seen, updates = values.get(sent) or {}, handler(values, request, *event)
+        counted, updates = values.get(sent), handler(values, request, *event)
+        seen = counted if isinstance(counted, dict) else {}  # no page sends anything else
         filled = {part: _with(updates[part], seen.get(place)) for part, place in places.items() if part in updates}
         typed = {place: seen.get(place, 0) for part, place in boxes.items() if _brings(updates.get(part, gr.skip()))}
         told = {keeper: {"seen": typed, "answer": next(_ANSWERS)}} if typed else {}

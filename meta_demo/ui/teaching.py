@@ -86,6 +86,8 @@ class Teaching:
     def open_file(self, values: Values, request: gr.Request) -> Updates:
         """Cards from an uploaded file, which is read once and deleted; where its columns had to be guessed they can be chosen."""
         teach, lang = self.page.teach, request_language(request)
+        if not values[teach.upload]:  # as no page sends it
+            return {}
         path, said = Path(values[teach.upload]), columns.said(values[teach.columns])
         seen: list[Seen] = []
         try:
