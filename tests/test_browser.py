@@ -338,15 +338,6 @@ def test_visitor_text_is_text_everywhere(visit: Open) -> None:
     assert page.locator(".prediction img, #look-sentence img, .card img").count() == 0
 
 
-def test_a_model_that_cannot_be_had_says_why(visit: Open) -> None:
-    page = visit()
-    page.locator("#model input").fill("/no/such/folder")
-    page.locator("#model input").press("Enter")
-    expect(page.locator("#model-status .failed")).to_contain_text("/no/such/folder", timeout=SLOW)
-    page.click("#start")
-    expect(page.locator("#message [role=alert]")).to_contain_text("/no/such/folder", timeout=SLOW)
-
-
 @pytest.mark.parametrize("locale", ["zh-CN", "zh-HK"])
 def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
     page = visit(locale=locale)

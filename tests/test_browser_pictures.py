@@ -55,7 +55,7 @@ def pictures(page: Page, model: Path) -> None:
 
 def learn(page: Page) -> None:
     page.click("#start")
-    expect(page.locator("#summary .summary")).to_be_visible(timeout=SLOW)
+    browsing.seen(page.locator("#summary .summary"))
 
 
 def taught(page: Page, model: Path) -> None:
@@ -188,7 +188,13 @@ def test_files_dropped_on_cards_and_on_the_pad(visit: Open, model: Path, tmp_pat
 
 
 def test_a_zip_of_class_folders_and_a_task_file_show_their_side(visit: Open, tmp_path: Path) -> None:
+    """And a kind of file that nobody knows is refused in our own words."""
     page = visit()
+    before = browsing.cards(page)
+    (tmp_path / "photo.gif.txt").write_text("no picture")
+    upload(page, tmp_path / "photo.gif.txt")
+    expect(page.locator("#message [role=alert]")).to_contain_text("is not known: use one of .json", timeout=SLOW)
+    assert browsing.cards(page) == before
     files = {
         f"{name}/{i}.png": picture_file(tmp_path, f"{name}{i}.png", name) for name in ("cross", "ring") for i in "12"
     }
@@ -209,15 +215,6 @@ def test_a_zip_of_class_folders_and_a_task_file_show_their_side(visit: Open, tmp
     upload(page, tmp_path / "mixed.json")
     expect(page.locator("#message [role=alert]")).to_contain_text("hello", timeout=SLOW)
     expect(page.locator("#cards .card-examples").first).to_have_value(sentences)
-
-
-def test_a_kind_of_file_that_nobody_knows_is_refused_in_our_own_words(visit: Open, tmp_path: Path) -> None:
-    page = visit()
-    before = browsing.cards(page)
-    (tmp_path / "photo.gif.txt").write_text("no picture")
-    upload(page, tmp_path / "photo.gif.txt")
-    expect(page.locator("#message [role=alert]")).to_contain_text("is not known: use one of .json", timeout=SLOW)
-    assert browsing.cards(page) == before
 
 
 def test_each_side_is_left_as_it_was(visit: Open, model: Path) -> None:
@@ -242,13 +239,18 @@ def test_each_side_is_left_as_it_was(visit: Open, model: Path) -> None:
     expect(count(page, 0)).to_have_text("1")
 
 
-def test_sentences_for_a_model_that_looks_at_pictures_say_so(visit: Open, model: Path) -> None:
+def test_a_model_that_cannot_be_had_or_looks_at_pictures_says_so(visit: Open, model: Path) -> None:
     page = visit()
-    page.locator("#model input").fill(str(model))
-    page.locator("#model input").press("Enter")
-    expect(page.locator("#model-status .ready")).to_contain_text(str(model), timeout=SLOW)
-    page.click("#start")
-    expect(page.locator("#message [role=alert]")).to_contain_text("looks at pictures", timeout=SLOW)
+    status, alert = page.locator("#model-status"), page.locator("#message [role=alert]")
+    for name, ready, said in (
+        ("/no/such/folder", False, "/no/such/folder"),
+        (str(model), True, "looks at pictures"),
+    ):
+        page.locator("#model input").fill(name)
+        page.locator("#model input").press("Enter")
+        expect(status.locator(".ready" if ready else ".failed")).to_contain_text(name, timeout=SLOW)
+        page.click("#start")
+        expect(alert).to_contain_text(said, timeout=SLOW)
 
 
 @pytest.mark.parametrize("path", ["?__theme=light", "?__theme=dark"])
