@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from browsing import SLOW, Open, adapt, open_tab, slide
+import itertools
+from pathlib import Path
+
+from browsing import SLOW, Open, adapt, open_tab, slide, upload
 from playwright.sync_api import expect
 from test_browser_compare import COMPARE, PLAYGROUND, choose
 
@@ -33,6 +36,28 @@ def test_points_move_with_the_slider_and_what_is_tried_stands_among_them(visit: 
     page.click("#map-algorithm input")
     page.get_by_role("option", name="Prototypical networks").click()
     expect(said).to_contain_text("Adapting moves nothing here")
+
+
+def test_names_of_classes_that_lie_together_are_not_written_over_each_other(visit: Open, tmp_path: Path) -> None:
+    page = visit()
+    table = tmp_path / "alike.csv"
+    names = [f"parcels that came late of kind {n}" for n in range(9)]
+    table.write_text(
+        "text,label\n" + "".join(f"where is parcel {n}{i}?,{name}\n" for n, name in enumerate(names) for i in "ab")
+    )
+    upload(page, table)
+    expect(page.locator("#cards .card")).to_have_count(len(names))
+    choose(page, "protonet")
+    page.click("#start")
+    expect(page.locator("#plane .plane-point")).to_have_count(2 * len(names))
+    written = page.locator("#plane .plane-centre text:visible")
+    expect(written.first).to_be_visible()
+    boxes = written.evaluate_all(
+        "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.right, b.top, b.bottom]; })"
+    )
+    assert len(boxes) >= 4
+    for one, other in itertools.combinations(boxes, 2):
+        assert one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2]
 
 
 def test_an_example_is_highlighted_in_the_map_the_grid_and_its_card(visit: Open) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from browsing import SLOW, Open, enter, open_tab, seen, upload, without
 from playwright.sync_api import Page, expect
 
+from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY, able_to
 from meta_demo.data.sources import load_source, pack_names
 from meta_demo.ui.palette import algorithm_names, mark
@@ -46,6 +47,11 @@ def test_an_algorithm_has_its_own_mark_in_every_list(visit: Open) -> None:
             " getComputedStyle(e, '::after').content])"
         )
         assert dict(marks) == {name: f'"{mark(name).glyph}"' for name in names}, shown
+    listed = page.locator("#train-algorithm .wrap > :is(label, .family)").evaluate_all(
+        "all => all.map(e => e.querySelector('input')?.value ?? e.textContent)"
+    )
+    families = [[family_title(family, "en"), *names] for family, names in grouped(trainable()).items()]
+    assert listed == [said for family in families for said in family]
 
 
 def trainable() -> list[str]:

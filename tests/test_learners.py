@@ -11,6 +11,7 @@ import pytest
 from test_plots import snapshot
 from test_service import EPISODE
 
+from meta_demo.algorithms.families import grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.data.episode import Episode
 from meta_demo.data.samples import load_sample
@@ -22,6 +23,7 @@ from meta_demo.ui.cards import cards_from, dealt, episode_of, spelled
 from meta_demo.ui.curves import LINE, PALE, curves
 from meta_demo.ui.gaps import sentences
 from meta_demo.ui.learners import called, rivals, twins
+from meta_demo.ui.multiples import TOGETHER, called_short, live
 from meta_demo.ui.palette import mark
 from meta_demo.ui.session import Gaps, Run
 from meta_demo.ui.side import discover
@@ -125,8 +127,26 @@ def test_curves_are_named_at_their_ends_each_on_a_line_of_its_own(lang: str) -> 
     assert sorted(a.text for a in named) == sorted(title(name, lang) for name in names), "a plain twin has none"
     shifts = sorted(shift for shift, _ in ends.values())
     assert all(later - earlier >= LINE - 1 for earlier, later in itertools.pairwise(shifts))
-    many = {Learner(name): [snapshot(name, 0, 0)] for name in sorted(REGISTRY)}
-    assert all(a.yref != "y2" for a in curves(many, lang).layout.annotations)
+
+
+@pytest.mark.parametrize("query", [20, 0])
+def test_many_algorithms_stand_in_a_panel_for_each_family_where_each_is_named(query: int) -> None:
+    few = [*REGISTRY][:TOGETHER]
+    assert "y3" not in {t.yaxis for t in live({Learner(name): [snapshot(name, 0, 3)] for name in few}, "en").data}
+    many = {Learner(name): [snapshot(name, i, 3, query) for i in range(4)] for name in REGISTRY}
+    many[Learner("maml", PLAIN)] = [replace(snapshot("maml", 0, 3, query), learner=Learner("maml", PLAIN))]
+    figure = live(many, "en")
+    written = [a.text for a in figure.layout.annotations]
+    ends = [a.text for a in figure.layout.annotations if a.yref.lstrip("y").isdigit() or a.yref == "y"]
+    assert sorted(ends) == sorted(title(name, "en") for name in REGISTRY)
+    for place, (family, names) in enumerate(grouped([*REGISTRY]).items(), 1):
+        axis = f"y{'' if place == 1 else place}"
+        assert called_short(family, "en") in written
+        own = {t.legendgroup for t in figure.data if t.yaxis == axis}
+        assert own == {*names}
+        shifts = sorted(a.yshift for a in figure.layout.annotations if a.yref == axis)  # all end at one height here
+        assert all(later - earlier >= LINE - 1 for earlier, later in itertools.pairwise(shifts))
+    assert sum(t.fill == "toself" for t in figure.data) == bool(query)
 
 
 @pytest.mark.slow

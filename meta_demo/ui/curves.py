@@ -26,11 +26,8 @@ PLACES: dict[str, dict[str, tuple[list[float], list[float]]]] = {
 }
 TALL, SHORT = 460, 320  # pixels of the scores, with held-out examples and without
 LOW = 260  # of the losses
-ROOM, LINE, LABELLED = (
-    0.5,
-    13,
-    12,
-)  # of names at the ends: width in steps, pixels from one to the next, and how many have room
+LARGE_HIGH = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - 128)  # pixels of that panel
+ROOM, LINE = 0.5, 13  # of names at the ends: width in steps, and pixels from one to the next
 History = Mapping[Learner, list[Snapshot]]
 # Dash, opacity, width and the marker's ending of a learner whose meta-trained twin is there, by what it starts from itself.
 Line = tuple[str, float, float, str]
@@ -41,17 +38,17 @@ def curves(history: History, lang: str) -> go.Figure:
     """Scores on support and query, per inner step: one colour, dash and marker per algorithm. Where one is there from two starts
     the plain one is lighter, and what lies between the two on held-out examples is shaded; one from random weights is dotted."""
     longest = max((steps[0].steps for steps in history.values()), default=0)
-    pale = _pale(history)
-    traces = [_between(history[one], history[other], longest) for one, other in twins(history)]
+    pale = paled(history)
+    traces = [between(history[one], history[other], longest) for one, other in twins(history)]
     traces = [trace for trace in traces if trace]
     traces += [
-        _curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
+        curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
         for who, steps in history.items()
         for panel in SCORES
-        if _value(steps[0], *panel[:2]) is not None
+        if value_of(steps[0], *panel[:2]) is not None
     ]
     held_out = any(steps[0].query_score for steps in history.values())
-    names = _names(history, longest, lang) if held_out else []
+    names = ends_named(history, longest, lang, LARGE, LARGE_HIGH, "query") if held_out else []
     height = (TALL if held_out else SHORT) + 28 * max(0, -(-len(history) // 3) - 2)
     layout = _layout(history, SCORES, longest, height, lang)
     layout["annotations"] += names
@@ -62,22 +59,22 @@ def curves(history: History, lang: str) -> go.Figure:
 def losses(history: History, lang: str) -> go.Figure:
     """Losses on support and query, per inner step; who is who stands beneath the scores."""
     longest = max((steps[0].steps for steps in history.values()), default=0)
-    pale = _pale(history)
+    pale = paled(history)
     traces = [
-        _curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
+        curve(called(who, history, lang), steps, panel, longest, lang, pale.get(who))
         for who, steps in history.items()
         for panel in LOSSES
-        if _value(steps[0], *panel[:2]) is not None
+        if value_of(steps[0], *panel[:2]) is not None
     ]
     return go.Figure(traces, _layout(history, LOSSES, longest, LOW, lang))
 
 
-def _pale(history: History) -> dict[Learner, Line]:
+def paled(history: History) -> dict[Learner, Line]:
     """How the lines look of those that began elsewhere than a meta-trained start of the same algorithm."""
     return {other: PALE[start_of(other)] for _, other in rivals(history)}
 
 
-def _value(s: Snapshot, which: str, kind: str) -> float | None:
+def value_of(s: Snapshot, which: str, kind: str) -> float | None:
     """What one panel shows of a snapshot."""
     if kind == "loss":
         return scores.loss(s, which)
@@ -85,12 +82,12 @@ def _value(s: Snapshot, which: str, kind: str) -> float | None:
     return found.value if found else None
 
 
-def _between(one: list[Snapshot], other: list[Snapshot], longest: int) -> dict[str, Any]:
+def between(one: list[Snapshot], other: list[Snapshot], longest: int) -> dict[str, Any]:
     """What lies between the held-out scores of two learners, as far as both have come; nothing where nothing is held out."""
-    ends = [(_good(one), _value(one[0], "query", "score")), (_good(other), _value(other[0], "query", "score"))]
+    ends = [(_good(one), value_of(one[0], "query", "score")), (_good(other), value_of(other[0], "query", "score"))]
     if any(value is None for _, value in ends):
         return {}
-    lines = [[_value(s, "query", "score") for s in good] for good, _ in ends]
+    lines = [[value_of(s, "query", "score") for s in good] for good, _ in ends]
     if one[0].steps == 0 and longest:
         x, lines = [0, longest], [line[:1] * 2 for line in lines]
     else:
@@ -123,14 +120,14 @@ def _good(steps: list[Snapshot]) -> list[Snapshot]:
     return [s for s in steps if s.error is None] or steps[:1]
 
 
-def _curve(
+def curve(
     name: str, steps: list[Snapshot], panel: tuple[str, str, str], longest: int, lang: str, pale: Line | None
 ) -> dict[str, Any]:
     """One learner in one panel. What learns at once is drawn on as a level line, with its marker at step 0 only."""
     which, kind, axis = panel
     algorithm = steps[0].algorithm
     style, good = mark(algorithm), _good(steps)
-    x, y = [s.step for s in good], [_value(s, which, kind) for s in good]
+    x, y = [s.step for s in good], [value_of(s, which, kind) for s in good]
     hover = [_hover(s, which, kind, lang) for s in good]
     sizes = [7] * len(x)
     dash, opacity, width, ending = pale or (style.dash, 1.0, 2.5, "")
@@ -200,7 +197,7 @@ def _layout(
         key = f"page.chart.{which}_{form.objective.measure}" if kind == "score" else form.loss_title(which)
         layout["annotations"].append(panel_title(text(key, lang, count=measured.count), axis))
         large = kind == "score" and axis == LARGE
-        layout[f"xaxis{axis}"] = _steps_axis(
+        layout[f"xaxis{axis}"] = steps_axis(
             longest, text("page.chart.step", lang) if axis == "" or kind == "loss" else "", large
         )
         level = form.axis() if kind == "score" else {"rangemode": "tozero", "nticks": 4}
@@ -212,7 +209,7 @@ def _layout(
     return layout | {"margin": {"l": 38, "r": 8, "t": 62, "b": 66}, "hovermode": "closest", "uirevision": "curves"}
 
 
-def _steps_axis(longest: int, name: str, large: bool) -> dict[str, Any]:
+def steps_axis(longest: int, name: str, large: bool) -> dict[str, Any]:
     """The axis of steps; in the large panel there is room for names behind the last, and no step is called where they are."""
     axis = {
         **plain_axis(),
@@ -224,25 +221,23 @@ def _steps_axis(longest: int, name: str, large: bool) -> dict[str, Any]:
     return axis | ({"tickvals": list(range(0, longest + 1, max(1, -(-longest // 5))))} if large else {})
 
 
-def _names(history: History, longest: int, lang: str) -> list[dict[str, Any]]:
-    """The names of the learners at the ends of their held-out curves, moved apart where those are close; none where they are too many. A
-    plain twin has none: what is shaded leads to it."""
-    pale = {other for _, other in rivals(history)}
+def ends_named(history: History, longest: int, lang: str, axis: str, pixels: float, which: str) -> list[dict[str, Any]]:
+    """The names of the learners at the ends of their curves in a panel so high, moved apart where those are close. A plain twin has none:
+    what is shaded leads to it."""
+    pale = paled(history)
     named = {who: _good(steps)[-1] for who, steps in history.items() if who not in pale}
-    ends = {who: _value(last, "query", "score") or 0.0 for who, last in named.items()}
-    if len(ends) > LABELLED:
-        return []
+    ends = {who: value_of(last, which, "score") or 0.0 for who, last in named.items()}
     first = next(iter(history.values()))[0]
     low, high = form_for(first.objective).axis().get("range", (0.0, 1.05 * max(ends.values()) or 1.0))
-    scale = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - 128) / (high - low)  # pixels
+    scale = pixels / (high - low)
     names = []
     raised = _raised([scale * (end - low) for end in sorted(ends.values())])
     for (who, end), place in zip(sorted(ends.items(), key=lambda item: item[1]), raised, strict=True):
         names.append(
             {
                 "text": title(who.algorithm, lang),
-                "xref": "x2",
-                "yref": "y2",
+                "xref": f"x{axis}",
+                "yref": f"y{axis}",
                 "x": max(longest, 1) * 1.03,
                 "y": end,
                 "yshift": round(place - scale * (end - low)),

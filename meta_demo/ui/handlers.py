@@ -25,11 +25,12 @@ from meta_demo.ui import blocks, guard
 from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
-from meta_demo.ui.curves import curves, losses
+from meta_demo.ui.curves import losses
 from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.knobs import changed, described
 from meta_demo.ui.learners import called, first_mover
+from meta_demo.ui.multiples import live
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Left, Run, Spelling, kept
@@ -206,7 +207,7 @@ class Handlers:
         return {
             self.page.run: run,
             adapt.runs: blocks.run(run.history, lang),
-            adapt.curves: figure_json(curves(run.history, lang)),
+            adapt.curves: figure_json(live(run.history, lang)),
             adapt.losses: figure_json(losses(run.history, lang)),
             adapt.summary: "",
         }

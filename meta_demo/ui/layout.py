@@ -11,7 +11,6 @@ from typing import Any
 
 import gradio as gr
 
-from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.files import MAX_FILE
 from meta_demo.data.samples import load_sample
@@ -23,7 +22,7 @@ from meta_demo.ui.charts import chart
 from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag, together
-from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.palette import algorithm_names, families_said
 from meta_demo.ui.parts import PLAYGROUND, SESSION_SECONDS, Adapt, Look, Map, Page, Sides, Teach, Trial, placed
 from meta_demo.ui.plane import plane
 from meta_demo.ui.scripts import script
@@ -186,7 +185,7 @@ def _algorithms(
     choices = [(label(f"algorithm.{name}"), name) for name in algorithm_names()]
     algorithms = gr.CheckboxGroup(choices, value=list(chosen), label=label("page.algorithms"), elem_id="algorithms")
     parts = tag("button", cls="more", type="button"), tag("p", cls="hint unable-why", role="status")
-    how = {"js_on_load": script("parts", "picker"), "words": picker_words(), "apply_default_css": False}
+    how = {"js_on_load": script("parts", "families", "picker"), "words": picker_words(), "apply_default_css": False}
     with gr.Row(elem_classes="below"):
         picker = gr.HTML({}, html_template=together(*parts), elem_id="picker", **how)
         gr.HTML(label("html.about"), elem_id="about")
@@ -210,11 +209,10 @@ def _algorithms(
 
 
 def picker_words() -> dict[str, dict[str, Any]]:
-    """What stands in the list of algorithms, by language: its families, each with its first box, and what folds and unfolds it."""
-    first = {family: names[0] for family, names in grouped([*REGISTRY]).items()}
+    """What stands in the list of algorithms, by language: its families, and what folds and unfolds it."""
     return {
         lang: {
-            "families": [{"title": family_title(family, lang), "first": name} for family, name in first.items()],
+            "families": families_said(lang),
             "more": text("page.algorithms.more", lang, count=len(REGISTRY)),
             "fewer": text("page.algorithms.fewer", lang),
         }

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from meta_demo.algorithms.families import grouped
+from meta_demo.algorithms.families import family_title, grouped
 from meta_demo.algorithms.registry import REGISTRY
 
 CLASS_COLOURS = (
@@ -83,6 +84,11 @@ def class_colour(index: int) -> str:
 def algorithm_names() -> list[str]:
     """Every registered algorithm, in the order in which the page lists them."""
     return [name for names in grouped([*REGISTRY]).values() for name in names]
+
+
+def families_said(lang: str) -> list[dict[str, Any]]:
+    """The families as lists of algorithms head them: what each is called, and whose it is."""
+    return [{"title": family_title(family, lang), "names": names} for family, names in grouped([*REGISTRY]).items()]
 
 
 def mark(algorithm: str) -> Mark:

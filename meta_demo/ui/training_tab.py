@@ -30,13 +30,14 @@ from meta_demo.ui.charts import chart, figure_json
 from meta_demo.ui.form import Form, forms
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import can
-from meta_demo.ui.palette import algorithm_names
+from meta_demo.ui.palette import algorithm_names, families_said
 from meta_demo.ui.parts import PLAYGROUND, Page
+from meta_demo.ui.scripts import script
 from meta_demo.ui.sheet import SHEETS
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_sources import UNLABELLED, UPLOADED, Uploaded, form_of_kind, kind_among, offered, own_source
 from meta_demo.ui.words import label, named, request_language, title
-from meta_demo.words import text
+from meta_demo.words import LANGUAGES, text
 
 BESIDE = 40  # tasks on which a new start is compared with the one it would replace
 FRAME = 0.2  # seconds between two drawings of the curves
@@ -139,6 +140,9 @@ def _choices() -> tuple[gr.CheckboxGroup, gr.UploadButton, gr.HTML, gr.HTML, gr.
     algorithm = gr.Radio(
         choices, value=FIRST_ALGORITHMS[0], label=label("page.train.algorithm"), elem_id="train-algorithm"
     )
+    families = {lang: families_said(lang) for lang in LANGUAGES}
+    how = {"js_on_load": script("parts", "families", "train_families"), "apply_default_css": False}
+    gr.HTML(None, html_template="", elem_id="train-families", families=families, **how)
     return sources, upload, chosen, told, algorithm
 
 

@@ -23,19 +23,6 @@ function grey() {
   line.textContent = said;
 }
 
-// A heading before the first box of each family, left alone where it stands there already.
-function head() {
-  const labels = boxes();
-  for (const { title, first } of words.families) {
-    const label = labels.find((each) => each.querySelector("input").name === first);
-    if (!label) continue;
-    const before = label.previousElementSibling;
-    const heading = before && before.classList.contains("family") ? before : make("span", "family");
-    if (heading.textContent !== title) heading.textContent = title;
-    if (heading !== before) label.before(heading);
-  }
-}
-
 // The list folded to what is chosen, or all of it.
 function fold() {
   const list = document.querySelector("#algorithms");
@@ -55,7 +42,7 @@ function draw() {
     watched = list;
     new MutationObserver(draw).observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "class"] });
   }
-  head();
+  headed(list, words.families, (box) => box.name);
   grey();
   fold();
 }

@@ -135,19 +135,44 @@ function move() {
     const [[x1, y1], [x2, y2]] = [at(parts.dots[0][i]), at(place)];
     for (const [key, value] of Object.entries({ x1, y1, x2, y2 })) parts.lines[i].setAttribute(key, value.toFixed(1));
   });
-  parts.centres.forEach((centre, c) => {
-    const place = middle(now, c);
-    put(centre, place);
-    const turned = place[0] > 0.6 * map.box[0]; // a name stays within the box
-    centre.lastChild.setAttribute("x", turned ? -11 : 11);
-    centre.lastChild.setAttribute("text-anchor", turned ? "end" : "start");
-  });
+  const middles = parts.centres.map((_, c) => middle(now, c));
+  parts.centres.forEach((centre, c) => put(centre, middles[c]));
+  write(middles.map(at), now.map(at));
   const tried = props.tried;
   parts.star.style.display = tried ? "" : "none";
   if (tried) put(parts.star, inside(tried));
   const said = sentences(map, index, tried).join(" ");
   note.textContent = said;
   picture.setAttribute("aria-label", said);
+}
+
+// Where a name may stand beside its centre, the better first: on either side, above or beneath, and further up and down.
+const SPOTS = [[11, 4, "start"], [-11, 4, "end"], [0, -13, "middle"], [0, 22, "middle"]];
+for (const off of [17, -17, 34, -34, 51, -51]) SPOTS.push([11, 4 + off, "start"], [-11, 4 + off, "end"]);
+const meet = (one, other) => one[0] < other[1] && other[0] < one[1] && one[2] < other[3] && other[2] < one[3];
+
+// The names of the centres, none over another or over the edge: where there is no room for one, the list beside the map has it.
+function write(middles, dots) {
+  const [right, bottom] = props.value.box.map((side) => side * scale);
+  const taken = [];
+  parts.centres.forEach((centre, c) => {
+    const name = centre.lastChild;
+    name.style.display = "";
+    const wide = name.getComputedTextLength() + 4;
+    const found = SPOTS.map(([dx, dy, anchor]) => {
+      const left = middles[c][0] + dx - { start: 2, middle: wide / 2, end: wide - 2 }[anchor];
+      const box = [left, left + wide, middles[c][1] + dy - 13, middles[c][1] + dy + 4];
+      const free = box[0] >= 0 && box[1] <= right && box[2] >= 0 && box[3] <= bottom && !taken.some((other) => meet(box, other));
+      const spot = ([x, y], r) => meet(box, [x - r, x + r, y - r, y + r]);
+      const covers = middles.filter((place, other) => other !== c && spot(place, 8)).length * 10 + dots.filter((place) => spot(place, 5)).length;
+      return { dx, dy, anchor, box, free, covers };
+    }).filter(({ free }) => free);
+    const best = found.toSorted((a, b) => a.covers - b.covers)[0]; // of equals the first
+    name.style.display = best ? "" : "none";
+    if (!best) return;
+    taken.push(best.box);
+    for (const [key, value] of Object.entries({ x: best.dx, y: best.dy, "text-anchor": best.anchor })) name.setAttribute(key, value);
+  });
 }
 
 function inside({ x, y }) {

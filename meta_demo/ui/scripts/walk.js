@@ -1,7 +1,6 @@
 // A button that walks the slider of inner steps to its end, and a line through the curves where the slider stands. Given by gr.HTML: element, props.
 
 const EVERY = 700; // milliseconds for a step: time to read the answers
-const AXES = ["", "2"];
 const words = props.words[lang];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const slider = () => document.querySelector("#step input[type=range]");
@@ -28,7 +27,7 @@ function mark() {
   if (!places.length || drawn === String(step)) return;
   drawn = String(step);
   for (const place of places) {
-    const there = AXES.filter((axis) => place.layout[`yaxis${axis}`]);
+    const there = Object.keys(place.layout).filter((name) => /^yaxis\d*$/.test(name)).map((name) => name.slice(5));
     window.Plotly.relayout(place, { shapes: step === null ? [] : there.map((axis) => line(axis, step)) });
   }
 }
