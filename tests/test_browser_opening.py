@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from browsing import SLOW, Open, draw
+from browsing import SLOW, Open, draw, without
 from playwright.sync_api import Page, expect
 from test_health import read, samples
 
@@ -80,6 +80,61 @@ def test_three_doodles_are_taught_and_a_drawing_is_known_when_the_pen_lifts(visi
     expect(page.locator("#overlay canvas")).to_be_in_viewport()
     page.locator("#try-pad .pad-erase").click()
     expect(page.locator(".looked")).to_be_hidden()
+
+
+def test_a_tour_of_a_minute_says_what_the_page_then_shows_and_is_offered_once(visit: Open, page_url: str) -> None:
+    """By keys alone: chance, plain, meta-trained, your turn; Escape ends it, and the browser remembers."""
+    page = first_sight(visit, page_url)
+    tour, told, go = page.locator(".tour"), page.locator(".tour-told"), page.locator(".tour-go")
+    expect(tour).to_contain_text(text("page.tour.invite"))
+    go.press("Enter")
+    expect(page.locator(".tour-title")).to_be_focused()
+    expect(told).to_contain_text("On the cards: 3 classes · 3 pictures")
+    expect(told).to_contain_text("3 classes is right 33 %")
+    for origin, badge in (("none", text("page.run.not_trained")), ("trained", text("page.run.trained"))):
+        go.press("Enter")
+        expect(told.locator("li")).to_have_count(3, timeout=3 * SLOW)
+        expect(page.locator(f"#origin input[value={origin}]")).to_be_checked()
+        expect(page.locator("#curves")).to_have_class(re.compile("tour-lit"))
+        for name in ("MAML", "Prototypical networks"):
+            run = page.locator(".run", has_text=name)
+            expect(run.locator(".badge")).to_have_text(badge)
+            measured = " ".join(run.locator(".figure.query").inner_text().split()[2:4])  # after the words “held out”
+            expect(told.locator("li", has_text=name)).to_contain_text(f"{name} · {badge}: {measured}")
+        expect(go).to_be_enabled()
+    page.keyboard.press("Escape")
+    expect(told).to_be_empty()
+    expect(page.locator(".tour-lit")).to_have_count(0)
+    expect(go).to_be_focused()
+    later = page.context.new_page()  # of the same browser
+    later.set_default_timeout(SLOW)
+    later.goto(page.url)
+    expect(later.locator(".tour-go")).to_have_text(text("page.tour.take"))
+    expect(later.locator(".tour")).not_to_contain_text(text("page.tour.invite"))
+    later.close()
+
+
+def test_an_earlier_run_is_laid_over_the_curves_and_named_by_what_changed(visit: Open, page_url: str) -> None:
+    page = first_sight(visit, page_url)
+    expect(page.locator("#earlier")).to_be_hidden()
+    without(page, "Fine-tuning", "MAML")
+    page.locator("#shots input").nth(1).check()
+    control = page.get_by_label(text("page.earlier.label"))
+    expect(control.locator("option")).to_have_count(2)
+    before = page.eval_on_selector("#curves .chart", "e => e.data.length")
+    name = control.locator("option").nth(1).inner_text()
+    assert "3 examples, 39 to ask" in name and "MAML" in name and text("page.seed") not in name
+    control.select_option(index=1)
+    page.wait_for_function("count => document.querySelector('#curves .chart').data.length === count + 1", arg=before)
+    faint = page.eval_on_selector("#curves .chart", "e => [e.data[0].name, e.data[0].yaxis, e.data[0].y.at(-1)]")
+    assert faint[:2] == ["", "y2"] and 0 <= faint[2] <= 1
+    said = page.locator("#earlier [role=status]")
+    now = "/".join(page.locator(".run .figure.query").inner_text().split()[3:4])
+    expect(said).to_contain_text(now)
+    expect(said).to_contain_text(f"{39 * faint[2]:.0f}/39")
+    control.select_option(index=0)
+    page.wait_for_function("count => document.querySelector('#curves .chart').data.length === count", arg=before)
+    expect(said).to_be_empty()
 
 
 @pytest.mark.parametrize("how", [{"width": 380, "locale": "zh-CN", "color_scheme": "dark"}])

@@ -137,6 +137,7 @@ def curve(
         "type": "scatter",
         "mode": "lines+markers",
         "name": name,
+        "meta": which,
         "legendgroup": algorithm,
         "showlegend": panel == SCORES[0],
         "x": x,

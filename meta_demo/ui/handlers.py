@@ -21,7 +21,7 @@ from meta_demo.serving.remarks import where_computed
 from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone, Turn
-from meta_demo.ui import blocks, guard
+from meta_demo.ui import blocks, earlier, guard
 from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import figure_json
@@ -207,7 +207,7 @@ class Handlers:
         return {
             self.page.run: run,
             adapt.runs: blocks.run(run.history, lang),
-            adapt.curves: figure_json(live(run.history, lang)),
+            adapt.curves: figure_json(live(run.history, lang)) | {"run": earlier.told(run, lang)},
             adapt.losses: figure_json(losses(run.history, lang)),
             adapt.summary: "",
         }

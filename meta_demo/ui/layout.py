@@ -19,6 +19,7 @@ from meta_demo.ui import columns, edits
 from meta_demo.ui.atlas import atlas
 from meta_demo.ui.cards import cards_from, collector, dealt
 from meta_demo.ui.charts import chart
+from meta_demo.ui.earlier import earlier
 from meta_demo.ui.form import forms
 from meta_demo.ui.knobs import knob_panel
 from meta_demo.ui.markup import tag, together
@@ -35,12 +36,17 @@ from meta_demo.words import LANGUAGES, catalogue, text
 SHOTS = (1, 2, 3, 5, 8)  # examples of each class; a sample opens with so few that a start can be seen to matter
 FIRST_SHOTS = 3
 OPENING_SHOTS = 1  # of what the page opens with: where it matters most what one starts from
+TOUR = (
+    *("name", "invite", "take", "dismiss", "next", "done", "leave", "waiting", "failed", "unmeasured", "was", "alike"),
+    *("chance", "plain", "trained", "yours"),
+)
 DRAFT = ("kept", "restored", "left_out", "full", "refused", "off", "forgotten", "forget", "keep", "stop")
 
 
 def lay_out() -> Page:
     """The page's frame and the Playground, to be called inside a gr.Blocks; the other tabs are opened on its `tabs`."""
     gr.HTML(label("html.header"), js_on_load=script("header", "stops"), elem_id="header")
+    _tour()
     message = gr.HTML("", elem_id="message", js_on_load=script("message"))
     made, draft = edits.counts(), _draft()
     sides: Sides = {cls.name: cls() for cls in discover()}
@@ -165,6 +171,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         )
     notice = gr.HTML("", elem_id="notice")
     curves = chart("curves")
+    earlier()
     with gr.Column(elem_id="losses-fold"):  # no accordion: what Gradio has not shown yet hears of no figure
         gr.Checkbox(value=False, label=label("page.chart.losses.show"), container=False, elem_id="losses-shown")
         losses = chart("losses")
@@ -225,6 +232,17 @@ def _draft() -> gr.HTML:
     said = {lang: {key: catalogue()[f"page.draft.{key}"][lang] for key in DRAFT} for lang in LANGUAGES}
     how = {"js_on_load": script("parts", "draft"), "words": said, "apply_default_css": False, "elem_id": "draft"}
     return gr.HTML(None, html_template=tag("div", cls="draft", hidden=True), **how)
+
+
+def _tour() -> None:
+    """A minute's way through the page for a newcomer."""
+    said: dict[str, dict[str, Any]] = {
+        lang: {key: catalogue()[f"page.tour.{key}"][lang] for key in TOUR}
+        | {"titles": [text(f"page.tour.{step}.title", lang) for step in ("chance", "plain", "trained", "yours")]}
+        for lang in LANGUAGES
+    }
+    how = {"js_on_load": script("parts", "tour"), "words": said, "apply_default_css": False, "elem_id": "tour"}
+    gr.HTML("", html_template=tag("section", cls="tour", hidden=True), **how)
 
 
 def _bar() -> None:

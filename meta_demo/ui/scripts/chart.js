@@ -3,6 +3,7 @@
 
 const place = element.querySelector(".chart");
 let waiting = false;
+let told = null; // the value that was told last
 
 function library() {
   window.plotlyLoading ||= new Promise((resolve, reject) => {
@@ -27,7 +28,11 @@ async function draw() {
     return;
   }
   place.setAttribute("aria-label", figure.layout.meta);
-  await plotly.react(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+  if (told !== props.value) {
+    told = props.value;
+    document.dispatchEvent(new CustomEvent("figured", { detail: { place, figure: props.value } }));
+  }
+  await plotly.react(place, [...(place.laid || []).map((trace) => ({ ...trace })), ...figure.data], figure.layout, { responsive: true, displayModeBar: false });
   document.dispatchEvent(new CustomEvent("drawn"));
 }
 
@@ -35,6 +40,7 @@ async function draw() {
 if (props.value) draw();
 else (window.requestIdleCallback || setTimeout)(library);
 watch("value", draw);
+document.addEventListener("lay", () => place.data && draw()); // something is laid under the figure, or no longer
 new ResizeObserver(() => {
   if (place.data && place.clientWidth) window.Plotly.Plots.resize(place);
 }).observe(place);
