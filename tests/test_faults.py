@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +28,7 @@ from meta_demo.data.reading.tasks import parse_episode
 from meta_demo.serving.jobs import Job
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
+from meta_demo.ui import callers
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
@@ -38,10 +42,10 @@ TASK = {
 }
 
 
-@pytest.mark.parametrize("error", [FULL, MemoryError("secret"), KeyError("secret")], ids=repr)
+@pytest.mark.parametrize("error", [FULL, MemoryError("secret"), KeyError("secret"), SystemExit("secret")], ids=repr)
 @pytest.mark.parametrize("after", [0, 2], ids=["before the first step", "in the midst"])
 def test_who_is_told_keeps_what_was_there_and_presses_again(
-    error: Exception, after: int, service: Service, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, after: int, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with gr.Blocks():
         page = lay_out()
@@ -107,3 +111,14 @@ def test_a_disk_that_is_full_refuses_files_in_a_sentence() -> None:
         "/upload", content=b"x", headers={"accept-language": "zh"}
     )
     assert said.status_code == 507 and said.json()["detail"] == text("error.uploads_full", "zh")
+
+
+def test_a_thread_that_ends_does_not_end_the_server() -> None:
+    """SystemExit in a task of an event loop would end the loop."""
+
+    async def call() -> str:
+        with pytest.raises(RuntimeError):
+            await asyncio.ensure_future(callers.in_thread(partial(sys.exit, "secret")))
+        return await callers.in_thread(lambda: "served")
+
+    assert asyncio.run(call()) == "served"

@@ -28,7 +28,7 @@ def resident() -> float | None:
     return REGISTRY.get_sample_value("process_resident_memory_bytes")
 
 
-def count(error: Exception) -> None:
+def count(error: BaseException) -> None:
     """One more of that kind, which somebody was told."""
     kind = kind_of(error)
     ERRORS.labels(kind).inc()

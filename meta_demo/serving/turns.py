@@ -235,7 +235,8 @@ class Turns:
 
 def sliced(turn: Turn, stream: Iterator[T]) -> Iterator[T]:
     """The items of `stream`, which are computed in slices of the turn alone. Raises Gone."""
-    ended, problem = False, None
+    ended = False
+    problem: Exception | None = None
     while not ended:
         found: list[T] = []
         with turn:
@@ -248,6 +249,8 @@ def sliced(turn: Turn, stream: Iterator[T]) -> Iterator[T]:
                     ended = True
             except Exception as error:  # what was computed before it comes first
                 ended, problem = True, error
+            except (SystemExit, KeyboardInterrupt) as error:  # outside of a handler it would end the whole server
+                ended, problem = True, RuntimeError(f"the thread has ended: {type(error).__name__}")
         yield from found
     if problem:
         raise problem

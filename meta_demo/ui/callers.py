@@ -12,6 +12,7 @@ from gradio.context import LocalContext
 from meta_demo.serving.service import HEAVY, Service
 from meta_demo.serving.turns import Turn
 from meta_demo.ui import blocks
+from meta_demo.ui.guard import ENDS
 
 LOOK = 0.5  # seconds after which it is looked whether somebody still listens
 THREADS = ThreadPoolExecutor(HEAVY + 8, "caller")  # as many as there are places, and those who read tasks
@@ -59,8 +60,15 @@ def queued(turn: Turn, notice: Any, then: str, lang: str) -> Iterator[dict[Any, 
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """What `work` returns, while others are served."""
-    return await asyncio.get_running_loop().run_in_executor(THREADS, work)
+    """What `work` returns, while others are served. Should its thread end, that is an error as others are, and not the server's end."""
+
+    def alive() -> T:
+        try:
+            return work()
+        except ENDS as error:
+            raise RuntimeError("the thread has ended") from error
+
+    return await asyncio.get_running_loop().run_in_executor(THREADS, alive)
 
 
 async def while_heard(turn: Turn, work: Callable[[], T]) -> T:

@@ -23,10 +23,12 @@ from meta_demo.words import text
 Values = dict[Any, Any]  # component -> what the browser says it holds
 Updates = dict[Any, Any]  # component -> what it shall hold
 
+ENDS = (SystemExit, KeyboardInterrupt)  # what ends a thread, and the whole server where it gets out of a handler
+
 _LOG = logging.getLogger(__name__)
 
 
-def sentence(error: Exception, lang: str) -> str:
+def sentence(error: BaseException, lang: str) -> str:
     """A UserError's own sentence; for anything else a general one, and where it happened goes to the log. Each is counted.
 
     Neither the error's words nor its values are logged: they may be a visitor's.
@@ -72,7 +74,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
                     yield _whole(updates)
             except Gone:  # nobody waits for it any more
                 pass
-            except Exception as error:
+            except (Exception, *ENDS) as error:
                 nothing = False
                 yield {message: blocks.alert(sentence(error, request_language(request)))}
             if nothing:
@@ -86,7 +88,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
             return _whole(handler(values, request, *event))
         except Gone:
             return gr.skip()
-        except Exception as error:
+        except (Exception, *ENDS) as error:
             return {message: blocks.alert(sentence(error, request_language(request)))}
 
     return call
