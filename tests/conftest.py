@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def share(items: list[pytest.Item]) -> None:
     """Sorts tests into the shares that one process takes at a time: the long ones first, so that none works alone at the end.
 
-    What needs a browser or is slow goes file by file, so that one page and one browser serve all of a file; what is quick goes in
+    What needs a browser or is slow goes file by file, so that what a file has at hand is made once; what is quick goes in
     handfuls, which fill whatever gaps the others leave.
     """
     met, order = Counter[str](), []
@@ -239,28 +239,50 @@ def service() -> Service:
     return Service(torch.device("cpu"))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    import browsing  # which imports playwright
+class Opened:
+    """One browser for all the tests that need one and follow each other, and the pages that were opened in it."""
 
-    with browsing.launched() as launched:
-        yield launched
+    def __init__(self) -> None:
+        self.held = ExitStack()
+        self.known: Any = None
+
+    def visitors(self) -> Any:
+        import browsing  # which imports playwright
+
+        if self.known is None:
+            self.known = browsing.Visitors(self.held.enter_context(browsing.launched()))
+        return self.known
+
+    def close(self) -> None:
+        self.held.close()
+        self.known = None
 
 
-@pytest.fixture(scope="module")
-def visitors(browser: Any) -> Any:
-    """The pages that were opened in this browser."""
-    import browsing
+OPENED = Opened()
 
-    return browsing.Visitors(browser)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Closes the browser before a test that needs none: playwright's loop would stand where that test may start its own."""
+    try:
+        return (yield)
+    finally:
+        if "browser" not in getattr(nextitem, "fixturenames", ()):
+            OPENED.close()
 
 
 @pytest.fixture
-def visit(visitors: Any, page_url: str) -> Iterator[Any]:
+def browser() -> Any:
+    """The pages that are open, for whoever visits."""
+    return OPENED.visitors()
+
+
+@pytest.fixture
+def visit(browser: Any, page_url: str) -> Iterator[Any]:
     """Opens the page as a new visitor; at the end of the test no page may have logged or show an error that is not our sentence."""
     import browsing
 
-    yield from browsing.visits(visitors, page_url)
+    yield from browsing.visits(browser, page_url)
 
 
 def _free_port() -> int:
