@@ -310,8 +310,8 @@ class Host:
 
 @contextmanager
 def serving(log: Path, program: str = "", patience: float = 150, **environment: str) -> Iterator[Host]:
-    """`python app.py`, or a program that runs it, on a free port, with what else the environment says; ended where it still runs."""
-    url = f"http://127.0.0.1:{(port := _free_port())}/"
+    """`python app.py`, or a program that runs it, on PORT or a free one, with what else the environment says; ended where it still runs."""
+    url = f"http://127.0.0.1:{(port := int(environment.get('PORT', 0)) or _free_port())}/"
     given = {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
     with log.open("w") as out:
         server = subprocess.Popen(
