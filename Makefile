@@ -36,9 +36,10 @@ browser: .venv/dev
 	  || { apt-get update -qq && apt-get install -y -qq chromium; } \
 	  || echo "no browser could be installed: the page's tests will say so"
 
-# What is tried at random, for longer than among the tests: rubbish for files and for the API.
+# What is tried at random, for longer than among the tests: rubbish for files, for the API and for whatever else the page can be asked, and a
+# monkey with a browser. Each of them goes on for FUZZ seconds.
 FUZZ ?= 600
-fuzz: .venv/dev
+fuzz: browser
 	FUZZ_SECONDS=$(FUZZ) $(BIN)/python -m pytest tests/test_fuzz.py
 
 benchmark: .venv/dev

@@ -1,4 +1,7 @@
-"""Rubbish that nearly is none: task files, and calls of a running page's API. Each is taken, or refused in a sentence of ours."""
+"""Rubbish that nearly is none: task files, calls of a running page's API, whatever else it can be asked, and a monkey in a browser.
+
+Each is taken, or refused in a sentence of ours, and afterwards the page is as it was.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import schemathesis
+from browsing import Open, adapt
 from conftest import Host, serving
-from fuzzing import tries
+from fuzzing import SECONDS, tries, while_there_is_time
 from hypothesis import given
 from hypothesis import strategies as st
+from monkey import Monkey
 from openpyxl import Workbook
+from playwright.sync_api import expect
+from schemathesis import GenerationMode
 from test_api import TASK
 from test_mistakes import post
 
@@ -141,3 +150,55 @@ def test_a_call_that_is_nearly_one_is_answered_or_refused(host: Host) -> None:
 
     attempt()
     assert "Traceback" not in host.log.read_text()
+
+
+def schema_of(host: Host, path: str) -> Any:
+    """What may be asked of the page, as it says itself."""
+    found = schemathesis.openapi.from_url(f"{host.url}{path}", wait_for_schema=60)
+    found.config.update(base_url=host.url.rstrip("/"))
+    return found
+
+
+# What the page's own server offers, and what Gradio says of the API's one endpoint.
+SCHEMAS = ("openapi.json", "gradio_api/openapi.json")
+ENDLESS = ("heartbeat", "queue/data", "dev/reload", "stream")  # in the paths of what goes on for as long as one listens
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SCHEMAS)
+def test_nothing_that_can_be_asked_is_answered_with_5xx(host: Host, path: str) -> None:
+    """By schemathesis, which makes requests from what the page says that it takes, and some that are a little beside that."""
+    operations = [found.ok() for found in schema_of(host, path).get_all_operations()]
+    ways = [(operation, mode) for operation in operations for mode in GenerationMode if _ends(operation)]
+    assert ways
+
+    @tries()
+    @given(st.sampled_from(ways).flatmap(lambda way: way[0].as_strategy(generation_mode=way[1])))
+    def attempt(case: Any) -> None:
+        try:
+            said = case.call(timeout=60, stream=True)
+        except (requests.exceptions.InvalidHeader, requests.exceptions.ChunkedEncodingError):
+            return  # nobody can send it, or there is no such event, which Gradio says and goes
+        assert said.status_code < 500 or said.status_code == 507 or case.method == "TRACE", (case.method, case.path)
+
+    attempt()
+    assert "Traceback" not in host.log.read_text()
+    assert post(f"{host.url}gradio_api/call/adapt", json.dumps({"data": ARGUMENTS}).encode())[0] == 200
+
+
+def _ends(operation: Any) -> bool:
+    return not any(part in operation.path for part in ENDLESS)
+
+
+def test_a_monkey_leaves_a_page_that_adapts(visit: Open, tmp_path: Path) -> None:
+    """No console error, no 5xx, no traceback in sight; and whoever comes next in this tab finds a page that works."""
+    for seed in while_there_is_time(1):
+        page = visit()
+        monkey = Monkey(page, seed, tmp_path)
+        monkey.play(min(SECONDS, 60), few=25)
+        assert monkey.failures == [], (seed, monkey.did)
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); Storage.prototype.setItem = () => {}; }")
+        page.goto("about:blank")
+        again = visit()
+        adapt(again)
+        expect(again.locator("#message .alert")).to_have_count(0)
