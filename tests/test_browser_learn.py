@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from browsing import SLOW, Open, open_tab
 from playwright.sync_api import expect
 
@@ -12,25 +11,23 @@ from meta_demo.words import text
 LEARN = 4
 
 
-@pytest.mark.parametrize("name", ["soft_kmeans", "kernel"])
-def test_a_lesson_sets_the_playground_up(visit: Open, name: str) -> None:
+def test_a_lesson_sets_the_playground_up_and_its_picture_can_be_held(visit: Open) -> None:
     """Also from another side of the page, and for labels of another kind."""
     page = visit()
-    page.locator("#modality label").nth(1).click()
-    expect(page.locator("#picture-cards")).to_be_visible(timeout=SLOW)
-    open_tab(page, LEARN)
-    lesson = page.locator(f"#lesson-{name}")
-    lesson.locator("summary").click()
-    lesson.get_by_role("button", name=text("learn.try", "en")).click()
-    expect(page.locator("#notice")).to_contain_text(f"{REGISTRY[name].said('en')} is set up beside", timeout=SLOW)
-    expect(page.locator("#algorithms").get_by_label(REGISTRY[name].said("en"), exact=True)).to_be_checked()
-    expect(page.locator("#algorithms input:checked")).to_have_count(2)
-    page.click("#start")
-    expect(page.locator(f".run[data-algorithm={name}]")).to_be_visible(timeout=SLOW)
+    for name in ("soft_kmeans", "kernel"):
+        page.locator("#modality label").nth(1).click()
+        expect(page.locator("#picture-cards")).to_be_visible(timeout=SLOW)
+        open_tab(page, LEARN)
+        lesson = page.locator(f"#lesson-{name}")
+        lesson.locator("summary").click()
+        lesson.get_by_role("button", name=text("learn.try", "en")).click()
+        expect(page.locator("#notice")).to_contain_text(f"{REGISTRY[name].said('en')} is set up beside", timeout=SLOW)
+        expect(page.locator("#algorithms").get_by_label(REGISTRY[name].said("en"), exact=True)).to_be_checked()
+        expect(page.locator("#algorithms input:checked")).to_have_count(2)
+        page.click("#start")
+        expect(page.locator(f".run[data-algorithm={name}]")).to_be_visible(timeout=SLOW)
+        expect(page.locator("#stop")).to_be_disabled(timeout=SLOW)
 
-
-def test_the_picture_moves_until_it_is_held(visit: Open) -> None:
-    page = visit()
     open_tab(page, LEARN)
     pictures = page.locator(".loops .frame")
     expect(pictures.first).to_be_visible(timeout=SLOW)
