@@ -71,7 +71,10 @@ class Visitors:
         found = [*visitor.complaints, *["a handler failed: Gradio marks its components with “Error”"] * bool(marked)]
         page.unroute_all()
         # a page that is left writes what was typed last
-        page.evaluate("() => { Storage.prototype.setItem = () => {}; localStorage.clear(); sessionStorage.clear(); }")
+        if page.url != BLANK:
+            page.evaluate(
+                "() => { Storage.prototype.setItem = () => {}; localStorage.clear(); sessionStorage.clear(); }"
+            )
         page.context.clear_cookies()
         page.mouse.move(0, 0)
         page.goto(BLANK)

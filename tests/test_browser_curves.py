@@ -48,8 +48,8 @@ def test_a_sample_is_adapted_from_both_starts_once_somebody_looks(visit: Open) -
         for start in ("trained", "plain")
     )
     assert trained < plain / 3
-    page.check("#curves-kernel")
-    row = page.locator(".curves-table tr:has(#curves-kernel)")
+    page.check("#curves-matching")
+    row = page.locator(".curves-table tr:has(#curves-matching)")
     expect(row.locator("td.trained")).to_have_text("–")
     expect(row.locator("td.plain")).to_have_text(re.compile(r"\d"))
     page.locator(".curves-clear").click()
@@ -93,10 +93,11 @@ def test_points_are_set_moved_and_removed_and_the_slider_bends(visit: Open) -> N
     now = redrawn(page, now)
     dots.last.click()
     assert dots.count() == 5
+    now = redrawn(page, now)
 
     page.focus("#curves-step")
     page.keyboard.press("ArrowRight")
-    redrawn(page, redrawn(page, now))
+    redrawn(page, now)
     page.click(".curves-clear")
     expect(page.locator(".curves-note")).to_be_visible(timeout=SLOW)
     assert dots.count() == 0 and lines(page) == []

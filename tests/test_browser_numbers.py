@@ -112,8 +112,7 @@ def test_blank_cards_become_numbers_and_back_and_nothing_typed_is_lost(visit: Op
     page.locator("#cards .card-name").nth(0).fill("warm")
     page.locator("#cards .card-examples").nth(0).fill("a mild day\nvery hot")
     kinds.nth(0).focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")  # by keyboard alone
+    page.keyboard.press("ArrowRight")  # by keyboard alone
     texts, numbers = page.locator("#cards .value-text"), page.locator("#cards .value-number")
     expect(texts).to_have_count(2, timeout=SLOW)
     expect(kinds.nth(1)).to_be_checked()

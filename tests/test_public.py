@@ -171,7 +171,7 @@ def test_elsewhere_nobody_may_frame_the_page() -> None:
 
 def test_the_page_keeps_to_its_own_policy(browser: Browser, host: Host) -> None:
     """A tour of every tab and kind of input; the browser tells each thing that the policy forbids, and there is none."""
-    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+    context = browser.browser.new_context(viewport={"width": 1600, "height": 1000})
     page = context.new_page()
     page.add_init_script(
         "window.forbidden = []; document.addEventListener('securitypolicyviolation',"
