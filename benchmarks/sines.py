@@ -33,7 +33,8 @@ RATES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06)
 PLAIN = {f"maml, plain, rate {rate:g}": ["--maml.inner-lr", f"{rate:g}"] for rate in RATES}
 OTHERS = ("kernel, plain", "finetune, plain", "anil, plain")
 FAMILIES = {"sines": "Sines", "lines": "Lines", "triangles": "Triangle waves", "damped": "Damped waves"}
-COMPARED = (*TRAINED, "maml, plain, rate 0.02", "kernel, plain")  # on families that nothing was trained on
+FEW = ("maml", "fomaml", "anil", "reptile", "finetune", "r2d2")  # starts that are tried on other families too
+COMPARED = (*FEW, "maml, plain, rate 0.02", "kernel, plain")  # on families that nothing was trained on
 COLUMNS = {"family": "曲线族", "start": "起点", "points": "点数", "tasks": "任务数"} | {
     f"after step {step}": f"第 {step} 步后" for step in STEPS
 }

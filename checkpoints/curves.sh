@@ -44,27 +44,19 @@ anil() { one_step anil --anil.head-lr 0.4; } # the head alone takes the step; fr
 # These two end where several steps lead.
 reptile() { start reptile --reptile.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 300; }
 finetune() { start finetune --finetune.inner-steps 5 --k-shot 10 --lr 2e-3 --steps 200; }
-# Like MAML, but that other weights take the step.
+# Like MAML, but that the attention weights alone take the step.
 tmaml() { one_step tmaml --tmaml.inner-lr 0.03 --steps 1200; }
-cavia() { one_step cavia --cavia.inner-lr 3 --steps 1200; }
-shared_hierarchy() { one_step shared_hierarchy --steps 1200; }
 
 # What learns how to step goes on from MAML's start, its weights learned along.
 further() { start "$1" --start "$HERE/maml" --k-shot 10 --warmup 0.1 "${@:2}"; }
 meta_sgd() { further meta_sgd --meta-sgd.inner-steps 1 --lr 1e-3 --steps 500; }
 maml_pp() { further maml_pp --maml-pp.inner-steps 3 --lr 1e-3 --steps 250; }
-imaml() { further imaml --imaml.inner-steps 5 --lr 5e-4 --steps 150; }
-learned_loss() { further learned_loss --learned-loss.inner-steps 1 --lr 1e-3 --steps 400; }
-meta_lstm() { further meta_lstm --meta-lstm.inner-steps 2 --lr 5e-4 --steps 200; }
-learned_optimizer() { further learned_optimizer --learned-optimizer.inner-steps 2 --lr 5e-4 --steps 200; }
 
 # What compares points needs embeddings that are near where values are: the Transformer alone is learned, or nearly.
 compared() { start "$1" "--${1//_/-}.scope" model --k-shot 10 --lr 3e-3 --steps "$2"; }
 r2d2() { compared r2d2 600; }
 kernel() { compared kernel 1000; }
-matching() { compared matching 1000; }
 attention() { compared attention 1500; }
 
-ALL="plain maml fomaml anil reptile finetune tmaml cavia shared_hierarchy meta_sgd maml_pp imaml learned_loss meta_lstm learned_optimizer
-  r2d2 kernel matching attention"
+ALL="plain maml fomaml anil reptile finetune tmaml meta_sgd maml_pp r2d2 kernel attention"
 for name in ${@:-$ALL}; do "$name"; done
