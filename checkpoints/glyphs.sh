@@ -80,7 +80,7 @@ held() { start "$1" --body hold "${@:2}"; }
 anil() { held anil --lr 1e-2 --steps 40 --ema 0.9; }
 fomaml() { start fomaml --steps 60 --ema 0.985; }
 maml() { START=$HERE/fomaml start maml --steps 20 --ema 0.96; }
-reptile() { start reptile --steps 60 --ema 0.985; }
+reptile() { start reptile --steps 30 --ema 0.97; }
 finetune() { start finetune --steps 60 --ema 0.985; }
 
 matching() { held matching --lr 1e-2 --steps 40 --ema 0.9; }

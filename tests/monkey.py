@@ -39,7 +39,14 @@ class Monkey:
             "response",
             lambda said: self.failures.append(f"{said.status} of {said.url}") if said.status >= 500 else None,
         )
+        page.on("pageerror", lambda error: self.failures.append(str(error)))
+        page.on("console", lambda said: self._complained(said.text) if said.type == "error" else None)
         page.on("dialog", lambda dialog: dialog.dismiss())
+
+    def _complained(self, said: str) -> None:
+        """What the browser says of an answer in the 400s is that something was refused, as it may be."""
+        if not said.startswith("Failed to load resource: the server responded with a status of 4"):
+            self.failures.append(said)
 
     def play(self, seconds: float, few: int) -> None:
         """Goes on for so long, and for a few acts at the least."""

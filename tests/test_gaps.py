@@ -153,6 +153,11 @@ def test_a_new_adaptation_ends_the_dealing_of_the_last(page: Page, service: Serv
     values, run = both(page, service)
     *_, last = Handlers(service, page).adapt(values, ENGLISH)
     assert run.ended.is_set() and not last[page.run].ended.is_set()
+    late = values | {page.gaps: Gaps(going=True), page.run: run}
+    dealing = Dealing(service, page)
+    assert page.adapt.gap not in dealing.halt(late, ENGLISH) | dealing.move(late, ENGLISH), (
+        "a late answer says nothing of what is over"
+    )
 
 
 def test_an_adaptation_from_one_start_deals_nothing(page: Page, service: Service) -> None:

@@ -82,6 +82,9 @@ class Dealing:
         return ended | {self.page.adapt.stop: gr.Button(interactive=False)}
 
     def _said(self, run: Run, known: Gaps, step: int, lang: str) -> Updates:
+        """What is known, in words; nothing of a run that another has followed, which has cleared this already."""
+        if run.replaced.is_set():
+            return {}
         return {self.page.gaps: known, self.page.adapt.gap: sentences(run, known, step, lang)}
 
 
