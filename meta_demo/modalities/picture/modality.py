@@ -38,7 +38,7 @@ GLYPH_VIT = Model(
     "glyph-vit",
     "1.1 M",
     lambda: place("checkpoints/glyph-vit/model"),
-    sha256="3256f34fde99683ad8f5549d1f66066ea76d40e85dd57270e946671032887a63",
+    sha256="cdbd29eaf0e7ea7e23d9ec68e9bbbf870e3e94d98ea78e3a79baa7f82203a931",
     megabytes=4,
     languages=_NONE,
     good=words("drawings and letters", "手绘图形与字母"),
