@@ -200,23 +200,27 @@ def test_every_curve_from_both_starts_as_service_and_loop_have_it(sheet, backbon
 
 def test_what_has_no_start_of_its_own_is_drawn_from_the_plain_one_alone(sheet):
     """A plain curve is never called meta-trained."""
-    found = sheet["fit"]({"points": [[-3.0, 1.0], [2.0, 1.5]], "algorithms": ["kernel", "maml"], "lang": "en"})
+    found = sheet["fit"]({"points": [[-3.0, 1.0], [2.0, 1.5]], "algorithms": ["matching", "maml"], "lang": "en"})
     assert [(c["algorithm"], c["start"]) for c in found["curves"]] == [
-        ("maml", "trained"), ("kernel", "plain"), ("maml", "plain")
+        ("maml", "trained"), ("matching", "plain"), ("maml", "plain")
     ]  # fmt: skip
-    assert [curves._described(name)["trained"] for name in ("kernel", "maml")] == [False, True]
+    assert [curves._described(name)["trained"] for name in ("matching", "maml")] == [False, True]
 
 
 def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
     asked = {
         "points": [[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5]],
-        "algorithms": ["maml", "kernel"],
+        "algorithms": ["maml", "matching"],
         "lang": "en",
         "steps": 2,
     }
     whole = sheet["fit"]({**asked, "band": ["maml", "plain"]})["curves"]
     drawn = sheet["fit"]({**asked, "band": ["maml", "plain"], "only": True})["curves"]
-    assert [len(c["values"]) for c in whole] == [3, 1, 3]  # a kernel average takes no step, and has no start of its own
+    assert [len(c["values"]) for c in whole] == [
+        3,
+        1,
+        3,
+    ]  # a matching network takes no step, and has no start of its own
     for curve, at_last in zip(whole, drawn, strict=True):
         for key in ("values", "residuals"):  # abreast, so that the last of three digits may be another
             np.testing.assert_allclose(at_last[key], curve[key][-1:], atol=1.1e-3)

@@ -74,9 +74,11 @@ class MAMLPlusPlusConfig(GradientConfig):
             "当学习率难以手工选定，或任务可能在任何一步之后停下时。",
         ),
         look=words(
-            "No start is shipped. From plain weights the rates are those of MAML, and it goes the way of MAML without momentum; "
+            "On curves its start goes on well past the steps it was trained for. "
+            "From plain weights the rates are those of MAML, and it goes the way of MAML without momentum; "
             "as training asks after every step, the curve of a trained start should rise from the first.",
-            "没有自带起点。从普通权重出发，学习率就是 MAML 的，它走不带动量的 MAML 的路；训练时每一步之后都看损失，"
+            "在曲线上，它的起点在训练所用的步数之后仍继续改进。"
+            "从普通权重出发，学习率就是 MAML 的，它走不带动量的 MAML 的路；训练时每一步之后都看损失，"
             "所以训练过的起点，其曲线应从第一步起就上升。",
         ),
         learned=("layers", "rule"),

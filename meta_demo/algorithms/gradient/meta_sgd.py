@@ -51,9 +51,11 @@ class MetaSGDConfig(GradientConfig):
             "当有许多任务可供学习这些学习率，而未来的任务只走一两步时。",
         ),
         look=words(
-            "No start is shipped. From plain weights the rates are those of MAML, and it goes the way of MAML without momentum, "
+            "On curves its start does as much in the first step as MAML's. "
+            "From plain weights the rates are those of MAML, and it goes the way of MAML without momentum, "
             "as MAML++ does; what learned rates gain is for the Meta-train tab to show.",
-            "没有自带起点。从普通权重出发，学习率就是 MAML 的，它与 MAML++ 一样走不带动量的 MAML 的路；"
+            "在曲线上，它的起点第一步就与 MAML 做得一样多。"
+            "从普通权重出发，学习率就是 MAML 的，它与 MAML++ 一样走不带动量的 MAML 的路；"
             "学习到的学习率有多少收益，要在“元训练”页上看。",
         ),
         learned=("layers", "rule"),

@@ -48,9 +48,11 @@ class TMAMLConfig(GradientConfig):
             "想观察注意力本身如何从少量示例中学习、且不给模型添加任何东西时。",
         ),
         look=words(
-            "No start is shipped, and from plain weights eight steps hardly changed how often it is right on sentences. Look at "
+            "On curves its start ends level with MAML's, the attention weights alone moved; "
+            "from plain weights eight steps hardly changed how often it is right on sentences. Look at "
             "the heatmaps before and after: what changes there comes of the model's own attention weights.",
-            "没有自带起点；从普通权重出发，八步几乎不改变在句子上的正确率。比较前后的热力图：那里的变化来自模型自身的注意力权重。",
+            "在曲线上，只移动注意力权重的起点最终与 MAML 持平；"
+            "从普通权重出发，八步几乎不改变在句子上的正确率。比较前后的热力图：那里的变化来自模型自身的注意力权重。",
         ),
         learned=("layers",),
         moved=("layers", "head"),
