@@ -216,11 +216,8 @@ def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
     }
     whole = sheet["fit"]({**asked, "band": ["maml", "plain"]})["curves"]
     drawn = sheet["fit"]({**asked, "band": ["maml", "plain"], "only": True})["curves"]
-    assert [len(c["values"]) for c in whole] == [
-        3,
-        1,
-        3,
-    ]  # a matching network takes no step, and has no start of its own
+    # a matching network takes no step, and has no start of its own
+    assert [len(c["values"]) for c in whole] == [3, 3, 1]
     for curve, at_last in zip(whole, drawn, strict=True):
         for key in ("values", "residuals"):  # abreast, so that the last of three digits may be another
             np.testing.assert_allclose(at_last[key], curve[key][-1:], atol=1.1e-3)
