@@ -9,11 +9,12 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator
 from copy import copy
-from functools import cached_property
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+
+from meta_demo.core.lazy import lazy
 
 PREFIX = "/gradio_api"
 CALL = f"{PREFIX}/call/adapt"
@@ -93,7 +94,7 @@ class Page:
         other.client, other.name, other.values = client, secrets.token_hex(8), dict(self.values)
         return other
 
-    @cached_property
+    @lazy
     def paths(self) -> dict[str, list[str]]:
         """Every path that the page has, with how it may be asked."""
         said = self.client.get(f"{self.url}/openapi.json", timeout=self.patience)

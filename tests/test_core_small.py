@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, dataclass, replace
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from meta_demo.core.config import Config, knob
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
 from meta_demo.core.intervals import Z95, wilson
+from meta_demo.core.lazy import lazy
 from meta_demo.learning.plan import Plan, TaskPlan
 from meta_demo.words import words
 
@@ -273,3 +275,34 @@ def test_a_device_that_is_not_there(machine: Any, there: dict[str, Any], offered
     with pytest.raises(UserError) as caught:
         choose_device()
     assert f"“{there['wanted']}”" in str(caught.value) and f"use one of {offered}," in str(caught.value)
+
+
+def test_a_lazy_property_is_computed_once_and_waits_for_no_other_object():
+    """While one object computes, another's is there at once: nobody holds a lock, which a forked process would never get."""
+    begun, goes_on, counted = Event(), Event(), []
+
+    class Owner:
+        def __init__(self, slow: bool) -> None:
+            self.slow = slow
+
+        @lazy
+        def value(self) -> str:
+            """What it is."""
+            counted.append(self.slow)
+            if self.slow:
+                begun.set()
+                goes_on.wait(60)
+            return "slow" if self.slow else "quick"
+
+    slow, found = Owner(slow=True), []
+    first = Thread(target=lambda: found.append(slow.value), daemon=True)
+    first.start()
+    assert begun.wait(60)
+    second = Thread(target=lambda: found.append(Owner(slow=False).value), daemon=True)
+    second.start()
+    second.join(30)
+    assert found == ["quick"]
+    goes_on.set()
+    first.join(60)
+    assert slow.value == found[1] == "slow" and counted == [True, False]
+    assert Owner.value.__doc__ == "What it is."

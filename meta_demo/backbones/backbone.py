@@ -11,7 +11,7 @@ import hashlib
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from meta_demo.core.cache import Cache
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.core.features import Features, Group, partition
+from meta_demo.core.lazy import lazy
 from meta_demo.modalities.base import Content
 from meta_demo.modalities.inputs import Encoded, Inputs, positions_of
 from meta_demo.modalities.sentence import FINISH
@@ -106,7 +107,7 @@ class Backbone:
         """Numbers of layers after which the model can be cut in two."""
         return self._verdict.boundaries
 
-    @cached_property
+    @lazy
     def hash(self) -> str:
         """SHA-256 of the name and bytes of every parameter that was read from the model's file: the identity that checkpoints are tied
         to, whatever weights a start has given."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import meta_demo.objectives  # noqa: F401  (registers every objective)
 from meta_demo.core.errors import Note, UserError
+from meta_demo.core.lazy import lazy
 from meta_demo.core.objective import Objective, Row, objective_among, objective_of
 from meta_demo.core.strings import clean_name, shorten
 from meta_demo.modalities.base import BLANK, MODALITIES, Content, identity, is_blank, modality_among, modality_of
@@ -45,7 +45,7 @@ class Episode:
         """The classes, in order of first appearance in the support set; none where labels are no classes."""
         return self.objective.labels
 
-    @cached_property
+    @lazy
     def objective(self) -> Objective:
         """What a label of this task is."""
         labels = [row.label for row in self.support if row.label is not None]

@@ -9,13 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
+from meta_demo.core.lazy import lazy
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Episode, Example
 from meta_demo.data.source import Source
@@ -183,7 +183,7 @@ class Sampler:
                 largest = max(map(len, source.groups.values()), default=0)
                 raise UserError("few_in_group", source=source.name, count=largest)
 
-    @cached_property
+    @lazy
     def corpus(self) -> Corpus[Content]:
         """Everything that tasks are drawn from, but for what is drawn by a program without end."""
         kept = [source for source in self.sources if not source.program]

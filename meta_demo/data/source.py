@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from meta_demo.core.errors import Note, Notes, UserError
+from meta_demo.core.lazy import lazy
 from meta_demo.core.objective import Objective, objective_among
 from meta_demo.core.strings import shorten
 from meta_demo.data.episode import Example
@@ -41,7 +41,7 @@ class Source:
     notes: tuple[Note, ...] = ()  # what a person should know of how it was read
     held_out: int = 0  # classes of it that validation has, so that they are not here
 
-    @cached_property
+    @lazy
     def sha256(self) -> str:
         """Identity of the content, whatever the file is called."""
         if self.program:
@@ -53,7 +53,7 @@ class Source:
                 said[label] = list(zip(said[label], self.values[label], strict=True))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    @cached_property
+    @lazy
     def _any(self) -> Example:
         """An example of one of its `tasks`."""
         assert self.tasks
@@ -82,7 +82,7 @@ class Source:
         """The number of its examples, 1 where they have no end."""
         return 1 if self.tasks else sum(map(len, self.classes.values()))
 
-    @cached_property
+    @lazy
     def groups(self) -> dict[str, list[str]]:
         """The labels of each group."""
         found: dict[str, list[str]] = {}

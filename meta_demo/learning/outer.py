@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from meta_demo.core.device import out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.examples import Task
 from meta_demo.core.intervals import mean_interval
+from meta_demo.core.lazy import lazy
 from meta_demo.data.episode import Episode
 from meta_demo.data.source import Source
 from meta_demo.learning import checkpoint
@@ -186,7 +186,7 @@ class Run:
             self.mean[name].lerp_(w, 1 - self.plan.ema)
         return float(total)
 
-    @cached_property
+    @lazy
     def _among(self) -> Corpus[Content] | None:
         """What decides on who is computed with whom: the corpus where the run asks for as many examples as that has, so that most of
         each chunk is needed some day; else None, each task by itself."""
@@ -240,7 +240,7 @@ class Run:
             return self.mean, self.step
         return self.best_weights, self.best.step
 
-    @cached_property
+    @lazy
     def identity(self) -> dict[str, Any]:
         """What the run is: two runs of equal identity reach equal weights."""
         a, knobs = self.algorithm, {name: value for name, value in asdict(self.plan).items() if name not in FREE}

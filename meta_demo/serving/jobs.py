@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from meta_demo.core.cache import Shelf, size_of
 from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
+from meta_demo.core.lazy import lazy
 from meta_demo.core.objective import Objective
 from meta_demo.data.episode import Episode
 from meta_demo.modalities.base import Content, digest
@@ -107,7 +107,7 @@ class Job:
     def objective(self) -> Objective:
         return self.episode.objective
 
-    @cached_property
+    @lazy
     def y(self) -> Tensor:
         """The targets of the support set [S, O]."""
         return self.objective.encode([row.label for row in self.episode.support], self.algorithm.like)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 
+from meta_demo.core.lazy import lazy
 from meta_demo.data.drawing.strokes import KINDS, POINTS, Points, Rng, chain, cursive_piece, length, random_stroke, turn
 
 UNLIKE = 0.08  # Hausdorff distance of two characters of an alphabet, at least; a character is about half a unit large
@@ -38,7 +39,7 @@ class Part:
     pieces: tuple[Points, ...]
     at: Points  # [2]
 
-    @cached_property
+    @lazy
     def stroke(self) -> Points:
         return chain(self.pieces) + self.at
 
@@ -50,7 +51,7 @@ class Letter:
     parts: tuple[Part, ...]
     strokes: tuple[Points, ...]
 
-    @cached_property
+    @lazy
     def ink(self) -> Points:
         return np.concatenate([s[::2] for s in self.strokes])
 

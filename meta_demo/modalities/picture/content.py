@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from meta_demo.core.lazy import lazy
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +38,7 @@ class Picture:
     def __str__(self) -> str:
         return self.name or f"{self.width} × {self.height}"
 
-    @cached_property
+    @lazy
     def digest(self) -> bytes:
         """A hash of what makes it equal to others."""
         said = f"{self.width} {self.height} {self.mode} {self.view} ".encode()

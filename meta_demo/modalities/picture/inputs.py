@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from meta_demo.core.cache import Cache
 from meta_demo.core.examples import Task
+from meta_demo.core.lazy import lazy
 from meta_demo.modalities.base import MODALITIES, Content
 from meta_demo.modalities.inputs import Encoded, Inputs, save_reader
 from meta_demo.modalities.picture.content import Picture
@@ -64,7 +64,7 @@ class PictureInputs(Inputs):
     def foreseen(self, content: Content) -> int:  # noqa: ARG002
         return self.tokens
 
-    @cached_property
+    @lazy
     def numbers(self) -> int:
         """Those of its pixels."""
         return self._plain(self.example).numel()
