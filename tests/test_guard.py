@@ -36,3 +36,19 @@ def test_an_error_in_the_midst_of_a_stream_is_said() -> None:
 
     first, last = guarded(MESSAGE, failing)({}, ENGLISH)
     assert first == {MESSAGE: "first"} and 'role="alert"' in last[MESSAGE]
+
+
+@pytest.mark.parametrize("stood", ["", "<p>what was wrong</p>"])
+def test_a_late_answer_clears_what_stood_there_and_not_what_was_said_meanwhile(stood: str) -> None:
+    other = gr.HTML()
+
+    def stream(*_: Any) -> Iterator[dict[Any, Any]]:
+        yield {MESSAGE: "", other: "drawn"}
+
+    def call(*_: Any) -> dict[Any, Any]:
+        return {MESSAGE: ""}
+
+    (drawn,) = guarded(MESSAGE, stream)({MESSAGE: stood}, ENGLISH)
+    cleared = guarded(MESSAGE, call)({MESSAGE: stood}, ENGLISH)
+    assert drawn == ({MESSAGE: "", other: "drawn"} if stood else {other: "drawn"})
+    assert cleared == ({MESSAGE: ""} if stood else gr.skip())

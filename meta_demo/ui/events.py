@@ -44,6 +44,7 @@ def wired(
     if (places or boxes) and not isgeneratorfunction(handler):
         handler, inputs = edits.echoing(handler, page.edits, places, page.keeper, boxes), inputs | {page.edits}
         outputs = outputs | {page.keeper} if boxes else outputs
+    inputs = inputs | {page.message}
     how = {"trigger_mode": LAST, "js": _sent(page, inputs, whole)} | QUIET | how
     return listen(guarded(page.message, handler), inputs, outputs | {page.message}, **how)
 

@@ -62,7 +62,18 @@ def _fixed_knob(error: UserError, lang: str) -> str:
 
 
 def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]:
-    """`handler(values, request, ...)`, with its errors shown in `message`."""
+    """`handler(values, request, ...)`, with its errors shown in `message`.
+
+    What clears the message clears what stood there when the visitor acted: where nothing did, an answer that comes late leaves what
+    has been said meanwhile.
+    """
+
+    def whole(updates: Any, values: Values) -> Any:
+        if updates and updates.get(message) == "" and values.get(message) == "":
+            updates = {part: value for part, value in updates.items() if part is not message}
+        # Gradio takes an empty dictionary for a missing value, not for components that stay as they are
+        return gr.skip() if updates == {} else updates
+
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
@@ -71,7 +82,7 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
             try:
                 for updates in handler(values, request, *event):
                     nothing = False
-                    yield _whole(updates)
+                    yield whole(updates, values)
             except Gone:  # nobody waits for it any more
                 pass
             except (Exception, *ENDS) as error:
@@ -85,15 +96,10 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
     @functools.wraps(handler)
     def call(values: Values, request: gr.Request, *event: gr.EventData) -> Any:
         try:
-            return _whole(handler(values, request, *event))
+            return whole(handler(values, request, *event), values)
         except Gone:
             return gr.skip()
         except (Exception, *ENDS) as error:
             return {message: blocks.alert(sentence(error, request_language(request)))}
 
     return call
-
-
-def _whole(updates: Any) -> Any:
-    """Gradio takes an empty dictionary for a missing value, not for components that stay as they are."""
-    return gr.skip() if updates == {} else updates
