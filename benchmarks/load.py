@@ -12,6 +12,7 @@ where an answer was wrong, where anything failed, or was answered with 5xx.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -73,7 +74,7 @@ def main(arguments: Arguments) -> int:
         "refused": day.refused,
         "seconds each": each,
         "alone": alone,
-        "ratio": each / alone if alone else None,
+        "ratio": each / alone if day.answers else math.nan,
         "peak MB": peak[0],
         "load": [before, load()],
     }

@@ -90,7 +90,7 @@ class Job:
     each_step: bool | None = None  # whether all queries are predicted after every step, or none before the last
     rest: Callable[[], object] = lambda: (
         None
-    )  # called between two pieces of what is long: steps, examples left out, states looked at
+    )  # called between two pieces of what is long: steps, states, examples left out
 
     @property
     def is_known(self) -> bool:
