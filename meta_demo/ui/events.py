@@ -21,7 +21,9 @@ TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 1
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # What measures in the background waits for itself alone.
 DEALING: dict[str, Any] = {"concurrency_id": "dealing", "concurrency_limit": 1}
-LAST = "always_last"  # of events while one is under way none is lost: the last is answered too. Gradio drops them all unless told
+# Of events while one is under way none is lost: the last is answered too. Gradio drops them all unless told. It asks again by the event,
+# not by the handler: two such handlers of one event would ask each other again for ever, so that all but one follow (`then`) or are ANEW.
+LAST = "always_last"
 
 
 def wired(

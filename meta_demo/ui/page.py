@@ -85,8 +85,7 @@ def build_app(service: Service, opening: Opening | None = None) -> gr.Blocks:
         wire_opening(app, page, asking, Welcome(page, teaching, opening or Opening(service)))
         wire_draft(page, Drafts(page, teaching))
         asked = wire_adapt(app, page, handlers, asking, dealt)
-        wire_gaps(page, asked, Dealing(service, page))
-        wire_look(page, asking)
+        wire_gaps(page, asked, wire_look(page, asking), Dealing(service, page))
         wire_compare(page, compare, comparison, Comparing(service, page, comparison))
         if training:
             wire_training(app, page, training, TrainingHandlers(service, page, training, teaching))

@@ -39,6 +39,8 @@ from meta_demo.ui.parts import Page
 from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 
+NOTHING = "() => ''"  # empties, in the browser
+
 
 def wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> None:
     """What a page asks first."""
@@ -86,10 +88,9 @@ def wire_teach(page: Page, handlers: Handlers, teaching: Teaching, asking: Askin
         settings | {page.lined},
         fitting(page) | {page.lined, adapt.algorithms},
     )
-    gr.on([held.clear for held in cards], lambda: None, None, teach.sample, queue=False, **QUIET)
+    gr.on([held.clear for held in cards], None, None, teach.sample, js="() => null", **QUIET)
     changes = [adapt.names.change, adapt.seed.change, adapt.knobs.edit]
     on(partial(gr.on, changes), handlers.mark_changes, settings, {adapt.notice})
-    on(adapt.model.change, handlers.refit, settings, fitting(page))
     on(partial(gr.on, [adapt.algorithms.input, adapt.origin.input]), handlers.choose, settings, fitting(page))
     on(adapt.starts.input, handlers.tick, settings | {adapt.starts}, fitting(page), queue=False)
     return dealt
@@ -125,7 +126,8 @@ def wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking, d
     stopped = adapt.stop.click(guarded(page.message, handlers.stop), {page.run, page.gaps}, ends, queue=False, **QUIET)
     _ask(page, asking, stopped.then)
     models = (guarded(page.message, handlers.load_model), {adapt.model}, {adapt.model_status, page.message})
-    for ready in (adapt.model.change(*models, trigger_mode=LAST, **QUIET), app.load(*models, **QUIET)):
+    refitted = wired(page, adapt.model.change, handlers.refit, adapted_by(page), fitting(page))
+    for ready in (refitted.then(*models, trigger_mode=LAST, **QUIET), app.load(*models, **QUIET)):
         # by now it is known how many layers there are
         wired(page, ready.then, handlers.show_knobs, adapted_by(page), {adapt.knobs})
     wired(page, app.load, handlers.show_algorithms, adapted_by(page), {adapt.picker, adapt.knobs})
@@ -133,8 +135,8 @@ def wire_adapt(app: gr.Blocks, page: Page, handlers: Handlers, asking: Asking, d
     return [events[-1] for events in following]
 
 
-def wire_gaps(page: Page, asked: list[Any], dealing: Dealing) -> None:
-    """After all else of an adaptation its examples are dealt anew, until something changes."""
+def wire_gaps(page: Page, asked: list[Any], moved: Any, dealing: Dealing) -> None:
+    """After all else of an adaptation its examples are dealt anew, until something changes; what is said of it follows the step."""
     teach, adapt, sides = page.teach, page.adapt, page.sides.values()
     read, shown = {page.run, page.gaps, page.trial.step}, {page.gaps, adapt.gap, adapt.stop}
     for last in asked:
@@ -143,8 +145,8 @@ def wire_gaps(page: Page, asked: list[Any], dealing: Dealing) -> None:
     changes += [adapt.model.change, adapt.algorithms.input, adapt.origin.input, adapt.starts.input]
     changes += [adapt.names.change, adapt.seed.change, adapt.knobs.edit, adapt.stop.click]
     changes += [event for side in sides for event in (side.cards.edit, *([side.lines.change] if side.lines else []))]
-    wired(page, partial(gr.on, changes), dealing.halt, read, shown, queue=False)
-    wired(page, page.trial.step.input, dealing.move, read, shown, queue=False)
+    wired(page, partial(gr.on, changes), dealing.halt, read, shown, queue=False, **ANEW)
+    wired(page, moved.then, dealing.move, read, shown, queue=False)
 
 
 def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
@@ -157,27 +159,31 @@ def _ask(page: Page, asking: Asking, listen: Callable[..., Any]) -> list[Any]:
     return [predicted, mapped, shown]
 
 
-def wire_look(page: Page, asking: Asking) -> None:
+def wire_look(page: Page, asking: Asking) -> Any:
+    """The events of the third step; what is predicted anew comes back."""
     look, trial, asked = page.look, page.trial, asked_by(page)
     sides = page.sides.values()
     moved = [*(event for side in sides for event in side.moved), trial.step.input]
-    wired(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **MODEL)
-    wired(page, partial(gr.on, moved), asking.locate, asked, {page.map.plane}, **MODEL)
+    predicted = wired(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **MODEL)
+    located = wired(page, predicted.then, asking.locate, asked, {page.map.plane}, **MODEL)
     wired(page, page.map.algorithm.input, asking.open_map, asked, {page.map.empty, page.map.plane}, **MODEL)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = of_look(page)
-    wired(page, partial(gr.on, [*moved, *chosen]), asking.attend, asked, outputs, **MODEL)
+    for listen in (located.then, partial(gr.on, chosen)):
+        wired(page, listen, asking.attend, asked, outputs, **MODEL)
     wired(page, look.why.click, asking.decide, asked, {look.decided}, **MODEL)
     for side in sides:
         if side.next and side.lines:
             wired(page, side.next[0].click, asking.label_next, asked, {side.next[1]}, **MODEL)
-            gr.on([side.lines.change, page.adapt.go.click], lambda: "", None, side.next[1], queue=False, **QUIET)
+            gr.on([side.lines.change, page.adapt.go.click], None, None, side.next[1], js=NOTHING, **QUIET)
     changed = [*moved, look.algorithm.input, page.adapt.go.click, page.modality.input]
-    gr.on(changed, lambda: "", None, look.decided, queue=False, **QUIET)
+    gr.on(changed, None, None, look.decided, js=NOTHING, **QUIET)
     tokens = [event for side in sides for event in side.chosen]
-    wired(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL)
+    # what is asked again would be told of the event before
+    wired(page, partial(gr.on, tokens), asking.choose_token, asked, outputs | {page.row}, **MODEL, **ANEW)
     picked = outputs | {look.layer, look.head}
-    wired(page, look.atlas.select, asking.choose_map, asked, picked, **MODEL)
+    wired(page, look.atlas.select, asking.choose_map, asked, picked, **MODEL, **ANEW)
+    return predicted
 
 
 def wire_compare(page: Page, opened: gr.Tab, tab: CompareTab, handlers: Comparing) -> None:
@@ -187,7 +193,7 @@ def wire_compare(page: Page, opened: gr.Tab, tab: CompareTab, handlers: Comparin
     for listen in (going.then, opened.select):
         wired(page, listen, handlers.outdated, asked, {tab.notice})
     wired(page, going.then, handlers.open_closer, {tab.found, tab.chosen}, closely)
-    wired(page, tab.table.select, handlers.look_at, {tab.found}, closely)
+    wired(page, tab.table.select, handlers.look_at, {tab.found}, closely, **ANEW)
     ends = {tab.stop, tab.notice, tab.made}
     shots = wired(page, tab.shots.click, handlers.measure_shots, asked, {tab.needed, tab.needed_said, *ends}, **MODEL)
     again = wired(page, tab.repeat.click, handlers.measure_steadiness, asked, {tab.steady, *ends}, **MODEL)

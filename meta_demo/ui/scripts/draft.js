@@ -67,9 +67,10 @@ function say(sentence) {
   forget.hidden = isOff() || !stored(() => keys().length);
 }
 
-function keep({ draft, how }) {
-  if (how === "chosen" && !holding && !edits()) return; // nothing was typed yet
-  if (how === "changed" && edits() === seen) return; // by nobody's typing
+// Whether what was told is a reason to write: a choice is none while nothing was typed, and a change none that nobody's typing made.
+const matters = (how) => how === "typed" || (how === "chosen" ? holding || edits() > 0 : edits() !== seen);
+
+function keep(draft) {
   holding = true;
   seen = edits();
   unkept = isOff();
@@ -96,15 +97,16 @@ root.append(said, forget, toggle);
 // Another tab that was made of this one has its name, and what it wrote would be overwritten.
 addEventListener("storage", (event) => event.key === key() && event.newValue && (tab = fresh()));
 
-let waiting = null; // what is written as soon as the visitor pauses
+let waiting = null; // the draft that is written as soon as the visitor pauses
 let pause;
 function flush() {
   clearTimeout(pause);
   if (waiting) keep(waiting);
   waiting = null;
 }
-document.addEventListener("typed", (event) => {
-  waiting = event.detail;
+document.addEventListener("typed", ({ detail: { draft, how } }) => {
+  if (!waiting && !matters(how)) return; // else what comes after a reason to write brings the page as it is now
+  waiting = draft;
   clearTimeout(pause);
   pause = setTimeout(flush, 300);
 });
