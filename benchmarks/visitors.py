@@ -28,6 +28,7 @@ from benchmarks.wire import CALL, Page, Refused, answer, ask, browser
 STAYS = 2.0  # seconds after which those who leave have left, at the least; and twice that at the most
 STEPS = (0, 1, 2, 3, 4, 5)  # at which things are tried
 THINKS = 1.0  # seconds between two things that a visitor tries
+LOOKS_ROUND = 4  # of so many things that are tried one is looked at after other steps, and on the map
 TYPISTS = 3  # visitors who try something new all the while
 RUBBISH: tuple[bytes, ...] = (b"{", b'{"data": 7}', b'{"data": [null]}', b'{"data": [{"support": 1}]}', b"\xff" * 999)
 TRIED = ("where has my card gone", "a table for two at eight", "it says that I paid twice", "will it rain tomorrow")
@@ -158,13 +159,17 @@ class Rude(Visitor):
 
     wait_time = constant(THINKS)
 
+    def on_start(self) -> None:
+        super().on_start()
+        self.bodies = itertools.cycle(RUBBISH)
+
     @task
     def rubbish(self) -> None:
-        for body in RUBBISH:
-            with self.waits("rubbish"):
-                said = self.client.post(f"{self.day.url}{CALL}", data=body, timeout=60)
-                if said.status_code not in (200, 400, 422):
-                    raise ValueError(f"{said.status_code} for {body[:20]!r}")
+        body = next(self.bodies)
+        with self.waits("rubbish"):
+            said = self.client.post(f"{self.day.url}{CALL}", data=body, timeout=60)
+            if said.status_code not in (200, 400, 422):
+                raise ValueError(f"{said.status_code} for {body[:20]!r}")
 
 
 class Types(Visitor):
@@ -175,18 +180,21 @@ class Types(Visitor):
     def on_start(self) -> None:
         super().on_start()
         self.typist = self.day.typists[self.number]
-        self.steps, self.learners = itertools.cycle(STEPS), itertools.cycle(range(len(ALGORITHMS)))
+        self.tried, self.steps, self.learners = map(itertools.cycle, (TRIED, STEPS, range(len(ALGORITHMS))))
+        self.count = itertools.count()
 
     @task
     def try_another(self) -> None:
-        for tried in TRIED:
-            with self.waits("prediction"):
-                if self.typist.predict(tried, STEPS[-1]) != self.typist.known[tried]:
-                    self.day.wrong.append(f"a prediction of {tried!r}")
-            with self.waits("attention"):
-                self.typist.attend(tried)
+        tried = next(self.tried)
+        with self.waits("prediction"):
+            if self.typist.predict(tried, STEPS[-1]) != self.typist.known[tried]:
+                self.day.wrong.append(f"a prediction of {tried!r}")
+        with self.waits("attention"):
+            self.typist.attend(tried)
+        if next(self.count) % LOOKS_ROUND:
+            return
         with self.waits("prediction at another step"):
-            self.typist.predict(TRIED[0], next(self.steps))
+            self.typist.predict(tried, next(self.steps))
         with self.waits("map"):
             self.typist.map(next(self.learners))
 
