@@ -180,7 +180,8 @@ class Types(Visitor):
     def on_start(self) -> None:
         super().on_start()
         self.typist = self.day.typists[self.number]
-        self.tried, self.steps, self.learners = map(itertools.cycle, (TRIED, STEPS, range(len(ALGORITHMS))))
+        self.tried, self.steps = itertools.cycle(TRIED), itertools.cycle(STEPS)
+        self.learners = itertools.cycle(range(len(ALGORITHMS)))
         self.count = itertools.count()
 
     @task

@@ -48,7 +48,7 @@ class Visitors:
         self.known: dict[str, list[Visitor]] = {}
 
     def enter(self, base: str, how: dict[str, Any]) -> Visitor:
-        alike = self.known.setdefault(repr(sorted(how.items())), [])
+        alike = self.known.setdefault(repr((base, sorted(how.items()))), [])  # what else is asked is complained of
         visitor = next((one for one in alike if not one.busy), None)
         if not visitor:
             alike.append(visitor := self._new(base, how))

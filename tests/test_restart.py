@@ -65,16 +65,20 @@ def test_after_kill_9_and_a_restart_the_page_comes_back_with_everything_typed(
         page.wait_for_function("() => Object.values(localStorage).some(kept => kept.includes('three lamps'))")
         page.click("#start")
         expect(page.locator(".run").first).to_be_visible(timeout=SLOW)  # in the midst of an adaptation
-        before = typed(page)
         first.process.kill()
         first.process.wait()
+        page.wait_for_timeout(2000)  # by now the page knows
+        page.locator("#cards .card-name").nth(1).fill("mine too")
+        page.fill("#sentence textarea", "four lamps")
+        page.wait_for_function("() => Object.values(localStorage).some(kept => kept.includes('four lamps'))")
+        before = typed(page)
         with serving(tmp_path / "second.txt", patience=600, PORT=str(urlsplit(first.url).port)) as second:
             page.reload()
             expect(page.locator("#draft .draft-said")).to_contain_text(
                 text("page.draft.restored", when="").rstrip(" ."), timeout=SLOW
             )
             expect(page.locator("#cards .card-name").first).to_have_value("mine")
-            expect(page.locator("#sentence textarea")).to_have_value("three lamps")
+            expect(page.locator("#sentence textarea")).to_have_value("four lamps")
             assert typed(page) == before
             adapt(page)
             expect(page.locator(".prediction").first).to_be_visible(timeout=SLOW)

@@ -42,24 +42,30 @@ from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 NOTHING = "() => ''"  # empties, in the browser
 
 
-def wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> None:
-    """What a page asks first."""
+def wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> Any:
+    """What a page asks first; it comes back."""
     opened = wired(page, app.load, welcome.show, adapted_by(page) | aside(page), of_sides(page))
     _ask(page, asking, opened.then)
-    opened.then(None, None, None, js="() => { document.dispatchEvent(new Event('opened')); return []; }", **QUIET)
+    return opened
 
 
-def wire_draft(page: Page, drafts: Drafts) -> None:
-    """What is typed is told to the script of the draft, in the browser, and comes back from there."""
+def wire_draft(page: Page, opened: Any, drafts: Drafts) -> None:
+    """What is typed is told to the script of the draft, in the browser, and comes back from there when the page has `opened`."""
     named = draft.held(page)
+    held = f"Object.fromEntries({json.dumps(list(named))}.map((name, place) => [name, given[place]]))"
+    entries = json.dumps({str(part.elem_id): name for name, part in named.items()})
+
+    def telling(event: str, more: str) -> dict[str, Any]:
+        said = f"document.dispatchEvent(new CustomEvent('{event}', {{ detail: {{ draft: {held}, {more} }} }}))"
+        return {"js": f"(...given) => {{ {said}; return []; }}"} | QUIET
+
     for how, events in {
         "typed": draft.typing(page),
         "chosen": draft.choosing(page),
         "changed": draft.changing(page),
     }.items():
-        held = f"Object.fromEntries({json.dumps(list(named))}.map((name, place) => [name, given[place]]))"
-        told = f"document.dispatchEvent(new CustomEvent('typed', {{ detail: {{ draft: {held}, how: '{how}' }} }}))"
-        gr.on(events, None, [*named.values()], None, js=f"(...given) => {{ {told}; return []; }}", **QUIET)
+        gr.on(events, None, [*named.values()], None, **telling("typed", f"how: '{how}'"))
+    opened.then(None, [*named.values()], None, **telling("opened", f"entries: {entries}"))
     wired(page, page.draft.submit, drafts.restore, adapted_by(page) | aside(page) | {page.draft}, of_sides(page))
 
 

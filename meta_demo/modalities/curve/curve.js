@@ -163,6 +163,7 @@ function nothing() {
 const told = whenPaused(() => trigger("edit"));
 function changed(keepTruth = false) {
   props.value = { points: state.points };
+  document.dispatchEvent(new CustomEvent("edited", { detail: { place: "curves-side", value: props.value } }));
   told();
   if (!keepTruth) state.truth = null;
   redraw();

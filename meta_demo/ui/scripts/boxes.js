@@ -11,6 +11,7 @@ document.addEventListener("input", ({ target, isTrusted }) => {
   if (!place) return;
   window.edits[place] += 1;
   made[place] = target.value;
+  document.dispatchEvent(new CustomEvent("edited", { detail: { place, value: target.value } }));
 });
 
 // Gradio takes for typed what its box says was put in.

@@ -97,24 +97,37 @@ root.append(said, forget, toggle);
 // Another tab that was made of this one has its name, and what it wrote would be overwritten.
 addEventListener("storage", (event) => event.key === key() && event.newValue && (tab = fresh()));
 
-let waiting = null; // the draft that is written as soon as the visitor pauses
+let page = {}; // what a draft of the page as it is holds
+let entries = {}; // the entry of each place that counts edits
+let waiting = false; // whether it is written as soon as the visitor pauses
 let pause;
 function flush() {
   clearTimeout(pause);
-  if (waiting) keep(waiting);
-  waiting = null;
+  if (waiting) keep(page);
+  waiting = false;
 }
-document.addEventListener("typed", ({ detail: { draft, how } }) => {
-  if (!waiting && !matters(how)) return; // else what comes after a reason to write brings the page as it is now
-  waiting = draft;
+function soon() {
+  waiting = true;
   clearTimeout(pause);
   pause = setTimeout(flush, 300);
+}
+// Gradio tells nothing any more once it has lost its server, and what is typed then is all the more to be kept.
+document.addEventListener("edited", ({ detail: { place, value } }) => {
+  if (!entries[place]) return;
+  page = { ...page, [entries[place]]: value };
+  soon();
+});
+document.addEventListener("typed", ({ detail: { draft, how } }) => {
+  page = draft;
+  if (waiting || matters(how)) soon();
 });
 addEventListener("pagehide", flush);
-document.addEventListener("opened", () => {
+document.addEventListener("opened", ({ detail }) => {
+  ({ draft: page, entries } = detail);
   const name = !isOff() && stored(() => [key(), ...newestFirst()].find(read));
   if (!name) return;
   const draft = read(name);
+  page = { ...page, ...draft };
   holding = true;
   seen = edits();
   props.value = draft;

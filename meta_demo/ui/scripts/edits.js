@@ -1,5 +1,5 @@
 // What the visitor types, draws or takes away is counted, and an answer of the server says which of these edits it has `seen`. One that was
-// asked for before the last of them comes too late: what the visitor made stays, and the event "late" follows.
+// asked for before the last of them comes too late: what the visitor made stays, and the event "late" follows. The document hears "edited".
 // Given by gr.HTML: element, trigger, props, watch; `props.place` is what this component's edits are counted under.
 
 window.edits ||= {};
@@ -10,6 +10,7 @@ const shown = []; // what shows a value
 function edited(value) {
   window.edits[props.place] += 1;
   props.value = made = value;
+  document.dispatchEvent(new CustomEvent("edited", { detail: { place: props.place, value } }));
 }
 
 watch("value", () => {
