@@ -14,6 +14,7 @@ from torch import Tensor
 from meta_demo.algorithms.base import Algorithm, State
 from meta_demo.core.belonging import Belonging, belonging
 from meta_demo.core.cache import Shelf, size_of
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.core.examples import Examples
 from meta_demo.core.features import Features
@@ -196,12 +197,19 @@ class Job:
             return {0: first, at: last}
         return {step: known.states[step] for step in sorted({round(i * at / (most - 1)) for i in range(most)})}
 
-    def predict(self, contents: Sequence[Content], step: int | None, *, similar: bool = True) -> Prediction:
-        """The answers to `contents` after `step` inner steps, and, where somebody wants to know how `similar`, what each
-        example counts in them and how like the classes they are."""
+    def predict(
+        self,
+        contents: Sequence[Content],
+        step: int | None,
+        *,
+        similar: bool = True,
+        among: Corpus[Content] | None = None,
+    ) -> Prediction:
+        """The answers to `contents`, in the batches of `among`, after `step` inner steps, and, where somebody wants to know how `similar`,
+        what each example counts in them and how like the classes they are."""
         algorithm = self.algorithm
         first, at, state = self.reached(step)
-        z = algorithm.embed(state.tensors, algorithm.features(contents))
+        z = algorithm.embed(state.tensors, algorithm.features(contents, among))
         (spread,) = self._spreads(first, [at])
         shown = self.objective.shown(algorithm.answer(state, z), spread)
         if not similar:

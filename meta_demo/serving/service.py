@@ -25,6 +25,7 @@ from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.notes import reading_notes
 from meta_demo.core.cache import SERVING, Cache, Shelf
 from meta_demo.core.config import MAX_SEED
+from meta_demo.core.corpus import Corpus
 from meta_demo.core.device import choose_device, empty_cache, out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
@@ -245,13 +246,18 @@ class Service:
 
     @torch.no_grad()
     @meter.timed("curves")
-    def sketch(self, requests: Sequence[Request], contents: Sequence[Content], step: int) -> list[list[Prediction]]:
-        """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept."""
+    def sketch(
+        self, requests: Sequence[Request], contents: Sequence[Content], step: int, among: Corpus[Content] | None = None
+    ) -> list[list[Prediction]]:
+        """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept. What is asked
+        again of `contents` lies in the batches of `among`."""
         asked = [(request, replace(job, keeps=False)) for request in requests for job in self._jobs(request)]
         jobs, errand = self._lent([job for _, job in asked])
 
         def alone(number: int) -> Prediction:
-            return self._asked(asked[number][0], jobs[number], lambda job: job.predict(contents, step, similar=False))
+            return self._asked(
+                asked[number][0], jobs[number], lambda job: job.predict(contents, step, similar=False, among=among)
+            )
 
         turn = self.light.enter()
         try:

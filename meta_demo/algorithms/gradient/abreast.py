@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeGuard
 
 import torch
@@ -98,9 +99,26 @@ class _Group:
             dict(zip(tensors, row, strict=True)) for row in zip(*(t.unbind() for t in tensors.values()), strict=True)
         ]
 
+    def losses(self, own: Fast, z: Tensor, support: Examples, index: int) -> Tensor:
+        """What each descends [members], given the fast weights of all and their embeddings z [members, S, D]."""
+
+        def loss(algorithm: GradientAlgorithm, begun: Fast, fast: Fast, mine: Tensor) -> Tensor:
+            return algorithm.inner_loss(Step(index, begun), fast, algorithm.answer(State(fast), mine), support)
+
+        if len(self.places) > 1 and all(_plainly(algorithm) for algorithm in self.algorithms):
+            together: Tensor = vmap(partial(loss, self.algorithms[0]))(self.start, own, z)
+            return together
+        rows = zip(self.algorithms, self.rows(self.start), self.rows(own), z, strict=True)
+        return torch.stack([loss(*row) for row in rows])
+
     def stacked(self, w: Tensor) -> Tensor:
         """One of its tensors with the dimension in front."""
         return w if len(self.places) > 1 else w[None]
+
+
+def _plainly(algorithm: GradientAlgorithm) -> bool:
+    """Whether its inner loss is everybody's, which reads no knob."""
+    return all(getattr(type(algorithm), name) is getattr(GradientAlgorithm, name) for name in ("inner_loss", "answer"))
 
 
 def _grouped(algorithms: Sequence[GradientAlgorithm], starts: Sequence[Fast]) -> list[_Group]:
@@ -150,14 +168,7 @@ def _gradients(
     with torch.enable_grad():
         (seen,) = leaves({"z": z}).values()
         losses = [
-            torch.stack(
-                [
-                    a.inner_loss(Step(index, begun), fast, a.answer(State(fast), mine), support)
-                    for a, begun, fast, mine in zip(
-                        group.algorithms, group.rows(group.start), group.rows(own), part, strict=True
-                    )
-                ]
-            )
+            group.losses(own, part, support, index)
             for group, own, part in zip(groups, at, torch.split(seen, sizes), strict=True)
         ]
         total = torch.cat(losses).sum()

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
@@ -19,12 +20,13 @@ import gradio as gr
 import numpy as np
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.corpus import ALL, Corpus
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Episode, Example, make_episode
 from meta_demo.data.waves import FAMILIES, HIGH, LOW
 from meta_demo.learning.checkpoint import shipped
 from meta_demo.learning.own_start import OwnStart
-from meta_demo.modalities.base import MODALITIES
+from meta_demo.modalities.base import MODALITIES, Content, length
 from meta_demo.modalities.curve.content import Point
 from meta_demo.modalities.curve.modality import CURVES
 from meta_demo.serving.alike import first_alike
@@ -141,8 +143,8 @@ class CurvesSheet(Sheet):
 
     def _fit(self, asked: Answer) -> Answer:
         episode = spelled(asked["points"])
-        grid = [float(x) for x in np.linspace(*span(episode), FINE)]
-        contents = [*map(Point, grid), *_points(episode)]
+        grid, again = _grid(span(episode)[1])
+        contents = [*grid, *_points(episode)]
         names = [name for name in able() if name in asked["algorithms"]]
         steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
         own = self._own(asked)
@@ -150,14 +152,18 @@ class CurvesSheet(Sheet):
         band = tuple(asked.get("band") or ())
         seen = next(((start, twin) for start, name, twin in drawn if (name, start) == band), None)
         requests = _requests(episode, {(start, twin) for start, _, twin in drawn}, seen, steps, own)
-        known = self._sketched(requests, contents, steps) if asked.get("only") else self._followed(requests, contents)
+        known = (
+            self._sketched(requests, contents, steps, again)
+            if asked.get("only")
+            else self._followed(requests, contents)
+        )
         notes = [note.message(_lang(asked)) for note in MODALITIES[self.name].notes(_points(episode))]
         found = [_curve(name, start, episode, known[start, twin]) for start, name, twin in drawn]
-        return {"grid": grid, "curves": found, "notes": notes}
+        return {"grid": [point.x for point in grid], "curves": found, "notes": notes}
 
-    def _sketched(self, requests: Asked, contents: Sequence[Point], steps: int) -> Outputs:
-        """The values at `contents` after the last step."""
-        answers = self.service.sketch([request for _, request in requests], contents, steps)
+    def _sketched(self, requests: Asked, contents: Sequence[Point], steps: int, again: Corpus[Content]) -> Outputs:
+        """The values at `contents` after the last step; those of `again` will be asked for after the next move."""
+        answers = self.service.sketch([request for _, request in requests], contents, steps, again)
         pairs = zip(requests, answers, strict=True)
         return {(start, p.algorithm): [p.outputs] for (start, _), found in pairs for p in found}
 
@@ -257,6 +263,13 @@ def span(episode: Episode) -> tuple[float, float]:
     places = [point.x for point in _points(episode)]
     edge = max(1.1 * HIGH, *(1.05 * abs(x) for x in places))
     return -edge, edge
+
+
+@lru_cache(maxsize=8)
+def _grid(edge: float) -> tuple[tuple[Point, ...], Corpus[Content]]:
+    """Where curves are drawn that go as far as `edge`, and the same for whoever computes what does not change as points are dragged."""
+    grid = tuple(Point(float(x)) for x in np.linspace(-edge, edge, FINE))
+    return grid, Corpus(grid, length, ALL)
 
 
 def drawn(family: str, number: int, count: int) -> Answer:
