@@ -36,7 +36,7 @@ AT_ONCE = 8  # senders
 PATIENCE = 120  # seconds
 RIGHT = 10  # answers that are looked at afterwards
 FAULTS = ("Traceback", "ui/guard.py")  # in the log of what nobody foresaw, and of a handler that failed
-REST = 5  # seconds before memory is looked at
+REST = 45  # seconds before memory is looked at, in which the page tidies up
 
 COLUMNS = {"kind": "种类", "sent": "发送", "2xx": "2xx", "4xx": "4xx", "5xx": "5xx", "no answer": "无回应"}
 TITLE = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import pickle
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -35,6 +36,7 @@ from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
 from meta_demo.ui.page import build_app
 from meta_demo.ui.session import Run
+from meta_demo.ui.sessions import Letters
 from meta_demo.words import text
 
 CPU = torch.device("cpu")
@@ -123,7 +125,8 @@ def test_light_work_that_is_long_is_interrupted_for_others(asked: str, monkeypat
     assert all(
         np.array_equal(a, b) for one, other in zip(alone, found, strict=True) for a, b in zip(one, other, strict=True)
     )
-    assert sum(a != b for a, b in itertools.pairwise(held)) > 8, "one waited until the other was done"
+    # who has had less comes first, so that they need not take turns strictly; one after the other would be a single change
+    assert sum(a != b for a, b in itertools.pairwise(held)) > 2, "one waited until the other was done"
 
 
 def test_an_adaptation_that_was_dropped_is_heavy_again(service: Service) -> None:
@@ -219,6 +222,25 @@ def test_a_request_that_is_wrong_keeps_no_place(service: Service) -> None:
     with pytest.raises(UserError):
         service.history(wrong)
     assert len(service.heavy) == 0
+
+
+@pytest.mark.parametrize(("age", "came", "heard"), [(0, False, True), (1e9, True, True), (1e9, False, False)])
+def test_who_calls_and_never_comes_for_the_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, age: float, came: bool, heard: bool
+) -> None:
+    event = SimpleNamespace(alive=True, enqueue_time=time.monotonic() - age, session_hash="one")
+    queue: Any = SimpleNamespace(event_ids_to_events={"e": event}, pending_event_ids_session={})
+    queue.pending_messages_per_session = letters = Letters(queue)
+    letters["one"] = "letters"
+    if came:
+        letters.get("one")
+    here = SimpleNamespace(
+        blocks=SimpleNamespace(get=lambda _: SimpleNamespace(_queue=queue)), event_id=SimpleNamespace(get=lambda _: "e")
+    )
+    monkeypatch.setattr(callers, "LocalContext", here)
+    assert callers._heard() is heard
+    event.alive = False
+    assert not callers._heard()
 
 
 @pytest.mark.parametrize("how", ["leaves", "cancels"])

@@ -23,7 +23,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
 from meta_demo.core.errors import UserError
-from meta_demo.core.memory import _trim, give_back
+from meta_demo.core.memory import _trim, give_back, tidy
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.modalities.base import digest
 from meta_demo.modalities.picture.content import Picture
@@ -226,3 +226,27 @@ def test_what_stays_is_bounded(case: str, bound: int, tmp_path: Path, tiny_of: C
     arguments = residence.Arguments(tasks=6, steps=2, model=str(tmp_path))
     idle, after, held = residence.child(arguments, case, bound)
     assert held <= bound and after <= idle + min(bound, held + 1) + 150, json.dumps([idle, after, held])
+
+
+def test_what_only_an_error_still_holds_goes() -> None:
+    """Which holds the frames that it came through, and they hold it."""
+
+    class Body:
+        """As large as it likes."""
+
+    def refuse(body: Body) -> weakref.ref[Body]:
+        try:
+            raise UserError("uploads_full")
+        except UserError as error:
+            kept = error  # as whoever hands an error on does
+            assert kept.__traceback__
+            return weakref.ref(body)
+
+    gc.disable()  # Python itself looks sooner or later
+    try:
+        held = refuse(Body())
+        assert held() is not None
+        tidy()
+        assert held() is None
+    finally:
+        gc.enable()

@@ -65,3 +65,13 @@ def test_where_something_is_under_way_for_all_the_first_goes() -> None:
     for name in events:
         letters[name] = "letters"
     assert [*letters] == ["1", "2", "3"]
+
+
+def test_whether_somebody_came_to_fetch_is_known() -> None:
+    letters = Letters(SimpleNamespace(event_ids_to_events={}, pending_event_ids_session={}), 3)  # type: ignore[arg-type]
+    letters["a"] = letters["b"] = "letters"
+    assert letters["a"] == "letters" and not letters.heard("a"), "who writes a letter has not come for it"
+    assert letters.get("a") == "letters" and letters.get("nobody") is None
+    assert letters.heard("a") and not letters.heard("b") and not letters.heard("nobody")
+    del letters["a"]
+    assert not letters.heard("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -13,8 +14,10 @@ from meta_demo.serving.service import HEAVY, Service
 from meta_demo.serving.turns import Turn
 from meta_demo.ui import blocks
 from meta_demo.ui.guard import ENDS
+from meta_demo.ui.sessions import Letters
 
 LOOK = 0.5  # seconds after which it is looked whether somebody still listens
+UNHEARD = 60  # seconds after which an answer that nobody has come to fetch is computed no more
 THREADS = ThreadPoolExecutor(HEAVY + 8, "caller")  # as many as there are places, and those who read tasks
 
 T = TypeVar("T")
@@ -84,7 +87,11 @@ async def while_heard(turn: Turn, work: Callable[[], T]) -> T:
 
 
 def _heard() -> bool:
-    """Whether somebody waits for the answer: Gradio marks the events of those who have gone."""
+    """Whether somebody waits for the answer: Gradio marks the events of those who have gone, and who never came is not there either."""
     blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
     found = blocks._queue.event_ids_to_events.get(event) if blocks and event else None
-    return found is None or found.alive
+    if found is None:
+        return True
+    letters = blocks._queue.pending_messages_per_session
+    late = isinstance(letters, Letters) and time.monotonic() - found.enqueue_time > UNHEARD
+    return bool(found.alive) and not (late and not letters.heard(found.session_hash))

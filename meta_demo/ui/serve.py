@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import Event, Thread
+from threading import Thread
 
 import gradio as gr
 
 from meta_demo.backbones.loading import BUNDLED, SUGGESTED
 from meta_demo.core.device import choose_device
 from meta_demo.core.errors import UserError
+from meta_demo.core.files import MB
+from meta_demo.core.memory import settle, tidy
 from meta_demo.core.settings import Settings
 from meta_demo.learning.cost import Budget
-from meta_demo.serving import journal
+from meta_demo.serving import journal, meter
 from meta_demo.serving.admission import Admission
 from meta_demo.serving.service import HEAVY, LIGHT, Service
 from meta_demo.ui import zerogpu
@@ -28,6 +32,8 @@ from meta_demo.ui.uploads import keep_apart
 # Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
 THREADS = HEAVY + LIGHT + 64
 SHORT = 4  # calls at once of each handler that computes nothing
+LOOK, LOOKS = 1.0, 20  # seconds between two looks at the memory, and after how many what is little goes too
+MUCH, LITTLE = 100 * MB, 10 * MB  # by so much it may have grown until what nobody needs goes
 PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 
 
@@ -47,7 +53,19 @@ def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
         _place(service)
     _launch(app, service, said)
     Thread(target=_warm_up, args=(opening,), daemon=True).start()  # the page paints while the models load
-    Event().wait()
+    _keep_tidy()
+
+
+def _keep_tidy() -> None:
+    """For good: whenever much more memory is held than was, what nobody needs goes, and now and then where it is a little more."""
+    held = meter.resident() or 0.0
+    for look in itertools.count(1):
+        time.sleep(LOOK)
+        now = meter.resident() or 0.0
+        if now > held + (MUCH if look % LOOKS else LITTLE):
+            tidy()
+            held = now = meter.resident() or 0.0
+        held = min(held, now)
 
 
 def _place(service: Service) -> None:
@@ -80,3 +98,4 @@ def _warm_up(opening: Opening) -> None:
     for begin in (opening.warm, partial(opening.service.backbone, BUNDLED)):
         with suppress(UserError):
             begin()
+    settle()

@@ -50,6 +50,21 @@ class Letters(OrderedDict[str, Any]):
     def __init__(self, queue: Queue, most: int = SESSIONS) -> None:
         super().__init__()
         self._queue, self._most = queue, most
+        self._heard: set[str] = set()
+
+    def get(self, session: str, default: Any = None) -> Any:
+        """As whoever comes to fetch asks, which is noted."""
+        if session in self:
+            self._heard.add(session)
+        return super().get(session, default)
+
+    def heard(self, session: str) -> bool:
+        """Whether somebody has come to fetch."""
+        return session in self._heard
+
+    def __delitem__(self, session: str) -> None:
+        super().__delitem__(session)
+        self._heard.discard(session)
 
     def __setitem__(self, session: str, letters: Any) -> None:
         super().__setitem__(session, letters)
