@@ -99,8 +99,8 @@ def test_an_edit_of_a_sentence_sends_no_picture(visit: Open) -> None:
     assert "a later flight to Oslo" in body and "data:image" not in body
     assert len(body) < 10_000
     page.locator("#modality label").nth(1).click()
-    expect(page.locator("#picture-cards .card")).to_have_count(3)
-    expect(page.locator("#picture-cards .cards-total")).to_contain_text("9", timeout=SLOW)
+    expect(page.locator("#picture-cards .card")).to_have_count(4)
+    expect(page.locator("#picture-cards .cards-total")).to_contain_text("12", timeout=SLOW)
 
 
 def test_blank_cards_become_numbers_and_back_and_nothing_typed_is_lost(visit: Open) -> None:
@@ -157,7 +157,7 @@ def test_pictures_get_numbers_too(visit: Open) -> None:
     expect(numbers).to_have_count(count)
     assert numbers.nth(3).input_value() == "3"
     page.locator("#kind label").nth(0).click()
-    expect(page.locator("#picture-cards .card")).to_have_count(3, timeout=SLOW)
+    expect(page.locator("#picture-cards .card")).to_have_count(4, timeout=SLOW)
     expect(page.locator("#picture-cards .thumb")).to_have_count(count)
 
 

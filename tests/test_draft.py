@@ -38,7 +38,7 @@ def restored(page: Page, said: Any, **address: str) -> Updates:
 
 def test_what_was_typed_on_every_side_comes_back(page: Page) -> None:
     text, picture = page.sides["text"], page.sides["picture"]
-    drawn = cards_from(load_sample("doodles"), picture)
+    drawn = cards_from(load_sample("arrows"), picture)
     said = {
         "side": "text",
         "model": "e5-small",
@@ -65,7 +65,7 @@ def test_what_was_typed_on_every_side_comes_back(page: Page) -> None:
 
 
 def test_the_side_that_opens_and_an_address_that_names_another(page: Page) -> None:
-    picture, cards = page.sides["picture"], cards_from(load_sample("doodles"), page.sides["picture"])
+    picture, cards = page.sides["picture"], cards_from(load_sample("arrows"), page.sides["picture"])
     said = {"side": "picture", "model": "glyph-vit", "algorithms": ["protonet"], "picture/cards": cards}
     found = restored(page, said)
     assert found[page.modality] == "picture" and found[picture.cards]["value"] == cards

@@ -157,7 +157,7 @@ def test_drawings_have_three_starts_each_with_the_same_knobs_and_told_apart(serv
     scratch = Learner("maml", checkpoint.RANDOM)
     assert also[scratch] == {k: v for k, v in also[Learner("maml", PLAIN)].items() if k != "scope"}
     assert also[scratch]["inner_steps"] == 1 and "scope" in also[Learner("maml", PLAIN)]
-    episode = dealt_sample("doodles", 1)
+    episode = dealt_sample("arrows", 1)
     trained = switch.checkpoints(model, algorithms, ())
     found = history(
         service, Request(episode, model, algorithms, knobs={"maml": {"inner_steps": 1}}, checkpoints=trained, also=also)

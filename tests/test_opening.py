@@ -10,6 +10,7 @@ import gradio as gr
 import pytest
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.core.intervals import paired_interval
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Turn
@@ -17,11 +18,13 @@ from meta_demo.ui.events import adapted_by, aside
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import lay_out
+from meta_demo.ui.learners import twins
 from meta_demo.ui.opening import Opening, Welcome
 from meta_demo.ui.page import build_app
 from meta_demo.ui.parts import Page
+from meta_demo.ui.starts import BOTH, TRAINED
 from meta_demo.ui.teaching import Teaching
-from meta_demo.words import LANGUAGES
+from meta_demo.words import LANGUAGES, text
 
 
 class Counting(Service):
@@ -66,18 +69,59 @@ def test_it_is_adapted_once_and_every_visitor_finds_it(page: Page) -> None:
     one, other = visit(page, opening), visit(page, opening)
     assert service.adapted == 1
     run, shown = one[page.run], one[page.adapt.curves]
-    assert run.whole and len(run.history) == 3 and shown["data"]
-    assert len(run.request.episode.support) == len(run.request.episode.labels) == 3, "one example of each class"
+    assert run.whole and len(twins(run.history)) == 3 and len(run.history) == 6 and shown["data"]
+    assert len(run.request.episode.support) == len(run.request.episode.labels) == 4, "one example of each class"
     assert run == other[page.run] and run.ended is not other[page.run].ended
     assert Handlers(service, page)._changes({**first_sight(page), page.run: run}, "en")[page.adapt.notice] == ""
     request = run.request
     drawn = request.episode.query[0]
     assert all(
-        request.episode.labels[p.outputs[0].argmax()] == drawn.label for p in service.predict(request, [drawn.content])
+        request.episode.labels[p.outputs[0].argmax()] == drawn.label
+        for p in service.predict(request, [drawn.content])
+        if not p.learner.plain
     )
+    step = max(run.steps[who] for who in run.history if who.algorithm == "maml")
+    figures = [text("page.gap.headline", "en", algorithm="MAML", count=52, step=step, ends="").rstrip(".")]
+    for who in run.history:
+        if who.algorithm == "maml":
+            figures += [f"{round(run.history[who][-1].query_score.value * 52)}/52"]
+    assert len(figures) == 3 and all(said in one[page.adapt.notice] for said in figures)
     changed = first_sight(page) | {page.adapt.seed: 1}
     welcome = Welcome(page, Teaching(page, Handlers(service, page)), opening)
     assert welcome.show(changed, asking()) == {}, "it is what the page spells, or nothing"
+
+
+@pytest.mark.slow
+def test_what_the_page_opens_with_tells_the_starts_apart() -> None:
+    """On the same held-out drawings each meta-trained start is right oftener than its plain twin, beyond its paired interval."""
+    service = Service()
+    opening = Opening(service)
+    opening.warm()
+    assert opening.run
+    request = opening.run.request
+    truth = [request.episode.labels.index(drawn.label) for drawn in request.episode.query]
+    answers = {
+        p.learner: p.outputs.argmax(1) for p in service.predict(request, [q.content for q in request.episode.query])
+    }
+    pairs = twins(answers)
+    assert len(pairs) == len(request.algorithms)
+    for trained, plain in pairs:
+        one, other = (answers[who] == truth for who in (trained, plain))
+        low, _ = paired_interval(int((one & ~other).sum()), int((other & ~one).sum()), len(truth))
+        assert low > 0, (trained.algorithm, one.sum(), other.sum())
+
+
+def test_each_side_begins_where_its_own_learners_start(page: Page) -> None:
+    opening = Opening(Service())
+    sight = first_sight(page)
+    assert page.adapt.origin.value == page.side(sight).origin == BOTH
+    shown = visit(page, opening, side="text")
+    assert shown[page.adapt.origin]["value"] == page.sides["text"].origin == TRAINED
+    teaching = Teaching(page, Handlers(opening.service, page))
+    left = {**sight, page.modality: "text", page.shown: "text", page.left: shown[page.left], page.adapt.origin: "none"}
+    left |= {page.sides["text"].cards: shown[page.sides["text"].cards]["value"], page.modality: "picture"}
+    back = teaching.show_side(left, asking())
+    assert back[page.adapt.origin]["value"] == BOTH and back[page.left]["text"].origin == "none"
 
 
 def test_the_address_names_the_side(page: Page) -> None:
@@ -109,7 +153,7 @@ def test_cards_dealt_anew_are_adapted_anew_where_they_were_adapted(page: Page) -
     cards = page.side(values).cards
     dealt = teaching.deal(values, asking())[cards]
     again = [*handlers.adapt_again({**values, cards: dealt}, asking())][-1]
-    assert len(run.request.episode.support) == 3 and len(again[page.run].request.episode.support) == 15
+    assert len(run.request.episode.support) == 4 and len(again[page.run].request.episode.support) == 20
     assert again[page.adapt.notice] == ""
 
 

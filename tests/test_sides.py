@@ -29,6 +29,7 @@ from meta_demo.ui.page import build_app
 from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Left, Run
 from meta_demo.ui.side import discover
+from meta_demo.ui.starts import TRAINED
 from meta_demo.ui.teaching import Teaching
 
 ENGLISH: Any = SimpleNamespace(headers={})
@@ -64,7 +65,7 @@ def said(page: Page, modality: str) -> Values:
     values[side.cards] = dealt(cards_from(load_sample(side.first_sample), side), 3, side)
     values |= {page.modality: modality, page.shown: modality, page.left: {}, page.run: None, page.own: ()}
     values |= {page.switch: page.switch.value, adapt.model: side.model, adapt.algorithms: ["protonet"]}
-    return values | {adapt.names: False, adapt.seed: 0, adapt.knobs: {}, page.teach.shots: 3}
+    return values | {adapt.origin: side.origin, adapt.names: False, adapt.seed: 0, adapt.knobs: {}, page.teach.shots: 3}
 
 
 def adapted(page: Page, values: Values) -> Run:
@@ -169,7 +170,7 @@ def test_every_side_is_left_and_found_as_it_was(page: Page) -> None:
     values = said(page, "text")
     run = adapted(page, values)
     shown = teaching.show_side({**values, page.run: run, page.adapt.model: "mine", page.modality: "picture"}, ENGLISH)
-    assert shown[page.left]["text"] == Left("mine", run)
+    assert shown[page.left]["text"] == Left("mine", TRAINED, run)
     assert shown[page.run] is None and shown[page.shown] == "picture"
     text, picture = page.sides.values()
     assert {shown[part]["visible"] for part in text.parts} == {"hidden"}

@@ -24,9 +24,10 @@ PLACES: dict[str, dict[str, tuple[list[float], list[float]]]] = {
     "score": {"2": ([0, 1], [0.36, 1]), "": ([0, 1], [0, 0.18])},
     "loss": {"": ([0, 0.44], [0, 1]), "2": ([0.56, 1], [0, 1])},
 }
-TALL, SHORT = 460, 320  # pixels of the scores, with held-out examples and without
-LOW = 260  # of the losses
-LARGE_HIGH = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - 128)  # pixels of that panel
+TOP, FOOT = 50, 66  # pixels above the panels and below
+TALL, SHORT = 448, 308  # of the scores, with held-out examples and without
+LOW = 248  # of the losses
+LARGE_HIGH = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - TOP - FOOT)  # pixels of that panel
 ROOM, LINE = 0.5, 13  # of names at the ends: width in steps, and pixels from one to the next
 History = Mapping[Learner, list[Snapshot]]
 # Dash, opacity, width and the marker's ending of a learner whose meta-trained twin is there, by what it starts from itself.
@@ -52,7 +53,13 @@ def curves(history: History, lang: str) -> go.Figure:
     height = (TALL if held_out else SHORT) + 28 * max(0, -(-len(history) // 3) - 2)
     layout = _layout(history, SCORES, longest, height, lang)
     layout["annotations"] += names
-    layout["legend"] = {"orientation": "h", "x": 0, "y": -44 / (height - 128), "yanchor": "top", "font": {"size": 12}}
+    layout["legend"] = {
+        "orientation": "h",
+        "x": 0,
+        "y": -44 / (height - TOP - FOOT),
+        "yanchor": "top",
+        "font": {"size": 12},
+    }
     return go.Figure(traces, layout)
 
 
@@ -188,7 +195,7 @@ def _layout(
     first = next(iter(history.values()))[0] if history else None
     found = {which: scores.score(first, which) if first else None for which in scores.SETS}
     kind = panels[0][1]
-    layout = base_layout(height, 62, text(f"page.chart.{'curves' if kind == 'score' else 'losses'}", lang))
+    layout = base_layout(height, TOP, text(f"page.chart.{'curves' if kind == 'score' else 'losses'}", lang))
     for which, _, axis in panels:
         measured = found[which]
         if measured is None:  # of an empty panel plotly would draw nothing but the title, over another's
@@ -207,7 +214,7 @@ def _layout(
             across, up = PLACES[kind][axis]
             layout[f"xaxis{axis}"] |= {"domain": across, "anchor": f"y{axis}"}
             layout[f"yaxis{axis}"] |= {"domain": up, "anchor": f"x{axis}"}
-    return layout | {"margin": {"l": 38, "r": 8, "t": 62, "b": 66}, "hovermode": "closest", "uirevision": "curves"}
+    return layout | {"margin": {"l": 38, "r": 8, "t": TOP, "b": FOOT}, "hovermode": "closest", "uirevision": "curves"}
 
 
 def steps_axis(longest: int, name: str, large: bool) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Drafts:
         chosen: Updates = {page.adapt.algorithms: known} if known else {}
         fitted = {part: updates[part] for part in (page.switch, page.adapt.algorithms) if part in updates}
         picked = {**now, **fitted, **chosen, page.adapt.model: model or self._model(updates, now)}
-        fitting = self.playground.refit(picked, request) | chosen
+        fitting = self.playground.refit(picked, request, self.teaching.began(updates)) | chosen
         return fitting | ({page.adapt.model: gr.Dropdown(side.models(), value=model)} if model else {})
 
     def _model(self, updates: Updates, now: Values) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from meta_demo.ui.learners import Twins, rivals, start_of
 from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Gaps, Run
+from meta_demo.ui.starts import BASELINE
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -93,6 +95,7 @@ def sentences(run: Run, known: Gaps, step: int, lang: str) -> Html:
     lines = []
     pairs = rivals(run.history)
     if _measured(run):
+        lines.append(headline(run, step, lang))
         lines += [_sentence(run, known, pair, step, lang) for pair in pairs]
         if known.going:
             lines.append(text("page.gap.going", lang, done=len(known.deals) + 1, count=DEALS))
@@ -104,6 +107,29 @@ def sentences(run: Run, known: Gaps, step: int, lang: str) -> Html:
     if alone:
         lines.append(text("page.gap.alone", lang, algorithms=", ".join(alone)))
     return tag("div", tag("ul", [tag("li", line) for line in lines]), cls="gap", role="status")
+
+
+def headline(run: Run, step: int, lang: str) -> str:
+    """What one algorithm comes to from each of its starts, in figures: the first whose plain run is not the common yardstick."""
+    pairs = rivals(run.history)
+    trained = next((one for one, _ in pairs if one.algorithm != BASELINE), pairs[0][0])
+    starts = [trained, *(other for one, other in pairs if one == trained)]
+    shown = min(step, max(run.steps[who] for who in starts))
+    form = form_for(run.request.episode.objective.name)
+    ends = []
+    for who in starts:
+        good = [s.query_score for s in run.history[who] if s.query_score and s.error is None]
+        found = good[min(shown, len(good) - 1)]
+        figure = re.sub("<[^>]*>", "", form.figure(found)).strip()
+        ends.append(text(f"page.gap.end.{start_of(who)}", lang, figure=figure, interval=form.interval(found, lang)))
+    count = sum(example.label is not None for example in run.request.episode.query)
+    values = {"algorithm": title(trained.algorithm, lang), "count": count, "step": shown}
+    return text("page.gap.headline", lang, ends=text("page.gap.and", lang).join(ends), **values)
+
+
+def opened(run: Run, lang: str) -> Html:
+    """The same sentence alone: what the page opens with is dealt once."""
+    return tag("p", headline(run, run.reached, lang), cls="story", role="status")
 
 
 def _sentence(run: Run, known: Gaps, pair: Twins, step: int, lang: str) -> str:

@@ -68,9 +68,10 @@ class Handlers:
         same = self._spelling(values).digest() == run.spelling
         return {self.page.adapt.notice: "" if same else blocks.outdated(text("page.run.changed", lang))}
 
-    def refit(self, values: Values, request: gr.Request) -> Updates:
-        """The boxes and knobs that fit the model, the algorithms and what is switched on."""
+    def refit(self, values: Values, request: gr.Request, origin: str | None = None) -> Updates:
+        """The boxes and knobs that fit the model, the algorithms and what is switched on; all start from `origin` where that is said."""
         page, adapt, lang = self.page, self.page.adapt, request_language(request)
+        values = {**values, adapt.origin: origin} if origin else values
         chosen, own, model = values[adapt.algorithms] or [], values[page.own], self.model(values)
         kind, origins = self.form(values).name, origins_of(scratch=page.side(values).scratch)
         switch = self._begun(values).fitted(model, chosen, own, kind)
@@ -84,7 +85,7 @@ class Handlers:
         )  # the style sheet shows them where it is all from meta-trained starts
         choices = [(text(f"page.origin.{name}", lang), name) for name in origins]
         updates[adapt.origin] = gr.update(choices=choices, visible=bool(boxes))
-        if values.get(adapt.origin, switch.origin) not in origins:
+        if origin or values.get(adapt.origin, switch.origin) not in origins:
             updates[adapt.origin] |= {"value": switch.origin}
         return updates | self._changes(now, lang)
 
@@ -100,8 +101,8 @@ class Handlers:
         drawn = picker(self.form(values), request_language(request))
         return {self.page.adapt.picker: drawn} | self.show_knobs(values, request)
 
-    def fit(self, values: Values, request: gr.Request, before: Form) -> Updates:
-        """What differs for the labels that `values` now hold, where they were those of `before`'s."""
+    def fit(self, values: Values, request: gr.Request, before: Form, origin: str | None = None) -> Updates:
+        """What differs for the labels that `values` now hold, where they were those of `before`'s; all start from `origin` if said."""
         page, form, lang = self.page, self.form(values), request_language(request)
         updates: Updates = {
             page.adapt.names: gr.update(visible=page.side(values).named and form.named),
@@ -114,7 +115,9 @@ class Handlers:
             return updates
         chosen = still_able(values[page.adapt.algorithms] or [], before, form)
         return (
-            updates | {page.adapt.algorithms: chosen} | self.refit({**values, page.adapt.algorithms: chosen}, request)
+            updates
+            | {page.adapt.algorithms: chosen}
+            | self.refit({**values, page.adapt.algorithms: chosen}, request, origin)
         )
 
     def choose(self, values: Values, request: gr.Request) -> Updates:
@@ -327,7 +330,7 @@ class Handlers:
 
     def left(self, values: Values) -> Left:
         """What the side that is shown has come to."""
-        return Left(self.model(values), values[self.page.run])
+        return Left(self.model(values), self._begun(values).origin, values[self.page.run])
 
 
 def can(algorithm: str, form: Form) -> bool:

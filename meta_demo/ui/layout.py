@@ -51,7 +51,7 @@ def lay_out() -> Page:
     made, draft = edits.counts(), _draft()
     sides: Sides = {cls.name: cls() for cls in discover()}
     first, sample = (side := opening_side(sides.values())), load_sample(side.first_sample)
-    switch = Switch().fitted(first.model, sample.objective.algorithms, ())
+    switch = Switch(origin=first.origin).fitted(first.model, sample.objective.algorithms, ())
     with (
         gr.Tabs(selected=PLAYGROUND, overflow_behavior="wrap", elem_id="tabs") as tabs,
         gr.Tab(label("page.tab.playground"), id=PLAYGROUND),
@@ -171,12 +171,12 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         )
     notice = gr.HTML("", elem_id="notice")
     curves = chart("curves")
+    gap = gr.HTML("", elem_id="gap")
     earlier()
     with gr.Column(elem_id="losses-fold"):  # no accordion: what Gradio has not shown yet hears of no figure
         gr.Checkbox(value=False, label=label("page.chart.losses.show"), container=False, elem_id="losses-shown")
         losses = chart("losses")
     gr.HTML(label("html.terms"), elem_id="terms")
-    gap = gr.HTML("", elem_id="gap")
     runs = gr.HTML(label("html.run.empty"), elem_id="runs")
     summary = gr.HTML("", elem_id="summary")
     return Adapt(

@@ -14,13 +14,14 @@ import gradio as gr
 from meta_demo.data.samples import load_sample
 from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.serving.service import Service
+from meta_demo.ui import gaps
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.handlers import Handlers
 from meta_demo.ui.layout import opening_cards
 from meta_demo.ui.palette import algorithm_names
 from meta_demo.ui.parts import Page
-from meta_demo.ui.session import Run, Spelling
+from meta_demo.ui.session import Run, Spelling, kept
 from meta_demo.ui.side import discover, opening_side, visible
 from meta_demo.ui.starts import Switch
 from meta_demo.ui.teaching import Teaching
@@ -39,7 +40,7 @@ class Opening:
         side = opening_side([cls() for cls in discover()])
         cards, usual = opening_cards(side), load_sample(side.first_sample).objective.algorithms
         algorithms = tuple(name for name in algorithm_names() if name in usual)
-        switch = Switch().fitted(side.model, algorithms, ())
+        switch = Switch(origin=side.origin).fitted(side.model, algorithms, ())
         said = Spelling(
             modality=side.name,
             cards=spelled(cards, side),
@@ -50,13 +51,13 @@ class Opening:
             seed=0,
             knobs={},
             checkpoints=switch.checkpoints(side.model, algorithms, ()),
-            also={},
+            also=switch.also(side.model, algorithms, (), {}),
         )
         episode = episode_of(said.cards, side)
-        request = Request(episode, said.model, said.algorithms, said.seed, checkpoints=said.checkpoints)
+        request = Request(episode, said.model, said.algorithms, said.seed, checkpoints=said.checkpoints, also=said.also)
         history: dict[Learner, list[Snapshot]] = {}
         for snapshot in self.service.adapt_stream(request):
-            history.setdefault(snapshot.learner, []).append(snapshot)
+            history.setdefault(snapshot.learner, []).append(kept(snapshot))
         run = Run(request, said.digest(), colours_of(cards), typed=episode).with_history(history)
         if run.whole:  # not where the process ends meanwhile
             self.run = run
@@ -82,7 +83,10 @@ class Welcome(Handlers):
             shown = self.teaching.show_side({**values, page.modality: asked}, request)
             return shown | {page.modality: asked} | self._unseen(values, str(asked))
         run = self.opening.of(self._spelling(values))
-        return self.outcome(run, request_language(request)) if run else {}
+        if run is None:
+            return {}
+        lang = request_language(request)
+        return self.outcome(run, lang) | {page.adapt.notice: gaps.opened(run, lang)}
 
     def _unseen(self, values: Values, asked: str) -> Updates:
         """Nothing on the cards of the side that opens, where another side is shown at first sight: it has yet to be opened."""

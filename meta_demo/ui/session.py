@@ -114,7 +114,8 @@ class Gaps:
 
 @dataclass(frozen=True)
 class Left:
-    """What a side of the page had come to when another one was shown: its model and its last adaptation."""
+    """What a side of the page had come to when another one was shown: its model, its starts and its last adaptation."""
 
     model: str
+    origin: str  # where its learners start from
     run: Run | None = None

@@ -23,6 +23,7 @@ from meta_demo.modalities.base import MODALITIES
 from meta_demo.serving.attention import Array
 from meta_demo.ui.look import Map
 from meta_demo.ui.markup import Html
+from meta_demo.ui.starts import TRAINED
 from meta_demo.ui.words import label
 
 C = TypeVar("C")  # what the modality calls an example
@@ -35,6 +36,7 @@ class Side(ABC, Generic[C]):
     name: ClassVar[str]  # the modality's
     opens: ClassVar[bool] = False  # whether it is what the page opens on
     first_sample: ClassVar[str]  # small, so that the first Adapt is quick, and easy to judge for anybody
+    origin: ClassVar[str] = TRAINED  # where the learners start from until a visitor says otherwise
     greets: ClassVar[
         dict[str, tuple[str, str]]
     ] = {}  # language -> model and sample for visitors who speak it, where both are there

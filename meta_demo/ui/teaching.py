@@ -119,8 +119,10 @@ class Teaching:
         updates |= self._shown(episode, cards)
         now = {page.modality: modality, page.run: updates.get(page.run, values[page.run])}
         now = {**values, **now, page.sides[modality].cards: cards}
-        fitting = self.playground.fit(now, request, self._form(values))
+        began = self.began(updates)
+        fitting = self.playground.fit(now, request, self._form(values), began)
         fitted = {part: fitting[part] for part in (page.switch, page.adapt.algorithms) if part in fitting}
+        fitted |= {page.adapt.origin: began} if began else {}
         return updates | fitting | self.playground.mark_changes({**now, **fitted}, request)
 
     def _form(self, values: Values) -> Form:
@@ -152,27 +154,32 @@ class Teaching:
         before, updates = self._form(values), self._switched(values, request)
         if values[side.cards]:
             shots = gr.update(value=None, visible=form_of(values[side.cards]).dealt_by_shots)
-            return updates | self.playground.fit(values, request, before) | {teach.shots: shots}
+            return updates | self.playground.fit(values, request, before, self.began(updates)) | {teach.shots: shots}
         _, first = side.greeting(request_language(request))
         sample = load_sample(first)
         updates |= self._shown(sample, self._cards(sample, FIRST_SHOTS))
         chosen = gr.Dropdown(side.samples(), value=first)
         now = {**values, side.cards: self._cards(sample, FIRST_SHOTS)}
-        updates |= self.playground.fit(now, request, before)
+        updates |= self.playground.fit(now, request, before, self.began(updates))
         shots = gr.update(value=FIRST_SHOTS, visible=form_for(sample.objective.name).dealt_by_shots)
         return updates | {teach.sample: chosen, teach.shots: shots}
+
+    def began(self, updates: Updates) -> str | None:
+        """Where learners start from on the side that `updates` show, if they show another one."""
+        return (updates.get(self.page.adapt.origin) or {}).get("value")
 
     def _switched(self, values: Values, request: gr.Request) -> Updates:
         """What every side shares, as the one that `values` name left it; the others are hidden."""
         page, lang, side = self.page, request_language(request), self.page.side(values)
         left: dict[str, Left] = {**values[page.left], values[page.shown]: self.playground.left(values)}
-        now = left.get(side.name, Left(side.greeting(lang)[0]))
+        now = left.get(side.name, Left(side.greeting(lang)[0], side.origin))
         updates: Updates = {
             page.left: left,
             page.shown: side.name,
             page.run: now.run,
             page.row: None,
             page.adapt.model: gr.Dropdown(side.models(), value=now.model),
+            page.adapt.origin: gr.update(value=now.origin),
             page.teach.sample: gr.Dropdown(side.samples(), value=None),
             page.teach.heading: blocks.heading("teach", lang, side.name),
             page.trial.heading: blocks.heading("try", lang, side.name),

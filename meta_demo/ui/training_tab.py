@@ -334,7 +334,8 @@ class TrainingHandlers:
         switch = replace(now[page.switch], plain=now[page.switch].plain - {name})
         chosen = sorted({*(now[adapt.algorithms] or []), name})
         now |= {page.own: mine, adapt.algorithms: chosen, adapt.model: start.model, page.switch: switch}
-        fitted, objective = self.playground.refit(now, request), OBJECTIVES[start.objective]
+        began = self.teaching.began(moved)
+        fitted, objective = self.playground.refit(now, request, began), OBJECTIVES[start.objective]
         key = "page.train.in_use" if objective is self.playground.form(now).objective else "page.train.in_use.other"
         said = blocks.notice(text(key, lang, algorithm=title(name, lang), objective=objective.title))
         model = gr.Dropdown(page.sides[start.modality].models(), value=start.model) if moves else start.model

@@ -20,6 +20,7 @@ from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.pictures import THUMBNAIL, url_of
 from meta_demo.ui.scripts import script
 from meta_demo.ui.side import Drawn, Side, register, visible
+from meta_demo.ui.starts import BOTH
 from meta_demo.words import LANGUAGES, catalogue, text
 
 _CARD = ("another", "forget")
@@ -58,7 +59,8 @@ class PictureSide(Side[Picture]):
 
     name = "picture"
     opens = True  # a stranger need not read to draw, and whoever looks sees whether the answer is right
-    first_sample = "doodles"
+    first_sample = "arrows"  # of which one drawing a class tells the two starts apart
+    origin = BOTH
     gallery = scratch = True
     nearest = 4
     inside = ("pad", "pictures", "picture_card")

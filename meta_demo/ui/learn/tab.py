@@ -64,7 +64,7 @@ class Learning:
         asked = {page.teach.sample: SAMPLES[kind], page.teach.shots: FEW}
         updates = self.teaching.open_sample({**values, **asked}, request)
         now = {part: updates[part] for part in (page.switch,) if part in updates} | {page.adapt.algorithms: chosen}
-        fitted = self.playground.refit({**values, **now}, request)
+        fitted = self.playground.refit({**values, **now}, request, self.teaching.began(updates))
         said = blocks.notice(text("learn.set", lang, algorithm=cls.title, other=title(other, lang)))
         shown = {page.adapt.notice: said, page.tabs: gr.Tabs(selected=PLAYGROUND)}
         return updates | fitted | {page.teach.sample: SAMPLES[kind], page.adapt.algorithms: chosen} | shown
