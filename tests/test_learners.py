@@ -172,7 +172,7 @@ def test_drawings_have_three_starts_each_with_the_same_knobs_and_told_apart(serv
     assert len(names) == 6
     lines = {(t.line.dash, t.line.color) for t in shown.data if t.name in names}
     assert len(lines) == 6
-    said = {who: blocks.run({who: steps}, "en") for who, steps in found.items()}
+    said = {who: str(blocks.run({who: steps}, "en")["cards"]) for who, steps in found.items()}
     assert {who for who, shown in said.items() if "random weights" in shown} == {w for w in found if w.random}
     assert not any("yours" in shown for shown in said.values())
     page = sentences(Run(Request(episode, model, algorithms), "digest", {}, found, episode), Gaps(), 0, "en")

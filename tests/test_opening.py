@@ -69,7 +69,7 @@ def test_it_is_adapted_once_and_every_visitor_finds_it(page: Page) -> None:
     one, other = visit(page, opening), visit(page, opening)
     assert service.adapted == 1
     run, shown = one[page.run], one[page.adapt.curves]
-    assert run.whole and len(twins(run.history)) == 3 and len(run.history) == 6 and shown["data"]
+    assert run.whole and len(twins(run.history)) == 3 and len(run.history) == 6 and shown["traces"]
     assert len(run.request.episode.support) == len(run.request.episode.labels) == 4, "one example of each class"
     assert run == other[page.run] and run.ended is not other[page.run].ended
     assert Handlers(service, page)._changes({**first_sight(page), page.run: run}, "en")[page.adapt.notice] == ""

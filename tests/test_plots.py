@@ -93,7 +93,8 @@ def test_a_diverged_algorithm_keeps_its_last_good_step() -> None:
     diverged = snapshot("maml", 1, 3, error=UserError("diverged", algorithm="maml", step=2))
     steps = {MAML: [snapshot("maml", 0, 3), snapshot("maml", 1, 3), diverged]}
     assert list(curves(steps, "en").data[0].x) == [0, 1]
-    assert 'role="alert"' in blocks.run(steps, "en")
+    (card,) = blocks.run(steps, "en")["cards"].values()
+    assert 'role="alert"' in card
 
 
 def test_heatmap_is_sequential_or_centred_at_zero_and_shows_text_as_text() -> None:
@@ -113,9 +114,9 @@ def test_wilson_interval() -> None:
 
 
 def test_every_query_accuracy_comes_with_count_and_interval() -> None:
-    shown = blocks.run(history(), "en")
-    assert "15/20" in shown
-    assert "95 % interval 53% to 89%" in shown
+    for shown in blocks.run(history(), "en")["cards"].values():
+        assert "15/20" in shown
+        assert "95 % interval 53% to 89%" in shown
     assert "15 of 20" in blocks.summary(history(), "en")
 
 

@@ -16,7 +16,7 @@ from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Learner, Predicti
 from meta_demo.serving.turns import Place
 from meta_demo.ui import decided, scores, unlike
 from meta_demo.ui.form import form_for
-from meta_demo.ui.learners import called
+from meta_demo.ui.learners import called, start_of
 from meta_demo.ui.markup import Html, tag, together
 from meta_demo.ui.palette import algorithm_names, mark
 from meta_demo.ui.scores import score
@@ -178,9 +178,10 @@ def model_status(message: str, state: str) -> Html:
     return tag("p", tag("span", cls="dot"), message, cls=f"model {state}", role="status")
 
 
-def run(history: dict[Learner, list[Snapshot]], lang: str) -> Html:
-    """How far each algorithm is, and how well it does there."""
-    return tag("div", [_run_card(steps[-1], lang) for steps in history.values()], cls="runs")
+def run(history: dict[Learner, list[Snapshot]], lang: str) -> dict[str, Any]:
+    """How far each learner is, and how well it does there: a card each, by names, so that of an update only what changed is sent."""
+    cards = {f"{who.algorithm} {start_of(who)}": _run_card(steps[-1], lang) for who, steps in history.items()}
+    return {"order": [*cards], "cards": cards}
 
 
 def _run_card(s: Snapshot, lang: str) -> Html:

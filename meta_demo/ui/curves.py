@@ -29,6 +29,7 @@ TALL, SHORT = 448, 308  # of the scores, with held-out examples and without
 LOW = 248  # of the losses
 LARGE_HIGH = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - TOP - FOOT)  # pixels of that panel
 ROOM, LINE = 0.5, 13  # of names at the ends: width in steps, and pixels from one to the next
+UIDS = {"trained": "+", "plain": "-", "random": "~"}
 History = Mapping[Learner, list[Snapshot]]
 # Dash, opacity, width and the marker's ending of a learner whose meta-trained twin is there, by what it starts from itself.
 Line = tuple[str, float, float, str]
@@ -103,6 +104,7 @@ def between(one: list[Snapshot], other: list[Snapshot], longest: int) -> dict[st
     return {
         "type": "scatter",
         "mode": "lines",
+        "uid": uid(one[0], "between"),
         "name": "",
         "legendgroup": one[0].algorithm,
         "showlegend": False,
@@ -115,6 +117,11 @@ def between(one: list[Snapshot], other: list[Snapshot], longest: int) -> dict[st
         "xaxis": "x2",
         "yaxis": "y2",
     }
+
+
+def uid(s: Snapshot, which: str) -> str:
+    """What a curve is known by, in short: whoever draws it, whatever it is called by then."""
+    return f"{s.algorithm}{UIDS[start_of(s.learner)]}{which[0]}"
 
 
 def _tint(style: Mark) -> str:
@@ -136,13 +143,14 @@ def curve(
     style, good = mark(algorithm), _good(steps)
     x, y = [s.step for s in good], [value_of(s, which, kind) for s in good]
     hover = [_hover(s, which, kind, lang) for s in good]
-    sizes = [7] * len(x)
+    sizes: int | list[int] = 7
     dash, opacity, width, ending = pale or (style.dash, 1.0, 2.5, "")
     if good[0].steps == 0 and longest:
         x, y, hover, sizes = [0, longest], y * 2, hover * 2, [7, 0]
     return {
         "type": "scatter",
         "mode": "lines+markers",
+        "uid": uid(steps[0], which),
         "name": name,
         "meta": which,
         "legendgroup": algorithm,
@@ -164,7 +172,7 @@ def curve(
     }
 
 
-def _dots(sizes: list[int], pale: bool) -> dict[str, Any]:
+def _dots(sizes: int | list[int], pale: bool) -> dict[str, Any]:
     return {"size": sizes, "opacity": 1, "line": {"width": 1.5 if pale else 0}}
 
 

@@ -24,7 +24,7 @@ from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks, earlier, guard
 from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
-from meta_demo.ui.charts import figure_json
+from meta_demo.ui.charts import live_json
 from meta_demo.ui.curves import losses
 from meta_demo.ui.form import Form, form_of
 from meta_demo.ui.guard import Updates, Values
@@ -210,8 +210,8 @@ class Handlers:
         return {
             self.page.run: run,
             adapt.runs: blocks.run(run.history, lang),
-            adapt.curves: figure_json(live(run.history, lang)) | {"run": earlier.told(run, lang)},
-            adapt.losses: figure_json(losses(run.history, lang)),
+            adapt.curves: live_json(live(run.history, lang)) | {"run": earlier.told(run, lang)},
+            adapt.losses: live_json(losses(run.history, lang)),
             adapt.summary: "",
         }
 

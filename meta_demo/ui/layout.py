@@ -177,7 +177,8 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
         gr.Checkbox(value=False, label=label("page.chart.losses.show"), container=False, elem_id="losses-shown")
         losses = chart("losses")
     gr.HTML(label("html.terms"), elem_id="terms")
-    runs = gr.HTML(label("html.run.empty"), elem_id="runs")
+    place = {"html_template": tag("div", cls="runs-place"), "js_on_load": script("runs"), "apply_default_css": False}
+    runs = gr.HTML(label("html.run.empty"), elem_id="runs", **place)
     summary = gr.HTML("", elem_id="summary")
     return Adapt(
         *(model, model_status, algorithms, picker, origin, starts, names, seed, knobs),

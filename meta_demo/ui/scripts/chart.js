@@ -16,13 +16,20 @@ function library() {
   return window.plotlyLoading;
 }
 
+// The figure that is told; of one that grows curves and notes come by their names.
+function whole({ order, traces, noted, notes, ...figure }) {
+  if (!traces) return figure;
+  const layout = { ...figure.layout, annotations: noted.map((name) => notes[name]) };
+  return { ...figure, data: order.map((name) => traces[name]), layout };
+}
+
 async function draw() {
   if (waiting) return; // the frame that is due draws the newest figure anyway
   waiting = true;
   const plotly = await library();
   await new Promise(requestAnimationFrame);
   waiting = false;
-  const figure = props.value && JSON.parse(JSON.stringify(props.value)); // plotly writes into what it is given
+  const figure = props.value && whole(JSON.parse(JSON.stringify(props.value))); // plotly writes into what it is given
   if (!figure) {
     if (place.data) plotly.purge(place);
     return;
@@ -30,7 +37,7 @@ async function draw() {
   place.setAttribute("aria-label", figure.layout.meta);
   if (told !== props.value) {
     told = props.value;
-    document.dispatchEvent(new CustomEvent("figured", { detail: { place, figure: props.value } }));
+    document.dispatchEvent(new CustomEvent("figured", { detail: { place, figure: whole(props.value) } }));
   }
   await plotly.react(place, [...(place.laid || []).map((trace) => ({ ...trace })), ...figure.data], figure.layout, { responsive: true, displayModeBar: false });
   document.dispatchEvent(new CustomEvent("drawn"));
