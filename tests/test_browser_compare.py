@@ -85,3 +85,38 @@ def test_it_can_be_stopped(visit: Open) -> None:
     page.click("#compare-stop")
     expect(page.locator("#compare-notice")).to_contain_text("Stopped", timeout=SLOW)
     expect(page.locator("#compare-stop")).to_be_disabled()
+
+
+def test_an_earlier_comparison_is_set_beside_this_one_where_it_asked_the_same(visit: Open) -> None:
+    page = visit()
+    control, said = (
+        page.get_by_label(text("page.compare.earlier.label")),
+        page.locator("#compare-earlier [role=status]"),
+    )
+    for names, shots in ((CHEAP, 3), (("protonet", "nearest"), 3), (("protonet", "nearest"), 2)):
+        choose(page, *names)
+        if shots == 2:
+            page.locator("#shots").get_by_label("2", exact=True).check()
+            expect(page.locator("#cards .card-count").first).to_have_text("2", timeout=SLOW)
+        open_tab(page, COMPARE)
+        page.click("#compare-start")
+        rows = page.locator("#compare-table tbody tr[data-done]")
+        expect(page.locator(f"#compare-table tr[data-algorithm={names[1]}][data-done]")).to_be_visible(timeout=SLOW)
+        expect(rows).to_have_count(len(names), timeout=SLOW)
+        expect(page.locator("#compare-stop")).to_be_disabled(timeout=SLOW)
+        if names == CHEAP:
+            expect(page.locator("#compare-earlier")).to_be_hidden()
+        elif shots == 3:
+            expect(control.locator("option")).to_have_count(2)
+            assert "SimpleShot" in control.locator("option").nth(1).inner_text()
+            control.select_option(index=1)
+            expect(said.locator("tbody tr")).to_have_count(1)  # who is in both
+            right = page.locator("#compare-table tr[data-algorithm=protonet]").get_attribute("data-right") or ""
+            share = f"{right.count('1')}/{len(right)}"
+            expect(said.locator("tbody tr")).to_contain_text(share)
+            expect(said.locator("tbody td").last).to_have_text("+0 points: 0 more right, 0 no longer")
+        open_tab(page, PLAYGROUND)
+    open_tab(page, COMPARE)
+    expect(control.locator("option")).to_have_count(3)
+    control.select_option(index=1)
+    expect(said).to_have_text(text("page.compare.earlier.other"))

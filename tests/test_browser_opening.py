@@ -120,7 +120,9 @@ def test_an_earlier_run_is_laid_over_the_curves_and_named_by_what_changed(visit:
     page.locator("#shots input").nth(1).check()
     control = page.get_by_label(text("page.earlier.label"))
     expect(control.locator("option")).to_have_count(2)
-    expect(page.locator("#summary .summary li")).to_have_count(3)  # both starts of one algorithm, and that chance may differ
+    expect(page.locator("#summary .summary li")).to_have_count(
+        3
+    )  # both starts of one algorithm, and that chance may differ
     page.wait_for_function("() => document.querySelector('#curves .chart').data.length === 5")
     before = page.eval_on_selector("#curves .chart", "e => e.data.length")
     name = control.locator("option").nth(1).inner_text()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 
 from meta_demo.core.intervals import small_interval
 from meta_demo.data.episode import Example, make_episode
+from meta_demo.modalities.text.page import TextSide
 from meta_demo.serving.compare import Row, plan
 from meta_demo.serving.judged import BINS, brier
 from meta_demo.serving.repeats import Shots, Steady
-from meta_demo.serving.requests import PLAIN, Learner
-from meta_demo.ui.compare import repeats
+from meta_demo.serving.requests import PLAIN, Learner, Request
+from meta_demo.ui.compare import earlier, repeats
 from meta_demo.ui.compare.closer import Found, confused, reliable
 from meta_demo.ui.compare.table import table
 
@@ -93,3 +95,24 @@ def test_steadiness_says_how_many_answers_change_and_between_what_accuracy_moves
     )
     assert "50% – 75%" in shown and "25% – 25%" in shown and "In 3 repetitions" not in shown
     assert "in 3 repetitions, of 12 answers" in shown
+
+
+def test_what_an_earlier_comparison_is_told_by_says_whether_it_asked_the_same():
+    """And is small: the browser keeps a few of them."""
+    side = TextSide()
+    episode = make_episode(PLACES.examples)
+    one, same, other = (
+        json.loads(earlier.told(Request(episode, "minilm", names), places, made, side, "en"))
+        for names, places, made in (
+            (("maml",), PLACES, "a" * 64),
+            (("maml", "protonet"), PLACES, "b" * 64),
+            (("maml",), plan(make_episode(PLACES.examples[:20])), "c" * 64),
+        )
+    )
+    assert one["asked"] == same["asked"] != other["asked"] and len({one["id"], same["id"], other["id"]}) == 3
+    assert [key for key in one["facts"] if one["facts"][key] != same["facts"][key]] == ["algorithms"]
+    shown = table(FOUND.learners, FOUND.rows, PLACES, "en", json.dumps(one))
+    assert "data-run=" in shown and 'data-learner="maml plain"' in shown
+    assert 'data-right="' + "0" * 14 + "1" * 10 + '"' in shown, "of each example that was asked, in their order"
+    assert len(json.dumps(one)) < 600
+    assert "data-right" not in table(FOUND.learners, {TRAINED: replace(FOUND.rows[TRAINED], rounds=9)}, PLACES, "en")

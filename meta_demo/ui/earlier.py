@@ -29,11 +29,16 @@ def earlier() -> gr.HTML:
 
 
 def told(run: Run, lang: str) -> dict[str, Any]:
+    """What is known of a run where others are laid over it."""
+    kind = run.request.episode.objective.name
+    return {"id": run.spelling, "kind": kind, "whole": run.whole, "facts": facts(run.request, lang)}
+
+
+def facts(asked: Request, lang: str) -> dict[str, str]:
     """What tells a run from another, in words: its name is made of what changed."""
-    asked = run.request
     episode = asked.episode
     counts = {"support": len(episode.support), "query": len(episode.query)}
-    facts = {
+    return {
         "model": asked.model,
         "origin": f"{text('page.origin', lang)}: {text(f'page.origin.{_origin(asked)}', lang)}",
         "shots": text("page.earlier.counts", lang, **counts),
@@ -41,7 +46,6 @@ def told(run: Run, lang: str) -> dict[str, Any]:
         "seed": f"{text('page.seed', lang)} {asked.seed}",
         "knobs": _knobs(asked, lang),
     }
-    return {"id": run.spelling, "kind": episode.objective.name, "whole": run.whole, "facts": facts}
 
 
 def _origin(asked: Request) -> str:

@@ -21,7 +21,7 @@ from meta_demo.ui import blocks
 from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of
 from meta_demo.ui.charts import chart, figure_json
-from meta_demo.ui.compare import closer
+from meta_demo.ui.compare import closer, earlier
 from meta_demo.ui.compare import repeats as repeated
 from meta_demo.ui.compare.closer import Found
 from meta_demo.ui.compare.grid import component, grid
@@ -75,6 +75,7 @@ def lay_out() -> CompareTab:
         rows = gr.HTML(
             label("html.compare.empty"), js_on_load=script("compare"), elem_id="compare-table", padding=False
         )
+        earlier.earlier()
         with gr.Row(elem_id="compare-closer", equal_height=False):
             with gr.Column(min_width=300):
                 confusion = gr.HTML("", elem_id="confusion", padding=False)
@@ -114,7 +115,7 @@ class Comparing(Handlers):
         try:
             yield first | {tab.stop: gr.Button(interactive=True), tab.grid: "", tab.found: None}
             yield from queued(turn, tab.notice, said, lang)
-            yield from self._frames_of(asked, places, values, lang, turn)
+            yield from self._frames_of(asked, places, spelling.digest(), values, lang, turn)
         except Gone:
             raise
         except Exception:
@@ -124,15 +125,18 @@ class Comparing(Handlers):
             turn.leave()
         yield ended
 
-    def _frames_of(self, asked: Request, places: Plan, values: Values, lang: str, turn: Turn) -> Iterator[Updates]:
+    def _frames_of(
+        self, asked: Request, places: Plan, made: str, values: Values, lang: str, turn: Turn
+    ) -> Iterator[Updates]:
         """What the page shows, no oftener than it can be read."""
         tab, side = self.tab, self.page.side(values)
         colours = colours_of(values[side.cards])
         rows: dict[Learner, Row] = {}
         shown = 0.0
+        known = earlier.told(asked, places, made, side, lang)
 
         def drawn() -> Any:
-            return table(asked.learners, rows, places, lang)
+            return table(asked.learners, rows, places, lang, known)
 
         for row in self.service.compare(asked, places, turn):
             ended = row != rows.get(row.learner) and (row.complete or row.error is not None)

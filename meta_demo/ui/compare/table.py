@@ -9,7 +9,8 @@ from meta_demo.serving.compare import Plan, Row, best, difference, near
 from meta_demo.serving.judged import ENOUGH, brier, calibration
 from meta_demo.serving.requests import Learner, Snapshot
 from meta_demo.ui import blocks
-from meta_demo.ui.learners import called
+from meta_demo.ui.compare.earlier import answered
+from meta_demo.ui.learners import called, start_of
 from meta_demo.ui.markup import Child, Html, tag, together
 from meta_demo.words import text
 
@@ -20,15 +21,19 @@ FALLING = ("own", "behind", "held_out")  # where the largest comes first
 Rows = Mapping[Learner, Row]
 
 
-def table(learners: Sequence[Learner], rows: Rows, plan: Plan, lang: str) -> Html:
-    """The table as far as it is filled, and above it what follows."""
+def table(learners: Sequence[Learner], rows: Rows, plan: Plan, lang: str, run: str = "") -> Html:
+    """The table as far as it is filled, and above it what follows; `run` is what tells it from others."""
     known = [rows[who] for who in learners if who in rows]
     top = best(known) if len(known) == len(learners) else None
     won = top.learner if top and _others(top, known) and not near(top, known) else None
     head = tag("tr", [_heading(column, lang) for column in COLUMNS])
     names = {who: called(who, learners, lang) for who in learners}
     body = [
-        _row(_name(place, who, names[who]), _cells(rows.get(who), top, plan, lang), who, rows.get(who), won=who == won)
+        _row(
+            [_name(place, who, names[who]), *_cells(rows.get(who), top, plan, lang)],
+            who == won,
+            _known(who, names[who], rows.get(who), plan),
+        )
         for place, who in enumerate(learners)
     ]
     said = text("page.compare.title", lang, count=len(plan.left))
@@ -39,6 +44,7 @@ def table(learners: Sequence[Learner], rows: Rows, plan: Plan, lang: str) -> Htm
         tag("div", whole, cls="table-box", tabindex=0, role="region", aria_label=said),
         tag("p", text("page.compare.note", lang), cls="note"),
         cls="measured compared",
+        data_run=run or None,
     )
 
 
@@ -69,10 +75,22 @@ def _name(place: int, who: Learner, name: str) -> Html:
     return tag("th", blocks.swatch(who.algorithm), " ", button, scope="row", data_sort=name)
 
 
-def _row(name: Html, cells: Sequence[Html], who: Learner, row: Row | None, *, won: bool) -> Html:
+def _row(cells: Sequence[Html], won: bool, known: Mapping[str, str | bool | None]) -> Html:
+    return tag("tr", cells, cls="best" if won else "", **known)
+
+
+def _known(who: Learner, name: str, row: Row | None, plan: Plan) -> dict[str, str | bool | None]:
+    """What scripts read off the row of a learner: who it is, whether it is done, and which answers were right."""
     done = bool(row and row.complete and not row.error)
-    said: dict[str, str | bool] = {"data_algorithm": who.algorithm, "data_plain": who.plain, "data_done": done}
-    return tag("tr", name, cells, cls="best" if won else "", **said)
+    said = {"data_learner": f"{who.algorithm} {start_of(who)}", "data_name": name, "data_algorithm": who.algorithm}
+    right = answered(row, plan) if row and done else None
+    return {
+        **said,
+        "data_plain": who.plain,
+        "data_done": done,
+        "data_right": right,
+        "data_failed": bool(row and row.error),
+    }
 
 
 def _cells(row: Row | None, top: Row | None, plan: Plan, lang: str) -> list[Html]:

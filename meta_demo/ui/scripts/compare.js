@@ -47,6 +47,7 @@ function arrange() {
 
 function redrawn() {
   arrange();
+  document.dispatchEvent(new CustomEvent("compared", { detail: element.querySelector(".compared") }));
   refocus();
 }
 
