@@ -44,15 +44,11 @@ HINTS = (
     "train.bring.about",
 )
 
-TERMS = (
-    "task",
-    "support",
-    "held_out",
-    "inner_step",
-    "start",
-    "nats",
-    "interval",
-)  # in the order in which a visitor meets them
+TERMS = {
+    "curves": ("task", "support", "shots", "held_out", "inner_step", "start", "nats", "interval"),
+    "compare": ("leave_one_out", "held_out", "inner_step", "start", "interval", "calibration"),
+    "train": ("task", "start", "shots", "inner_step", "held_out", "nats", "interval"),
+}  # where words of the field stand -> those that stand there, in the order in which a visitor meets them
 EMPTY = ("run", "try", "map", "look", "train", "compare")
 
 
@@ -61,13 +57,13 @@ def composed(sides: Sequence[str], sheets: Sequence[str]) -> dict[str, dict[str,
     entries = {
         "html.header": _per_language(header),
         "html.about": _per_language(about),
-        "html.terms": _per_language(terms),
     }
     entries |= {f"html.{s}": {lang: heading(s, lang) for lang in LANGUAGES} for s in STEPS if s not in SIDED}
     entries |= {f"html.{s}.{m}": {lang: heading(s, lang, m) for lang in LANGUAGES} for s in SIDED for m in sides}
     entries |= {f"html.sheet.{m}": {lang: sheet_heading(m, lang) for lang in LANGUAGES} for m in sheets}
     entries |= {f"html.{k}.empty": {lang: empty(f"page.{k}.empty", lang) for lang in LANGUAGES} for k in EMPTY}
     entries |= {f"html.{k}": {lang: hint(f"page.{k}", lang) for lang in LANGUAGES} for k in HINTS}
+    entries |= {f"html.terms.{place}": {lang: terms(place, lang) for lang in LANGUAGES} for place in TERMS}
     entries["html.upload.about"] = _per_language(files)
     entries["html.past"] = _per_language(past)
     entries["html.train.off"] = {lang: empty("page.train.off", lang) for lang in LANGUAGES}
@@ -120,12 +116,11 @@ def about(lang: str) -> Html:
     return tag("details", tag("summary", text("page.algorithms.about", lang)), tag("dl", rows))
 
 
-def terms(lang: str) -> Html:
-    """What the words of the curves mean, folded away beneath them."""
-    rows = [
-        tag(kind, text(f"term.{term}{end}", lang)) for term in TERMS for kind, end in (("dt", ""), ("dd", ".means"))
-    ]
-    return tag("details", tag("summary", text("page.terms", lang)), tag("dl", rows))
+def terms(place: str, lang: str) -> Html:
+    """What the words of the field mean that stand in a place, folded away beneath it."""
+    kinds = (("dt", ""), ("dd", ".means"))
+    rows = [tag(kind, text(f"term.{term}{end}", lang)) for term in TERMS[place] for kind, end in kinds]
+    return tag("details", tag("summary", text("page.terms", lang)), tag("dl", rows), cls="terms")
 
 
 def swatch(algorithm: str) -> Html:

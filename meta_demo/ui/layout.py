@@ -176,7 +176,7 @@ def _adapt(first: Side[Any], switch: Switch, chosen: Sequence[str]) -> Adapt:
     with gr.Column(elem_id="losses-fold"):  # no accordion: what Gradio has not shown yet hears of no figure
         gr.Checkbox(value=False, label=label("page.chart.losses.show"), container=False, elem_id="losses-shown")
         losses = chart("losses")
-    gr.HTML(label("html.terms"), elem_id="terms")
+    gr.HTML(label("html.terms.curves"), elem_id="terms")
     place = {"html_template": tag("div", cls="runs-place"), "js_on_load": script("runs"), "apply_default_css": False}
     runs = gr.HTML(label("html.run.empty"), elem_id="runs", **place)
     summary = gr.HTML("", elem_id="summary")

@@ -98,6 +98,7 @@ def lay_out() -> TrainingTab | None:
             status = gr.HTML(label("html.train.empty"), elem_id="train-status")
             gallery = gr.HTML("", elem_id="train-gallery")
             figure = chart("train-chart")
+            gr.HTML(label("html.terms.train"), elem_id="train-terms")
             outcome = gr.HTML("", elem_id="train-outcome")
             beside = gr.HTML("", elem_id="train-beside")
             with gr.Column(visible=False, elem_id="train-result") as result:

@@ -76,6 +76,7 @@ def lay_out() -> CompareTab:
             label("html.compare.empty"), js_on_load=script("compare"), elem_id="compare-table", padding=False
         )
         earlier.earlier()
+        gr.HTML(label("html.terms.compare"), elem_id="compare-terms")
         with gr.Row(elem_id="compare-closer", equal_height=False):
             with gr.Column(min_width=300):
                 confusion = gr.HTML("", elem_id="confusion", padding=False)
