@@ -28,7 +28,7 @@ TOP, FOOT = 50, 66  # pixels above the panels and below
 TALL, SHORT = 448, 308  # of the scores, with held-out examples and without
 LOW = 248  # of the losses
 LARGE_HIGH = (PLACES["score"][LARGE][1][1] - PLACES["score"][LARGE][1][0]) * (TALL - TOP - FOOT)  # pixels of that panel
-ROOM, LINE = 0.5, 13  # of names at the ends: width in steps, and pixels from one to the next
+ROOM, LINE = 0.62, 13  # of names at the ends: width in steps, and pixels from one to the next
 UIDS = {"trained": "+", "plain": "-", "random": "~"}
 History = Mapping[Learner, list[Snapshot]]
 # Dash, opacity, width and the marker's ending of a learner whose meta-trained twin is there, by what it starts from itself.

@@ -32,7 +32,7 @@ def table(learners: Sequence[Learner], rows: Rows, plan: Plan, lang: str, run: s
         _row(
             [_name(place, who, names[who]), *_cells(rows.get(who), top, plan, lang)],
             who == won,
-            _known(who, names[who], rows.get(who), plan),
+            _known(who, names[who], rows.get(who), plan, lang),
         )
         for place, who in enumerate(learners)
     ]
@@ -79,16 +79,20 @@ def _row(cells: Sequence[Html], won: bool, known: Mapping[str, str | bool | None
     return tag("tr", cells, cls="best" if won else "", **known)
 
 
-def _known(who: Learner, name: str, row: Row | None, plan: Plan) -> dict[str, str | bool | None]:
+def _known(who: Learner, name: str, row: Row | None, plan: Plan, lang: str) -> dict[str, str | bool | None]:
     """What scripts read off the row of a learner: who it is, whether it is done, and which answers were right."""
     done = bool(row and row.complete and not row.error)
     said = {"data_learner": f"{who.algorithm} {start_of(who)}", "data_name": name, "data_algorithm": who.algorithm}
-    right = answered(row, plan) if row and done else None
+    right = interval = None
+    if row and done and row.score:
+        right = answered(row, plan)
+        interval = text("page.run.interval", lang, low=row.score.low, high=row.score.high)
     return {
         **said,
         "data_plain": who.plain,
         "data_done": done,
         "data_right": right,
+        "data_interval": interval,
         "data_failed": bool(row and row.error),
     }
 

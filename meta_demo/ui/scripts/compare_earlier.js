@@ -13,13 +13,13 @@ root.append(make("label", "", { htmlFor: "earlier-comparison", textContent: word
 
 const filled = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const count = (right) => [...right].filter((one) => one === "1").length;
-const share = (right) => `${count(right)}/${right.length} (${Math.round((100 * count(right)) / right.length)} %)`;
+const share = ({ right, interval }) => [`${Math.round((100 * count(right)) / right.length)}% ${count(right)}/${right.length} `, make("small", "", { textContent: interval })];
 
 // What a table says, once every learner of it has come to an end.
 function read(table) {
   const rows = [...table.querySelectorAll("tbody tr")];
   const over = rows.length && rows.every((row) => row.matches("[data-right], [data-failed]"));
-  const learners = rows.filter((row) => row.dataset.right).map((row) => [row.dataset.learner, { name: row.dataset.name, right: row.dataset.right }]);
+  const learners = rows.filter((row) => row.dataset.right).map((row) => [row.dataset.learner, { ...row.dataset }]);
   return over && table.dataset.run ? { ...JSON.parse(table.dataset.run), learners: Object.fromEntries(learners) } : undefined;
 }
 
@@ -28,13 +28,13 @@ function since(run) {
   return `${run.at} · ${other.map((key) => run.facts[key]).join(" · ") || words.examples}`;
 }
 
-function line([learner, { name, right: now }], before) {
-  const then = before[learner].right;
+function line([learner, here], before) {
+  const [then, now] = [before[learner].right, here.right];
   const more = [...now].filter((one, at) => one === "1" && then[at] === "0").length;
   const fewer = [...now].filter((one, at) => one === "0" && then[at] === "1").length;
   const points = `${more < fewer ? "−" : "+"}${Math.abs(Math.round((100 * (more - fewer)) / now.length))}`;
-  const cells = [share(then), share(now), filled(words.points, { points, more, fewer })];
-  return make("tr", "", {}, make("th", "", { scope: "row", textContent: name }), ...cells.map((textContent) => make("td", "", { textContent })));
+  const cells = [share(before[learner]), share(here), [filled(words.points, { points, more, fewer })]];
+  return make("tr", "", {}, make("th", "", { scope: "row", textContent: here.name }), ...cells.map((cell) => make("td", "", {}, ...cell)));
 }
 
 // The two side by side, or why they cannot be.
@@ -46,7 +46,7 @@ function beside(run) {
   const heads = [words.learner, words.then, words.now, words.difference].map((textContent) => make("th", "", { scope: "col", textContent }));
   const body = make("tbody", "", {}, ...both.map((one) => line(one, run.learners)));
   const table = make("table", "", {}, make("caption", "", { textContent: caption }), make("thead", "", {}, make("tr", "", {}, ...heads)), body);
-  return make("div", "measured", {}, make("div", "table-box", { tabIndex: 0, role: "region", "aria-label": caption }, table));
+  return make("div", "measured compared", {}, make("div", "table-box", { tabIndex: 0, role: "region", "aria-label": caption }, table));
 }
 
 function show() {
