@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import in_turn
+from transformers import AutoConfig, AutoModel
 
 from meta_demo.algorithms.gradient import abreast, leave_out, together
 from meta_demo.algorithms.gradient.base import GradientAlgorithm
@@ -29,8 +31,15 @@ UNITS = Numbers(0.0, 1.0)
 
 
 @pytest.fixture(scope="module")
-def backbone():
-    return load_backbone(str(UNTRAINED), torch.device("cpu"), Cache(1 << 20), torch.float64, scratch=0)
+def backbone(tmp_path_factory):
+    """The model of curves with fewer weights, each of which a learned rule is asked about at each step."""
+    folder = tmp_path_factory.mktemp("curves") / "small"
+    shutil.copytree(UNTRAINED, folder)
+    config = AutoConfig.from_pretrained(UNTRAINED, hidden_size=16, num_attention_heads=2, intermediate_size=24)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModel.from_config(config).save_pretrained(folder)
+    return load_backbone(str(folder), torch.device("cpu"), Cache(1 << 20), torch.float64, scratch=0)
 
 
 def made(backbone, name: str, **knobs):
