@@ -22,7 +22,9 @@ from meta_demo.serving.service import Service
 NAMES = ("charged", "delivery", "login")
 EPISODE = make_episode([Example(t, NAMES[c]) for t, c in SUPPORT], [Example(t, NAMES[c]) for t, c in QUERY])
 ALL = tuple(sorted(REGISTRY))
-REQUEST = Request(EPISODE, algorithms=ALL)
+STEPS = 3  # of each inner loop: further ones are as these
+LOOPS = tuple(name for name in ALL if any(k.name == "inner_steps" for k in REGISTRY[name].Config.knobs()))
+REQUEST = Request(EPISODE, algorithms=ALL, knobs={name: {"inner_steps": STEPS} for name in LOOPS})
 
 
 def figures(snapshots):
