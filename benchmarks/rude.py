@@ -30,13 +30,14 @@ from benchmarks.hosted import Host, host, load
 from benchmarks.rubbish import KINDS, Sent
 from benchmarks.wire import Page, answer, browser
 from meta_demo.core.cache import SERVING
+from meta_demo.ui.serve import LOOK, LOOKS
+from meta_demo.ui.sessions import UNFETCHED
 
 ALLOWED = 300  # MB above what is idle and the bound of the cache
 AT_ONCE = 8  # senders
 PATIENCE = 120  # seconds
 RIGHT = 10  # answers that are looked at afterwards
 FAULTS = ("Traceback", "ui/guard.py")  # in the log of what nobody foresaw, and of a handler that failed
-REST = 45  # seconds before memory is looked at, in which the page tidies up
 
 COLUMNS = {"kind": "种类", "sent": "发送", "2xx": "2xx", "4xx": "4xx", "5xx": "5xx", "no answer": "无回应"}
 TITLE = {
@@ -52,6 +53,7 @@ class Arguments:
     sessions: int = 1000
     requests: int = 10_000
     seed: int = 0
+    rest: float = UNFETCHED + 2 * LOOK * LOOKS  # seconds before memory is looked at, in which the page tidies up
     write: bool = True  # whether the table in benchmarks/results is written anew
 
 
@@ -81,7 +83,7 @@ def main(arguments: Arguments) -> int:
             met = Met()
             list(pool.map(lambda number: send(first, number, arguments.seed, met), range(arguments.requests)))
         quiet(page)
-        time.sleep(REST)
+        time.sleep(arguments.rest)
         after, logged = page.resident(), page.log.read_text("utf-8")
         found = rights(page)
     with host() as other:

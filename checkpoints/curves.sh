@@ -50,6 +50,8 @@ tmaml() { one_step tmaml --tmaml.inner-lr 0.03 --steps 1200; }
 # What learns how to step goes on from MAML's start, its weights learned along.
 further() { start "$1" --start "$HERE/maml" --k-shot 10 --warmup 0.1 "${@:2}"; }
 meta_sgd() { further meta_sgd --meta-sgd.inner-steps 1 --lr 1e-3 --steps 500; }
+# A few tokens can say what a wave is where the Transformer tells waves apart already; from plain weights they learned next to nothing.
+cavia() { further cavia --cavia.inner-steps 1 --cavia.inner-lr 10 --cavia.head-lr 0.03 --lr 3e-3 --steps 800; }
 maml_pp() { further maml_pp --maml-pp.inner-steps 3 --lr 1e-3 --steps 250; }
 
 # What compares points needs embeddings that are near where values are: the Transformer alone is learned, or nearly.
@@ -58,5 +60,5 @@ r2d2() { compared r2d2 600; }
 kernel() { compared kernel 1000; }
 attention() { compared attention 1500; }
 
-ALL="plain maml fomaml anil reptile finetune tmaml meta_sgd maml_pp r2d2 kernel attention"
+ALL="plain maml fomaml anil reptile finetune tmaml meta_sgd maml_pp cavia r2d2 kernel attention"
 for name in ${@:-$ALL}; do "$name"; done

@@ -68,10 +68,23 @@ def test_where_something_is_under_way_for_all_the_first_goes() -> None:
 
 
 def test_whether_somebody_came_to_fetch_is_known() -> None:
-    letters = Letters(SimpleNamespace(event_ids_to_events={}, pending_event_ids_session={}), 3)  # type: ignore[arg-type]
+    letters = Letters(SimpleNamespace(event_ids_to_events={}, pending_event_ids_session={}), 3)
     letters["a"] = letters["b"] = "letters"
     assert letters["a"] == "letters" and not letters.heard("a"), "who writes a letter has not come for it"
     assert letters.get("a") == "letters" and letters.get("nobody") is None
     assert letters.heard("a") and not letters.heard("b") and not letters.heard("nobody")
     del letters["a"]
     assert not letters.heard("a")
+
+
+def test_what_nobody_comes_for_goes_after_a_while() -> None:
+    event = SimpleNamespace(session_hash="under way")
+    queue: Any = SimpleNamespace(event_ids_to_events={"e": event}, pending_event_ids_session={"unread": {"x"}})
+    letters = Letters(queue, 9)
+    for name in ("read", "unread", "under way"):
+        letters[name] = "letters"
+    assert letters.get("read")
+    letters.let_go()
+    assert len(letters) == 3, "not yet"
+    letters.let_go(-1.0)
+    assert [*letters] == ["read", "under way"] and queue.pending_event_ids_session == {}

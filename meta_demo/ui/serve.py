@@ -26,7 +26,7 @@ from meta_demo.ui.logs import keep_words_out
 from meta_demo.ui.mistakes import say_what_is_wrong
 from meta_demo.ui.opening import Opening
 from meta_demo.ui.page import build_app, launch_arguments
-from meta_demo.ui.sessions import keep_little
+from meta_demo.ui.sessions import Letters, keep_little
 from meta_demo.ui.uploads import keep_apart
 
 # Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
@@ -51,16 +51,18 @@ def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
     ends.append(partial(_close, app))
     if said.zero_gpu:
         _place(service)
-    _launch(app, service, said)
+    letters = _launch(app, service, said)
     Thread(target=_warm_up, args=(opening,), daemon=True).start()  # the page paints while the models load
-    _keep_tidy()
+    _keep_tidy(letters)
 
 
-def _keep_tidy() -> None:
+def _keep_tidy(letters: Letters) -> None:
     """For good: whenever much more memory is held than was, what nobody needs goes, and now and then where it is a little more."""
     held = meter.resident() or 0.0
     for look in itertools.count(1):
         time.sleep(LOOK)
+        if not look % LOOKS:
+            letters.let_go()
         now = meter.resident() or 0.0
         if now > held + (MUCH if look % LOOKS else LITTLE):
             tidy()
@@ -76,14 +78,16 @@ def _place(service: Service) -> None:
                 zerogpu.place(service.backbone(model.name))
 
 
-def _launch(app: gr.Blocks, service: Service, said: Settings) -> None:
+def _launch(app: gr.Blocks, service: Service, said: Settings) -> Letters:
+    """Serves the page from now on; what waits to be fetched from it."""
     where = {"server_name": said.host, "server_port": said.port, "root_path": said.root_path}
     app.queue(default_concurrency_limit=SHORT, api_open=False)  # past the queue nobody would see that a caller has left
-    keep_little(app)
+    letters = keep_little(app)
     try:
         app.launch(**where, prevent_thread_lock=True, max_threads=THREADS, **launch_arguments(service))
     except OSError as error:
         raise UserError("port_used", port=said.port) from error
+    return letters
 
 
 def _close(app: gr.Blocks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from copy import copy
 from datetime import datetime
@@ -14,6 +15,7 @@ from gradio.queueing import Queue
 from meta_demo.ui.parts import SESSION_SECONDS
 
 SESSIONS = 1000  # that are remembered; of more those that were used longest ago are forgotten
+UNFETCHED = 120  # seconds for which an answer is kept that nobody has come to fetch
 
 
 class _Session(state_holder.SessionState):  # type: ignore[misc]
@@ -51,6 +53,7 @@ class Letters(OrderedDict[str, Any]):
         super().__init__()
         self._queue, self._most = queue, most
         self._heard: set[str] = set()
+        self._since: dict[str, float] = {}
 
     def get(self, session: str, default: Any = None) -> Any:
         """As whoever comes to fetch asks, which is noted."""
@@ -65,17 +68,33 @@ class Letters(OrderedDict[str, Any]):
     def __delitem__(self, session: str) -> None:
         super().__delitem__(session)
         self._heard.discard(session)
+        self._since.pop(session, None)
+
+    def let_go(self, seconds: float = UNFETCHED) -> None:
+        """What was sent so long ago to a session that nobody has come from, and for which nothing is under way, goes."""
+        awaited, now = self._awaited(), time.monotonic()
+        for session, since in [*self._since.items()]:
+            if now - since > seconds and session not in awaited and session not in self._heard and session in self:
+                del self[session]
+                self._queue.pending_event_ids_session.pop(session, None)
+
+    def _awaited(self) -> set[str]:
+        """The sessions for which something is under way."""
+        return {event.session_hash for event in [*self._queue.event_ids_to_events.values()]}
 
     def __setitem__(self, session: str, letters: Any) -> None:
         super().__setitem__(session, letters)
+        self._since[session] = time.monotonic()
         if len(self) > self._most:
-            awaited = {event.session_hash for event in self._queue.event_ids_to_events.values()} | {session}
-            gone = next((other for other in self if other not in awaited), next(iter(self)))
+            awaited = self._awaited() | {session}
+            known = [*self]  # others let go meanwhile
+            gone = next((other for other in known if other not in awaited), known[0])
             del self[gone]
             self._queue.pending_event_ids_session.pop(gone, None)
 
 
-def keep_little(app: gr.Blocks) -> None:
-    """From now on the sessions of a page whose queue is made are small and few."""
+def keep_little(app: gr.Blocks) -> Letters:
+    """From now on the sessions of a page whose queue is made are small and few; what waits to be fetched from it."""
     state_holder.SessionState = route_utils.SessionState = _Session
-    app._queue.pending_messages_per_session = Letters(app._queue)
+    app._queue.pending_messages_per_session = letters = Letters(app._queue)
+    return letters
