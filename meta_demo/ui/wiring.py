@@ -40,6 +40,7 @@ from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 
 NOTHING = "() => ''"  # empties, in the browser
+_MOVES = itertools.count(1)  # of all visitors: each that is told is another one
 
 
 def wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> Any:
@@ -175,8 +176,9 @@ def wire_look(page: Page, asking: Asking) -> Any:
     wired(page, page.map.algorithm.input, asking.open_map, asked, {page.map.empty, page.map.plane}, **MODEL)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = of_look(page)
-    for listen in (located.then, partial(gr.on, chosen)):
-        wired(page, listen, asking.attend, asked, outputs, **MODEL)
+    # whatever asks for attention asks one handler, so that what was asked for last is shown last
+    located.then(lambda: next(_MOVES), None, page.moved, **QUIET)
+    wired(page, partial(gr.on, [page.moved.change, *chosen]), asking.attend, asked, outputs, **MODEL)
     wired(page, look.why.click, asking.decide, asked, {look.decided}, **MODEL)
     for side in sides:
         if side.next and side.lines:
