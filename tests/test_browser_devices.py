@@ -83,7 +83,7 @@ def test_the_camera_teaches_and_asks(visit: Open) -> None:
     page.wait_for_function(
         "Number(document.querySelector('#try-pad .camera-count')?.textContent) > 1"
     )  # it answers all the time
-    expect(page.locator(".prediction")).to_have_count(1, timeout=SLOW)
+    expect(page.locator(".prediction")).to_have_count(2, timeout=SLOW)  # from both starts
     page.locator(".camera-live input").uncheck()
     page.locator("#try-pad").get_by_role("button", name=text("page.pad.close", "en"), exact=True).click()
     expect(page.locator("dialog.camera")).to_have_count(0)
