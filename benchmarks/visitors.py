@@ -78,7 +78,7 @@ class Typist:
     def attend(self, tried: str) -> None:
         """Where attention goes in a sentence."""
         self.page.put("sentence", tried)
-        self.page.send(self.page.event("sentence", "change", "heatmap"))
+        self.page.send(self.page.event("look-algorithm", "input", "heatmap"))
 
 
 @dataclass
