@@ -111,14 +111,9 @@ class Page:
         self.values[self.parts[part]] = value
 
     def event(self, part: str, name: str, fills: str) -> dict[str, Any]:
-        """What follows the event called `name` of a part, itself or after others, and fills another one."""
+        """What follows the event called `name` of a part, and fills another one."""
         here, there = self.parts[part], self.parts[fills]
-        following = [found for found in self.events if [here, name] in found["targets"]]
-        for found in following:
-            if there in found["outputs"]:
-                return found
-            following += [after for after in self.events if after["trigger_after"] == found["id"]]
-        raise ValueError(f"nothing that follows {name} of {part} fills {fills}")
+        return next(found for found in self.events if [here, name] in found["targets"] and there in found["outputs"])
 
     def hold(self, event: dict[str, Any], filled: list[Any]) -> None:
         """The components hold what an event has filled them with."""

@@ -248,5 +248,12 @@ def test_what_only_an_error_still_holds_goes() -> None:
         assert held() is not None
         tidy()
         assert held() is None
+        settled = refuse(Body())
+        gc.freeze()  # as a server does once it is warm
+        tidy()
+        assert settled() is not None, "not looked through"
+        tidy(settled=True)
+        assert settled() is None and gc.get_freeze_count()
     finally:
+        gc.unfreeze()
         gc.enable()

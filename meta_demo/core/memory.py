@@ -25,14 +25,19 @@ def give_back() -> None:
 
 
 def settle() -> None:
-    """What there is now is taken to stay: whoever looks later for what nobody holds any more need not look through it again."""
+    """What there is now is taken to stay: whoever tidies up need not look through it again."""
     gc.collect()
     gc.freeze()
-    give_back()
 
 
-def tidy() -> None:
-    """What nobody holds any more but itself goes, and its memory back to the system: an error holds all that was computed where it arose,
-    a request with a large body among it, and Python looks for such only once many others have come."""
+def tidy(*, settled: bool = False) -> None:
+    """What nobody holds any more but itself goes, and its memory back to the system; what has `settled` is looked through where that is
+    asked. An error holds all that was computed where it arose, a request with a large body among it, and Python looks for such only once
+    many others have come."""
+    frozen = settled and gc.get_freeze_count() > 0
+    if frozen:
+        gc.unfreeze()
     gc.collect()
+    if frozen:
+        gc.freeze()
     give_back()

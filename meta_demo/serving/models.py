@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -12,7 +11,7 @@ import torch
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache, Shelf
-from meta_demo.core.memory import give_back
+from meta_demo.core.memory import tidy
 from meta_demo.serving.admission import Admission
 
 KEPT = 2  # models that stay loaded
@@ -44,8 +43,7 @@ class Models:
         for shelf in gone:
             shelf.close()
         if gone:
-            gc.collect()
-            give_back()
+            tidy(settled=True)
         return found
 
     def is_loaded(self, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from meta_demo.serving.requests import Learner, Snapshot
 from meta_demo.ui import scores
 from meta_demo.ui.form import form_for
 from meta_demo.ui.learners import called, rivals, start_of, twins
+from meta_demo.ui.markup import bare
 from meta_demo.ui.palette import Mark, mark
 from meta_demo.ui.plots import base_layout, panel_title, plain_axis
 from meta_demo.ui.words import title
@@ -192,7 +192,7 @@ def _hover(s: Snapshot, which: str, kind: str, lang: str) -> str:
     if kind == "loss" or found is None:
         return f"{scores.loss(s, which):.3f}"
     form = form_for(s.objective)
-    shown = re.sub("<[^>]*>", "", form.figure(found)).strip()
+    shown = bare(form.figure(found))
     return shown if which == "support" else f"{shown}<br>{form.interval(found, lang)}"
 
 

@@ -24,7 +24,12 @@ WORDS = ("label", "none", "examples", "said", "ended", "apart")
 def earlier() -> gr.HTML:
     """The control beneath the curves; nobody sees it before there are two runs."""
     said = {lang: {key: catalogue()[f"page.earlier.{key}"][lang] for key in WORDS} for lang in LANGUAGES}
-    how = {"js_on_load": script("parts", "earlier"), "words": said, "apply_default_css": False, "elem_id": "earlier"}
+    how = {
+        "js_on_load": script("parts", "kept", "earlier"),
+        "words": said,
+        "apply_default_css": False,
+        "elem_id": "earlier",
+    }
     return gr.HTML(None, html_template=tag("div", cls="earlier", hidden=True), **how)
 
 

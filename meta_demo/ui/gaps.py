@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from meta_demo.ui.callers import visitor
 from meta_demo.ui.form import form_for
 from meta_demo.ui.guard import Updates, Values
 from meta_demo.ui.learners import Twins, rivals, start_of
-from meta_demo.ui.markup import Html, tag
+from meta_demo.ui.markup import Html, bare, tag
 from meta_demo.ui.parts import Page
 from meta_demo.ui.session import Gaps, Run
 from meta_demo.ui.starts import BASELINE
@@ -120,7 +119,7 @@ def headline(run: Run, step: int, lang: str) -> str:
     for who in starts:
         good = [s.query_score for s in run.history[who] if s.query_score and s.error is None]
         found = good[min(shown, len(good) - 1)]
-        figure = re.sub("<[^>]*>", "", form.figure(found)).strip()
+        figure = bare(form.figure(found))
         ends.append(text(f"page.gap.end.{start_of(who)}", lang, figure=figure, interval=form.interval(found, lang)))
     count = sum(example.label is not None for example in run.request.episode.query)
     values = {"algorithm": title(trained.algorithm, lang), "count": count, "step": shown}

@@ -5,8 +5,9 @@ A string is text, a visitor's or our own, and is escaped; only what these functi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from html import escape
+from html import escape, unescape
 
 _VOID = ("br", "img", "input")  # elements without an end
 
@@ -35,6 +36,11 @@ def tag(name: str, *children: Child, cls: str = "", **attributes: Attribute) -> 
 def together(*children: Child) -> Html:
     """Children one after another, without an element around them."""
     return Html("".join(map(_child, children)))
+
+
+def bare(markup: Html) -> str:
+    """What it says, without its elements."""
+    return unescape(re.sub("<[^>]*>", "", markup)).strip()
 
 
 def _child(child: Child) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
 import gradio as gr
 
@@ -53,7 +53,8 @@ def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
         _place(service)
     letters = _launch(app, service, said)
     Thread(target=_warm_up, args=(opening,), daemon=True).start()  # the page paints while the models load
-    _keep_tidy(letters)
+    Thread(target=_keep_tidy, args=(letters,), daemon=True).start()
+    Event().wait()
 
 
 def _keep_tidy(letters: Letters) -> None:

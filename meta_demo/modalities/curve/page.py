@@ -143,7 +143,7 @@ class CurvesSheet(Sheet):
 
     def _fit(self, asked: Answer) -> Answer:
         episode = spelled(asked["points"])
-        grid, again = _grid(span(episode)[1])
+        grid, again = _grid(edge(episode))
         contents = [*grid, *_points(episode)]
         names = [name for name in able() if name in asked["algorithms"]]
         steps = min(max(int(asked.get("steps", STEPS)), 0), STEPS)
@@ -258,17 +258,15 @@ def _points(episode: Episode) -> list[Point]:
     return [row.content for row in episode.support if isinstance(row.content, Point)]
 
 
-def span(episode: Episode) -> tuple[float, float]:
-    """From where to where curves are drawn: a little farther than the model has learned, and as far as there are points."""
-    places = [point.x for point in _points(episode)]
-    edge = max(1.1 * HIGH, *(1.05 * abs(x) for x in places))
-    return -edge, edge
+def edge(episode: Episode) -> float:
+    """How far on both sides curves are drawn: a little farther than the model has learned, and as far as there are points."""
+    return max(1.1 * HIGH, *(1.05 * abs(point.x) for point in _points(episode)))
 
 
 @lru_cache(maxsize=8)
-def _grid(edge: float) -> tuple[tuple[Point, ...], Corpus[Content]]:
-    """Where curves are drawn that go as far as `edge`, and the same for whoever computes what does not change as points are dragged."""
-    grid = tuple(Point(float(x)) for x in np.linspace(-edge, edge, FINE))
+def _grid(end: float) -> tuple[tuple[Point, ...], Corpus[Content]]:
+    """Where curves are drawn that go as far as `end`, and the same for whoever computes what does not change as points are dragged."""
+    grid = tuple(Point(float(x)) for x in np.linspace(-end, end, FINE))
     return grid, Corpus(grid, length, ALL)
 
 

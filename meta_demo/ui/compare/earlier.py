@@ -31,7 +31,11 @@ def earlier() -> gr.HTML:
         | {"learner": catalogue()["page.compare.learner"][lang]}
         for lang in LANGUAGES
     }
-    how: dict[str, Any] = {"js_on_load": script("parts", "compare_earlier"), "words": said, "apply_default_css": False}
+    how: dict[str, Any] = {
+        "js_on_load": script("parts", "kept", "compare_earlier"),
+        "words": said,
+        "apply_default_css": False,
+    }
     return gr.HTML(None, html_template=tag("div", cls="earlier", hidden=True), elem_id="compare-earlier", **how)
 
 

@@ -20,7 +20,7 @@ function library() {
 function whole({ order, traces, noted, notes, ...figure }) {
   if (!traces) return figure;
   const layout = { ...figure.layout, annotations: noted.map((name) => notes[name]) };
-  return { ...figure, data: order.map((name) => traces[name]), layout };
+  return { ...figure, data: order.map((uid) => ({ uid, ...traces[uid] })), layout };
 }
 
 async function draw() {

@@ -1,16 +1,8 @@
-// The last comparisons of this page: one of them can be set beside the table that is there, learner by learner, where both asked about the
-// same examples. They are kept here, in the page, and nowhere else. Given by gr.HTML: element, props.
+// An earlier comparison of this page set beside the table that is there, learner by learner, where both asked about the same examples. Given
+// by gr.HTML: element, props; and what keeps comparisons.
 
-const MOST = 6; // comparisons that are kept, the present one among them
 const words = props.words[lang];
-const root = element.querySelector(".earlier");
-const runs = []; // the oldest first
-let present; // the one whose table is there
-let chosen = ""; // the one that is set beside it
-const list = make("select", "", { id: "earlier-comparison" });
 const said = make("div", "earlier-said", { role: "status" });
-root.append(make("label", "", { htmlFor: "earlier-comparison", textContent: words.label }), list, said);
-
 const filled = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const count = (right) => [...right].filter((one) => one === "1").length;
 const share = ({ right, interval }) => [`${Math.round((100 * count(right)) / right.length)}% ${count(right)}/${right.length} `, make("small", "", { textContent: interval })];
@@ -23,11 +15,6 @@ function read(table) {
   return over && table.dataset.run ? { ...JSON.parse(table.dataset.run), learners: Object.fromEntries(learners) } : undefined;
 }
 
-function since(run) {
-  const other = Object.keys(run.facts).filter((key) => run.facts[key] !== present.facts[key]);
-  return `${run.at} · ${other.map((key) => run.facts[key]).join(" · ") || words.examples}`;
-}
-
 function line([learner, here], before) {
   const [then, now] = [before[learner].right, here.right];
   const more = [...now].filter((one, at) => one === "1" && then[at] === "0").length;
@@ -38,7 +25,7 @@ function line([learner, here], before) {
 }
 
 // The two side by side, or why they cannot be.
-function beside(run) {
+function beside(run, present) {
   const both = Object.entries(present.learners).filter(([learner]) => learner in run.learners);
   if (run.asked !== present.asked) return make("p", "note", { textContent: words.other });
   if (!both.length) return make("p", "note", { textContent: words.apart });
@@ -49,30 +36,11 @@ function beside(run) {
   return make("div", "measured compared", {}, make("div", "table-box", { tabIndex: 0, role: "region", "aria-label": caption }, table));
 }
 
-function show() {
-  const others = present ? runs.filter((run) => run !== present) : [];
-  root.hidden = !others.length;
-  const run = others.find(({ id }) => id === chosen);
-  if (!run) chosen = "";
-  const options = others.toReversed().map((each) => make("option", "", { value: each.id, textContent: since(each) }));
-  list.replaceChildren(make("option", "", { value: "", textContent: words.none }), ...options);
-  list.value = chosen;
-  said.replaceChildren(...(run ? [beside(run)] : []));
-}
-
-document.addEventListener("compared", ({ detail }) => {
-  const found = detail && read(detail);
-  if (found && present?.id === found.id && present.last === detail) return;
-  present = undefined;
-  if (found) {
-    present = runs.find(({ id }) => id === found.id) || { at: new Date().toLocaleTimeString(document.documentElement.lang) };
-    Object.assign(present, found, { last: detail });
-    if (!runs.includes(present)) runs.push(present);
-    while (runs.length > MOST) runs.splice(runs.findIndex((run) => run !== present), 1);
-  }
-  show();
-});
-list.addEventListener("change", () => {
-  chosen = list.value;
-  show();
+const show = (run, present) => said.replaceChildren(...(run ? [beside(run, present)] : []));
+const come = keptIn(element.querySelector(".earlier"), "earlier-comparison", words, said, () => true, show);
+let last; // the table that was there
+document.addEventListener("compared", ({ detail: table }) => {
+  const found = table && read(table);
+  if (!found || table !== last) come(found);
+  last = found && table;
 });
