@@ -20,7 +20,6 @@ from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone
 from meta_demo.ui.callers import UNHEARD, called, in_thread, while_heard
 from meta_demo.ui.guard import sentence
-from meta_demo.words import text
 
 
 def adapt_endpoint(service: Service) -> Callable[..., Awaitable[dict[str, Any]]]:
@@ -54,7 +53,8 @@ def adapt_endpoint(service: Service) -> Callable[..., Awaitable[dict[str, Any]]]
             turn = called(service)
             report, _ = await while_heard(turn, partial(service.report, request, turn=turn))
         except Gone:  # nobody hears this, unless they come late
-            raise gr.Error(text("error.unheard", "en", seconds=UNHEARD), print_exception=False) from None
+            late = UserError("unheard", seconds=UNHEARD)
+            raise gr.Error(late.message("en"), print_exception=False) from None
         except Exception as error:
             raise gr.Error(sentence(error, "en"), print_exception=False) from error
         for result in report["results"]:
