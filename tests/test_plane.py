@@ -97,3 +97,14 @@ def test_of_many_as_many_of_each_class_and_fewer_steps(monkeypatch):
     found = travelled(job("maml", make_episode(rows)))
     assert found.classes == (0, 0, 0, 1, 1, 2) and found.steps == (0, 2, 3)
     assert [found.index(step) for step in (0, 1, 2, 3, 8, None)] == [0, 0, 1, 2, 2, 2]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ALL)
+def test_what_the_adaptation_has_embedded_is_not_embedded_again(name, monkeypatch):
+    one = job(name)
+    with_body = one.algorithm.adapts_body
+    list(one.snapshots())
+    if with_body:
+        monkeypatch.setattr(one.algorithm, "embed", None)  # whoever embeds calls nothing
+    assert len(travelled(one).steps) == (4 if with_body else 1)

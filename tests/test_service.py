@@ -16,6 +16,7 @@ from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example, make_episode
+from meta_demo.learning import checkpoint
 from meta_demo.serving.requests import NOT_TRAINED, Request
 from meta_demo.serving.service import Service
 
@@ -91,6 +92,13 @@ def test_seeds_count_where_chance_does(service):
     lora = replace(REQUEST, algorithms=("maml",), knobs={"maml": {"scope": "lora"}}, checkpoint="none")
     one, again, other = (figures(service.adapt_stream(replace(lora, seed=seed))) for seed in (0, 0, 1))
     assert one == again != other
+
+
+def test_of_a_trained_start_nothing_is_left_to_chance_and_nothing_is_made_twice(service, monkeypatch):
+    request = replace(REQUEST, algorithms=("maml", "protonet"))
+    expected = figures(service.adapt_stream(request))
+    monkeypatch.setattr(checkpoint, "start", None)  # whoever loads it again calls nothing
+    assert figures(service.adapt_stream(replace(request, seed=7))) == expected
 
 
 def test_stopping_between_steps(service):

@@ -27,12 +27,13 @@ from meta_demo.words import Words
 class State:
     """What adaptation has made of the support set so far: fast weights, prototypes or memory, by name.
 
-    `outputs` [S, O] of the support set are set where the algorithm computed them on its way, so that nobody computes them again.
-    `objective` says what its labels are, for a method whose answers depend on that.
+    `outputs` [S, O] of the support set and its `embeddings` [S, D] are set where the algorithm computed them on its way, so that nobody
+    computes them again. `objective` says what its labels are, for a method whose answers depend on that.
     """
 
     tensors: dict[str, Tensor]
     outputs: Tensor | None = None
+    embeddings: Tensor | None = None
     objective: Objective | None = None
 
 

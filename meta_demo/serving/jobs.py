@@ -214,7 +214,7 @@ class Job:
         shown = self.objective.shown(algorithm.answer(state, z), spread)
         if not similar:
             return Prediction(self.learner, at, array(shown))
-        like = self._belonging(contents, at, state, z) if self.objective.labels else None
+        like = self._belonging(contents, first, state, z) if self.objective.labels else None
         return Prediction(self.learner, at, array(shown), self._leaned(at, state, z), like)
 
     def _leaned(self, at: int, state: State, z: Tensor) -> Leaned:
@@ -223,19 +223,21 @@ class Job:
         if shares is not None:
             return Leaned(ATTENTION, array(shares))
         if not leaves_out(self.algorithm, self.objective, self.y):
-            return Leaned(SIMILARITY, array(z @ self._support_embeddings(at, state.tensors).T))
+            return Leaned(SIMILARITY, array(z @ self.support_embeddings(at, state).T))
         others: list[State] | None = self.shelf.get((*self.key, "without", at))
         if others is None:
             others = without_each(self.algorithm, self.support(), self.unlabelled(), at, self.rest)
             self.shelf.put((*self.key, "without", at), others)
         return Leaned(INFLUENCE, array(influence(self.algorithm, state, others, z)))
 
-    def _belonging(self, contents: Sequence[Content], at: int, state: State, z: Tensor) -> Belonging:
-        """How like the classes `contents` are, whose embeddings are z [Q, D] after `at` inner steps: by those before the adaptation, as
-        examples that it has learned from lie nearer to each other than anything new can."""
+    def _belonging(self, contents: Sequence[Content], first: State, state: State, z: Tensor) -> Belonging:
+        """How like the classes `contents` are, whose embeddings are z [Q, D] in a state: by those before the adaptation, whose state is
+        `first`, as examples that it has learned from lie nearer to each other than anything new can."""
         if not self.algorithm.adapts_body:
-            return belonging(array(self._support_embeddings(at, state.tensors)), array(self.y), array(z))
-        return belonging(array(self._support_embeddings(None, {})), array(self.y), self.embedded(contents))
+            return belonging(array(self.support_embeddings(0, state)), array(self.y), array(z))
+        body = self.algorithm.body
+        begun = first if all(torch.equal(first.tensors.get(name, w), w) for name, w in body.items()) else State({})
+        return belonging(array(self.support_embeddings(None, begun)), array(self.y), self.embedded(contents))
 
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
@@ -264,12 +266,14 @@ class Job:
             known = Trajectory(tuple(course.states), tuple(course.seconds), times, error)
             self.shelf.put((*self.key, "trajectory"), known)
 
-    def _support_embeddings(self, at: int | None, tensors: dict[str, Tensor]) -> Tensor:
-        """The support set's embeddings after `at` inner steps, whose state holds `tensors`; None: before anything was adapted."""
+    def support_embeddings(self, at: int | None, state: State) -> Tensor:
+        """The support set's embeddings [S, D] in the state after `at` inner steps; None: before anything was adapted."""
+        if state.embeddings is not None:
+            return state.embeddings
         key = (*self.key, "support", at)
         known: Tensor | None = self.shelf.get(key)
         if known is None:
-            known = self.algorithm.embed(tensors, self.support().x)
+            known = self.algorithm.embed(state.tensors, self.support().x)
             self.shelf.put(key, known)
         return known
 

@@ -34,6 +34,7 @@ from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED
 
 WORTH = 3.0  # seconds on the CPU: for less nobody waits for a GPU
 KEPT = MB << 9
+BESIDE = ("outputs", "embeddings")  # what a state may hold of the support set
 
 
 def work_of(model: str, parameters: int, tokens: int, jobs: Sequence[Job]) -> Work:
@@ -119,10 +120,9 @@ class Desk:
 
 def _written(state: State) -> Piece:
     """A state in arrays."""
-    outputs = None if state.outputs is None else array(state.outputs)
     return {
         "tensors": {name: array(t) for name, t in state.tensors.items()},
-        "outputs": outputs,
+        **{name: None if (found := getattr(state, name)) is None else array(found) for name in BESIDE},
         "objective": state.objective is not None,
     }
 
@@ -147,12 +147,9 @@ class Errand:
                 piece = self._next(index)
             if piece is None or "tensors" not in piece:
                 return
-            outputs = piece["outputs"]
-            yield State(
-                {name: torch.from_numpy(found) for name, found in piece["tensors"].items()},
-                None if outputs is None else torch.from_numpy(outputs),
-                objective if piece["objective"] else None,
-            )
+            tensors = {name: torch.from_numpy(found) for name, found in piece["tensors"].items()}
+            beside = {name: torch.from_numpy(piece[name]) for name in BESIDE if piece[name] is not None}
+            yield State(tensors, **beside, objective=objective if piece["objective"] else None)
 
     def _next(self, index: int) -> Piece | None:
         """The next piece for a job; None at the end. What went wrong is said to every job that has not ended."""

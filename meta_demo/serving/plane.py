@@ -104,11 +104,10 @@ def _travelled(job: Job) -> Travel:
     labels, support = job.objective.labels, job.episode.support
     places = _placed([labels.index(row.label) for row in support], len(labels))
     classes = tuple(labels.index(support[place].label) for place in places)
-    x = job.algorithm.features([support[place].content for place in places])
     states = job.states(max(2, ROOM // len(places))) if job.algorithm.adapts_body else {0: job.reached(0)[2]}
     seen = []
-    for state in states.values():
-        seen.append(np.asarray(array(job.algorithm.embed(state.tensors, x)), np.float64))
+    for step, state in states.items():
+        seen.append(np.asarray(array(job.support_embeddings(step, state)), np.float64)[list(places)])
         job.rest()
     z = np.stack(seen)
     plane = fitted(z.reshape(-1, z.shape[-1]))

@@ -370,11 +370,11 @@ class Service:
         """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
         name, spec, knobs = learner.algorithm, learner.start, request.knobs_of(learner)
         kind = request.episode.objective.name
-        start = (learner, kind, json.dumps(knobs, sort_keys=True), request.seed, _stamp(spec))
+        scratch, folder = request.scratch_of(learner) is not None, checkpoint.resolve(spec, request.model, name, kind)
+        drawn = None if folder else request.seed  # of what was trained nothing is left to chance
+        start = (learner, kind, json.dumps(knobs, sort_keys=True), drawn, _stamp(spec))
         known: tuple[Algorithm, str] | None = shelf.get(start)
         if known is None:
-            folder = checkpoint.resolve(spec, request.model, name, kind)
-            scratch = request.scratch_of(learner) is not None
             made = checkpoint.start(backbone, name, folder, knobs, request.seed, kind, scratch=scratch)
             known = made.requires_grad_(False).eval(), AT_RANDOM if scratch else str(folder or NOT_TRAINED)
             shelf.put(start, known)

@@ -80,7 +80,7 @@ class LinearProbe(Algorithm):
     def adapt(self, support: Examples, *, unlabelled: Features | None = None, graph: bool = False) -> Iterator[State]:  # noqa: ARG002
         z = self.embed({}, support.x)
         tensors = self._fitted(z, support.y)
-        yield State(tensors, linear(z, tensors))
+        yield State(tensors, linear(z, tensors), z)
 
     def answer(self, state: State, z: Tensor) -> Tensor:
         return linear(z, state.tensors)

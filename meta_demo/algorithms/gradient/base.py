@@ -215,14 +215,14 @@ class GradientAlgorithm(BodyAlgorithm):
         slots, start = self.init_slots(fast), fast
         for index in range(self.steps):
             step, out, grads = self.descend(Step(index, start), fast, at, z, support, exact=exact, retain=graph)
-            yield State(fast if graph else detached(fast), out)
+            yield State(fast, out) if graph else State(detached(fast), out, z.detach())
             with torch.set_grad_enabled(graph):
                 fast, slots = self.update(step, fast, grads, slots)
             if at:
                 at = (connected if exact else leaves)(body_of(fast))
                 last = index == self.steps - 1  # nothing is differentiated any more
                 z = z if graph and last else self.look(at, support, graph=not last)
-        yield State(fast) if graph else State(detached(fast), self.answer(State(fast), z).detach())
+        yield State(fast) if graph else State(detached(fast), self.answer(State(fast), z).detach(), z.detach())
 
     def packed(self, support: Examples) -> Examples:
         """The support set in groups made for each other, as it goes through the Transformer many times and always as a whole."""

@@ -74,7 +74,7 @@ class MetricAlgorithm(BodyAlgorithm):
         others = self.embed({}, unlabelled) if self.reads_unlabelled and unlabelled is not None else None
         tensors = self.remember(z, support, others)
         state = State(tensors, objective=support.objective)
-        yield replace(state, outputs=self.answer(state, z).detach())
+        yield replace(state, outputs=self.answer(state, z).detach(), embeddings=z.detach())
 
 
 @dataclass(frozen=True)
