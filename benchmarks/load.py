@@ -5,8 +5,9 @@
 Starts the page on a free port of the loopback device, where a few visitors adapt first, and then try something new again and again. Into
 that locust lets all others in at once: those who adapt by the API, each to a task that nobody else has and from an address of their own,
 and for every five of them one who leaves in the midst and one who sends rubbish. Then another page, where nobody else is, is asked the same
-tasks back to back: an answer is right where both are equal to the last digit. Writes `benchmarks/results/load.json`. The exit code is 1
-where an answer was wrong, where anything failed, or was answered with 5xx.
+tasks back to back, and tries as many things between them as those who typed have: an answer is right where both are equal to the last
+digit, and what it costs that many come at once is the ratio of the seconds that both take for the same. Writes
+`benchmarks/results/load.json`. The exit code is 1 where an answer was wrong, where anything failed, or was answered with 5xx.
 """
 
 from __future__ import annotations
@@ -63,18 +64,20 @@ def main(arguments: Arguments) -> int:
         late = begun + arguments.patience
         found, more = let_in(crowd, lambda: day.waiting <= 0 or time.monotonic() > late)
         missing = arguments.visitors - len(day.answers) - day.refused
-        each = (time.monotonic() - begun) / max(1, len(day.answers))
+        took = time.monotonic() - begun
     failures += more
-    alone = back_to_back(day)
+    day.wrong += [wrong for typist in day.typists for wrong in typist.wrong]
+    alone, typed = back_to_back(day, found["prediction"][0])
     failures += [f"{missing} were not answered"] * bool(missing)
     told = {
         "answers": len(day.answers),
         "wrong": day.wrong,
         "failures": failures,
         "refused": day.refused,
-        "seconds each": each,
+        "seconds": took,
         "alone": alone,
-        "ratio": each / alone if day.answers else math.nan,
+        "typed": typed,
+        "ratio": took / (alone + typed) if day.answers else math.nan,
         "peak MB": peak[0],
         "load": [before, load()],
     }
@@ -110,27 +113,36 @@ def _figures(entry: StatsEntry) -> Figures:
     return entry.num_requests, median, p95
 
 
-def back_to_back(day: Day) -> float:
-    """Seconds that a task takes where nobody else is, in the mean; answers that differ there are kept with what is wrong."""
-    arguments = day.arguments
+def back_to_back(day: Day, rounds: int) -> tuple[float, float]:
+    """Seconds that the same tasks take where nobody else is, and those of as many rounds of trying something between them; answers that
+    differ there are kept with what is wrong."""
+    arguments, seconds = day.arguments, [0.0, 0.0]
     client = browser()
     with host() as page:
+        typist = Typist(0, page.url, arguments)
 
         def alone(number: int) -> list[Any]:
             asked = work(number, arguments.ways, arguments.shots)
             return answer(client, page.url, asked, arguments.patience)
 
         alone(1_000_000)  # what is made once is there
-        begun = time.monotonic()
-        for number, found in sorted(day.answers.items()):
+        for count, (number, found) in enumerate(sorted(day.answers.items()), 1):
+            begun = time.monotonic()
             if alone(number) != found:
                 day.wrong.append(f"the answer to {number}")
-        return (time.monotonic() - begun) / max(1, len(day.answers))
+            asked = time.monotonic()
+            for _ in range(rounds * count // len(day.answers) - rounds * (count - 1) // len(day.answers)):
+                for _, do in typist.round():
+                    do()
+            seconds[0] += asked - begun
+            seconds[1] += time.monotonic() - asked
+    day.wrong += typist.wrong
+    return seconds[0], seconds[1]
 
 
 def notes(told: dict[str, Any], arguments: Arguments) -> dict[str, str]:
     """What stands beneath the table."""
-    each, alone, ratio = (round(told[name], 2) for name in ("seconds each", "alone", "ratio"))
+    took, alone, typed, ratio = (round(told[name], 2) for name in ("seconds", "alone", "typed", "ratio"))
     count, wrong, failures = told["answers"], len(told["wrong"]), len(told["failures"])
     visitors, ways, shots, learners = arguments.visitors, arguments.ways, arguments.shots, len(ALGORITHMS)
     peak, (before, after) = round(told["peak MB"]), told["load"]
@@ -138,11 +150,13 @@ def notes(told: dict[str, Any], arguments: Arguments) -> dict[str, str]:
         "en": f"{visitors} adapt at once, each to a {ways}-way {shots}-shot task of their own with {learners} algorithms, "
         f"while others leave, send rubbish, type and open the page. Of {count} answers {wrong} are not equal to the bit to "
         f"those of the same task alone; {told['refused']} refused, {failures} failures. "
-        f"{each} s for each adaptation, back to back {alone} s: {ratio} times as long. At most {peak} MB resident. "
+        f"{took} s in all; back to back the same tasks take {alone} s and what was typed meanwhile {typed} s: {ratio} times as long. "
+        f"At most {peak} MB resident. "
         f"Programs that wanted a processor, in the mean of a minute: {before} before, {after} after.",
         "zh": f"{visitors} 位访问者同时适应，各有一个 {ways} 类 {shots} 条示例的任务，使用 {learners} 种算法；"
         f"同时还有人离开、发送无效内容、输入或打开页面。{count} 个回答中有 {wrong} 个与单独运行时并非逐位相同；"
-        f"拒绝 {told['refused']} 次，失败 {failures} 次。每次适应 {each} 秒，逐个运行时 {alone} 秒，为其 {ratio} 倍。"
+        f"拒绝 {told['refused']} 次，失败 {failures} 次。共 {took} 秒；逐个运行时，同样的任务需 {alone} 秒，"
+        f"其间输入的内容需 {typed} 秒：为其 {ratio} 倍。"
         f"常驻内存最多 {peak} MB。一分钟内等待处理器的程序平均数：之前 {before}，之后 {after}。",
     }
 

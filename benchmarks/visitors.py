@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -58,6 +58,23 @@ class Typist:
         page.put("seed", 20_000 + number)
         page.send(page.event("start", "click", "summary"))
         self.known = {tried: self.predict(tried, STEPS[-1]) for tried in TRIED}
+        self.wrong: list[str] = []
+        self._tried, self._steps = itertools.cycle(TRIED), itertools.cycle(STEPS)
+        self._learners, self._rounds = itertools.cycle(range(len(ALGORITHMS))), itertools.count()
+
+    def round(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What is done with the next thing that is tried, by name."""
+        tried = next(self._tried)
+        yield "prediction", lambda: self.predict_again(tried)
+        yield "attention", lambda: self.attend(tried)
+        if next(self._rounds) % LOOKS_ROUND == 0:
+            yield "prediction at another step", lambda: self.predict(tried, next(self._steps))
+            yield "map", lambda: self.map(next(self._learners))
+
+    def predict_again(self, tried: str) -> None:
+        """Tries what has been tried, and notes where the page says something else of it."""
+        if self.predict(tried, STEPS[-1]) != self.known[tried]:
+            self.wrong.append(f"a prediction of {tried!r}")
 
     def predict(self, tried: str, step: int) -> str:
         """What the page says of a sentence at a step."""
@@ -180,24 +197,12 @@ class Types(Visitor):
     def on_start(self) -> None:
         super().on_start()
         self.typist = self.day.typists[self.number]
-        self.tried, self.steps = itertools.cycle(TRIED), itertools.cycle(STEPS)
-        self.learners = itertools.cycle(range(len(ALGORITHMS)))
-        self.count = itertools.count()
 
     @task
     def try_another(self) -> None:
-        tried = next(self.tried)
-        with self.waits("prediction"):
-            if self.typist.predict(tried, STEPS[-1]) != self.typist.known[tried]:
-                self.day.wrong.append(f"a prediction of {tried!r}")
-        with self.waits("attention"):
-            self.typist.attend(tried)
-        if next(self.count) % LOOKS_ROUND:
-            return
-        with self.waits("prediction at another step"):
-            self.typist.predict(tried, next(self.steps))
-        with self.waits("map"):
-            self.typist.map(next(self.learners))
+        for name, do in self.typist.round():
+            with self.waits(name):
+                do()
 
 
 class Opens(Visitor):

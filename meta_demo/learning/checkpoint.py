@@ -125,7 +125,7 @@ def export(algorithm: Algorithm, folder: Path) -> None:
 def read_card(folder: Path) -> Card:
     """The card of a checkpoint folder; raises UserError when there is none or it cannot be understood."""
     try:
-        card = Card.model_validate(json.loads((folder / CARD).read_text(encoding="utf-8")))
+        card = _card(folder, _changed(folder / CARD))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("checkpoint_missing", folder=folder) from error
     except (ValueError, RecursionError) as error:
@@ -133,6 +133,11 @@ def read_card(folder: Path) -> Card:
     if card.format != FORMAT:
         raise UserError("checkpoint_format", folder=folder, found=card.format, known=FORMAT)
     return card
+
+
+@lru_cache(maxsize=256)
+def _card(folder: Path, changed: tuple[int, int]) -> Card:  # noqa: ARG001 (a changed card is read again)
+    return Card.model_validate(json.loads((folder / CARD).read_text(encoding="utf-8")))
 
 
 def load(folder: Path, backbone: Backbone, changes: dict[str, Any] | None = None) -> Algorithm:
@@ -264,15 +269,14 @@ def shipped(model: str, algorithm: str, objective: str = CLASSES) -> Path | None
     if Path(model).name != model or model == "..":  # the name of no folder of ours
         return None
     folder = SHIPPED / model / algorithm
-    return folder if (folder / CARD).is_file() and _trained_on(folder, _changed(folder / CARD)) == objective else None
+    return folder if (folder / CARD).is_file() and _trained_on(folder) == objective else None
 
 
 def _changed(file: Path) -> tuple[int, int]:
     return file.stat().st_mtime_ns, file.stat().st_size
 
 
-@lru_cache(maxsize=1024)
-def _trained_on(folder: Path, changed: tuple[int, int]) -> str | None:  # noqa: ARG001 (a changed card is read again)
+def _trained_on(folder: Path) -> str | None:
     """What the card of a folder says of its labels; a damaged one is taken for the usual kind, so that using it says what is wrong."""
     with suppress(UserError):
         return read_card(folder).objective

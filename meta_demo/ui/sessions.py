@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from copy import copy
@@ -97,4 +98,6 @@ def keep_little(app: gr.Blocks) -> Letters:
     """From now on the sessions of a page whose queue is made are small and few; what waits to be fetched from it."""
     state_holder.SessionState = route_utils.SessionState = _Session
     app._queue.pending_messages_per_session = letters = Letters(app._queue)
+    # A summary that nobody reads, made anew for every event; the name is Gradio's.
+    app._queue.ANAYLTICS_CACHE_FREQUENCY = math.inf
     return letters
