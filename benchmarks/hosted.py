@@ -55,13 +55,14 @@ class Host:
 
 
 @contextmanager
-def host(**environment: str) -> Iterator[Host]:
-    """A page that strangers may use, on a free port, with all bundled models loaded; ended with the block."""
+def host(program: str = "", **environment: str) -> Iterator[Host]:
+    """A page that strangers may use, on a free port, with all bundled models loaded; ended with the block. Its process runs `program`
+    first."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     given = {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "META_DEMO_PUBLIC": "1", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", "from meta_demo.start import main; main()"]
+    command = [sys.executable, "-c", f"{program}\nfrom meta_demo.start import main\nmain()"]
     with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
         running = subprocess.Popen(command, env=os.environ | given | environment, stdout=log, stderr=log)
         try:

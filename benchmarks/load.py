@@ -1,13 +1,14 @@
 """A class of visitors at one page, over real HTTP on this machine alone: are their answers right, and how long does each kind wait?
 
-    python -m benchmarks.load [--visitors 50] [--patience 1800] [--ways 5] [--shots 5] [--quiet 10] [--no-write]
+    python -m benchmarks.load [--visitors 50] [--patience 1800] [--ways 5] [--shots 5] [--quiet 10] [--hurt 0] [--no-write]
 
-Starts the page on a free port of the loopback device, where a few visitors adapt first, and then try something new again and again. Into
-that locust lets all others in at once: those who adapt by the API, each to a task that nobody else has and from an address of their own,
-and for every five of them one who leaves in the midst and one who sends rubbish. Then another page, where nobody else is, is asked the same
-tasks back to back, and tries as many things between them as those who typed have: an answer is right where both are equal to the last
-digit, and what it costs that many come at once is the ratio of the seconds that both take for the same. Writes
-`benchmarks/results/load.json`. The exit code is 1 where an answer was wrong, where anything failed, or was answered with 5xx.
+Starts the page on a free port of the loopback device. With `--hurt` a thread dies there while it computes, and so many malformed requests
+are sent. Then a few visitors adapt, and try something new again and again. Into that locust lets all others in at once: those who adapt by
+the API, each to a task that nobody else has and from an address of their own, and for every five of them one who leaves in the midst and
+one who sends rubbish. Then another page, where nobody else is, is asked the same tasks back to back, and tries as many things between them
+as those who typed have: an answer is right where both are equal to the last digit, and what it costs that many come at once is the ratio of
+the seconds that both take for the same. Writes `benchmarks/results/load.json`, or `hurt.json`. The exit code is 1 where an answer was
+wrong, where anything failed, or was answered with 5xx.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from locust.stats import StatsEntry
 from benchmarks import report
 from benchmarks.asked import ALGORITHMS, work
 from benchmarks.hosted import host, load
+from benchmarks.hurt import PROGRAM, hurt
 from benchmarks.wire import answer, browser
 
 ONE_IN = 5  # for so many who adapt one leaves, and one sends rubbish
@@ -52,11 +54,12 @@ TITLE = {
 def main(arguments: Arguments) -> int:
     """Let them in, and say how it went."""
     before = load()
-    with host() as page, page.peak() as peak:
+    with host(PROGRAM if arguments.hurt else "") as page, page.peak() as peak:
+        failures = hurt(page.url, arguments.hurt) if arguments.hurt else []
         day = Visitor.day = Day(page.url, arguments)
         day.typists = [Typist(number, page.url, arguments) for number in range(TYPISTS)]
         end = time.monotonic() + arguments.quiet
-        quiet, failures = let_in({Types: TYPISTS, Opens: 1}, lambda: time.monotonic() > end)
+        quiet, some = let_in({Types: TYPISTS, Opens: 1}, lambda: time.monotonic() > end)
         day.came.clear()
         day.waiting, others = arguments.visitors, max(1, arguments.visitors // ONE_IN)
         begun = time.monotonic()
@@ -65,7 +68,7 @@ def main(arguments: Arguments) -> int:
         found, more = let_in(crowd, lambda: day.waiting <= 0 or time.monotonic() > late)
         missing = arguments.visitors - len(day.answers) - day.refused
         took = time.monotonic() - begun
-    failures += more
+    failures += some + more
     day.wrong += [wrong for typist in day.typists for wrong in typist.wrong]
     alone, typed = back_to_back(day, found["prediction"][0])
     failures += [f"{missing} were not answered"] * bool(missing)
@@ -87,7 +90,8 @@ def main(arguments: Arguments) -> int:
     print(json.dumps(told, indent=2))
     if arguments.write:
         said: dict[str, Any] = {"title": TITLE, "notes": notes(told, arguments), "order": report.MEMORY}
-        report.write("load", "python -m benchmarks.load", COLUMNS, rows, **said)
+        name, flags = ("hurt", f" --hurt {arguments.hurt}") if arguments.hurt else ("load", "")
+        report.write(name, f"python -m benchmarks.load{flags}", COLUMNS, rows, **said)
     return 1 if day.wrong or failures else 0
 
 
@@ -146,14 +150,19 @@ def notes(told: dict[str, Any], arguments: Arguments) -> dict[str, str]:
     count, wrong, failures = told["answers"], len(told["wrong"]), len(told["failures"])
     visitors, ways, shots, learners = arguments.visitors, arguments.ways, arguments.shots, len(ALGORITHMS)
     peak, (before, after) = round(told["peak MB"]), told["load"]
+    hurt = {
+        "en": f"After a thread that computed had died and {arguments.hurt} malformed requests had come: ",
+        "zh": f"在一个计算线程中途结束、并收到 {arguments.hurt} 个不合规请求之后：",
+    }
+    been = hurt if arguments.hurt else {"en": "", "zh": ""}
     return {
-        "en": f"{visitors} adapt at once, each to a {ways}-way {shots}-shot task of their own with {learners} algorithms, "
+        "en": f"{been['en']}{visitors} adapt at once, each to a {ways}-way {shots}-shot task of their own with {learners} algorithms, "
         f"while others leave, send rubbish, type and open the page. Of {count} answers {wrong} are not equal to the bit to "
         f"those of the same task alone; {told['refused']} refused, {failures} failures. "
         f"{took} s in all; back to back the same tasks take {alone} s and what was typed meanwhile {typed} s: {ratio} times as long. "
         f"At most {peak} MB resident. "
         f"Programs that wanted a processor, in the mean of a minute: {before} before, {after} after.",
-        "zh": f"{visitors} 位访问者同时适应，各有一个 {ways} 类 {shots} 条示例的任务，使用 {learners} 种算法；"
+        "zh": f"{been['zh']}{visitors} 位访问者同时适应，各有一个 {ways} 类 {shots} 条示例的任务，使用 {learners} 种算法；"
         f"同时还有人离开、发送无效内容、输入或打开页面。{count} 个回答中有 {wrong} 个与单独运行时并非逐位相同；"
         f"拒绝 {told['refused']} 次，失败 {failures} 次。共 {took} 秒；逐个运行时，同样的任务需 {alone} 秒，"
         f"其间输入的内容需 {typed} 秒：为其 {ratio} 倍。"

@@ -1,4 +1,4 @@
-"""Requests that no page sends, at random: each kind is a function of a page and of chance. What the page says of them is `rude.py`'s."""
+"""Requests that no page sends, at random: each kind is a function of a page and of chance. They are sent by `sender.py`."""
 
 from __future__ import annotations
 

@@ -11,31 +11,24 @@ one is broken. Writes `benchmarks/results/rude.json`.
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import time
-from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from random import Random
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import tyro
 
 from benchmarks import report
-from benchmarks.asked import examples, work
+from benchmarks.asked import work
 from benchmarks.hosted import Host, host, load
-from benchmarks.rubbish import KINDS, Sent
+from benchmarks.sender import AT_ONCE, PATIENCE, Met, send, visit
 from benchmarks.wire import Page, answer, browser
 from meta_demo.core.cache import SERVING
 from meta_demo.ui.serve import LOOK, LOOKS
 from meta_demo.ui.sessions import UNFETCHED
 
 ALLOWED = 300  # MB above what is idle and the bound of the cache
-AT_ONCE = 8  # senders
-PATIENCE = 120  # seconds
 RIGHT = 10  # answers that are looked at afterwards
 FAULTS = ("Traceback", "ui/guard.py")  # in the log of what nobody foresaw, and of a handler that failed
 
@@ -55,19 +48,6 @@ class Arguments:
     seed: int = 0
     rest: float = UNFETCHED + 2 * LOOK * LOOKS  # seconds before memory is looked at, in which the page tidies up
     write: bool = True  # whether the table in benchmarks/results is written anew
-
-
-@dataclass
-class Met:
-    """What became of all requests: how often each kind was answered how, and what should not have been."""
-
-    statuses: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    failures: list[str] = field(default_factory=list)
-
-    def note(self, kind: str, status: int | None, what: Sent) -> None:
-        self.statuses[kind][f"{status // 100}xx" if status else "no answer"] += 1
-        if status and status >= 500 and not (status == 507 or what.method == "TRACE"):
-            self.failures.append(f"{status} for {what.method} {what.path[:99]} {what.body[:200]!r}")
 
 
 def main(arguments: Arguments) -> int:
@@ -102,51 +82,6 @@ def main(arguments: Arguments) -> int:
         said: dict[str, Any] = {"title": TITLE, "notes": notes(told, arguments), "order": report.MEMORY}
         report.write("rude", "python -m benchmarks.rude", COLUMNS, rows, **said)
     return 1 if broken else 0
-
-
-def visit(first: Page, number: int, *, adapts: bool = True) -> None:
-    """Somebody from an address of their own opens the page, and adapts to two classes of one example each."""
-    with browser(number) as client:
-        page = first.another(client)
-        client.get(page.url, timeout=PATIENCE).raise_for_status()
-        page.open("text")
-        if not adapts:
-            return
-        said = examples(number, 2, 1)
-        page.put("cards", [{"name": name, "examples": "\n".join(texts)} for name, texts in said.items()])
-        page.put("algorithms", ["protonet"])
-        page.send(page.event("start", "click", "summary"))
-
-
-def send(first: Page, number: int, seed: int, met: Met) -> None:
-    """A request that no page sends."""
-    chance = Random(f"{seed} {number}")
-    kind = KINDS[number % len(KINDS)]
-    with browser(number % AT_ONCE) as client:
-        page = first.another(client)
-        what = kind(page, chance)
-        met.note(kind.__name__, _half(page.url, what) if what.part is not None else _whole(page, what), what)
-
-
-def _whole(page: Page, what: Sent) -> int | None:
-    """The status that a request is answered with; what is said then is not listened to."""
-    headers = {name: value.encode("latin-1") for name, value in what.headers.items()}
-    try:
-        address = requests.Request(what.method, page.url + what.path, headers=headers, data=what.body)
-        with page.client.send(page.client.prepare_request(address), stream=True, timeout=PATIENCE) as said:
-            return int(said.status_code)
-    except requests.RequestException:
-        return None
-
-
-def _half(url: str, what: Sent) -> int | None:
-    """Part of a body is sent, and then nothing more."""
-    where = urlsplit(url)
-    head = {**what.headers, "Host": where.netloc, "Content-Length": str(len(what.body))}
-    lines = [f"{what.method} {what.path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
-    with socket.create_connection((str(where.hostname), where.port or 80), PATIENCE) as line:
-        line.sendall("\r\n".join([*lines, "", ""]).encode() + what.body[: what.part])
-    return None
 
 
 def quiet(page: Host) -> None:

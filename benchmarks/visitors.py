@@ -43,6 +43,7 @@ class Arguments:
     ways: int = 5
     shots: int = 5
     quiet: float = 10  # seconds in which those who type are alone
+    hurt: int = 0  # malformed requests that the page has had before, and then the end of a thread that computed
     write: bool = True  # whether the table in benchmarks/results is written anew
 
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import Host, serving
 from requests import Session
 
-from benchmarks import rude
+from benchmarks import rude, sender
 from benchmarks.asked import examples, work
 from benchmarks.rubbish import KINDS, Kind
 from benchmarks.wire import Page, answer, browser, events
@@ -44,7 +44,7 @@ def test_a_stream_is_heard_event_by_event() -> None:
 @pytest.mark.slow
 def test_a_few_visitors_are_let_in_at_once() -> None:
     """By locust, which has a process to itself."""
-    sizes = ["--visitors", "3", "--ways", "2", "--shots", "2", "--quiet", "1", "--no-write"]
+    sizes = ["--visitors", "3", "--ways", "2", "--shots", "2", "--quiet", "1", "--hurt", "34", "--no-write"]
     command = [sys.executable, "-m", "benchmarks.load", *sizes]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     told = json.loads(done.stdout[done.stdout.index("{") :])
@@ -67,10 +67,10 @@ def test_what_no_page_sends_is_refused_and_the_page_answers_as_before(host: Host
     asked = work(0, 2, 2)
     before = answer(client, first.url, asked, 120)
     for number in range(SESSIONS):
-        rude.visit(first, number, adapts=number < 3)
-    met = rude.Met()
+        sender.visit(first, number, adapts=number < 3)
+    met = sender.Met()
     for number in range(REQUESTS):
-        rude.send(first, number, 0, met)
+        sender.send(first, number, 0, met)
     assert met.failures == []
     assert {*met.statuses} == {kind.__name__ for kind in KINDS}
     log = host.log.read_text()
@@ -90,6 +90,6 @@ def test_rubbish_is_the_same_for_the_same_chance(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("status", "bad"), [(200, False), (404, False), (500, True), (502, True), (507, False)])
 def test_an_answer_that_should_not_have_been_is_kept(status: int, bad: bool) -> None:
-    met = rude.Met()
+    met = sender.Met()
     met.note("x", status, KINDS[2](Page.__new__(Page), Random(0)))
     assert bool(met.failures) is bad
