@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_demo.core.errors import UserError
+from meta_demo.core.memory import share_arenas
 from meta_demo.core.settings import give, settings
 from meta_demo.words import text
 
@@ -31,6 +32,7 @@ def main() -> None:
     try:
         said = settings()
         place = _temporary_place()
+        share_arenas()
         from meta_demo.ui.serve import serve
 
         serve(said, ends)

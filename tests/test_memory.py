@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
+import os
 import shutil
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +27,7 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
 from meta_demo.core.errors import UserError
-from meta_demo.core.memory import _trim, give_back, tidy
+from meta_demo.core.memory import give_back, tidy
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.modalities.base import digest
 from meta_demo.modalities.picture.content import Picture
@@ -33,6 +37,22 @@ from meta_demo.serving.service import Service
 
 ROOT = Path(__file__).parents[1]
 SETTING = "META_DEMO_CACHE_MB"
+GNU = sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "malloc_trim")
+# Threads that take memory at the same time; then the library says how many places it has taken it from.
+THREADS = """
+import ctypes, threading
+from meta_demo.core.memory import share_arenas
+share_arenas()
+gate = threading.Barrier(6)
+def work():
+    gate.wait()
+    kept = [bytes(5000) for _ in range(2000)]
+    gate.wait()
+threads = [threading.Thread(target=work) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+ctypes.CDLL(None).malloc_stats()
+"""
 
 
 @dataclass(frozen=True)
@@ -205,7 +225,7 @@ def test_the_readme_knows_the_bounds() -> None:
 
 def test_freed_pages_go_back() -> None:
     """Blocks that are freed between others, where the library keeps their pages until it is told."""
-    if _trim() is None:
+    if not GNU:
         pytest.skip("not the GNU C library")
     give_back()
     blocks = [bytearray(60_000) for _ in range(4000)]
@@ -214,6 +234,14 @@ def test_freed_pages_go_back() -> None:
     assert resident.now() > full - 50
     give_back()
     assert resident.now() < full - 100 and len(blocks) == 1000
+
+
+def test_threads_share_what_memory_is_taken_from() -> None:
+    if not GNU:
+        pytest.skip("not the GNU C library")
+    given = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    said = subprocess.run([sys.executable, "-c", THREADS], env=given, capture_output=True, text=True, check=True)
+    assert said.stderr.count("Arena ") <= 2
 
 
 @pytest.mark.slow

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
 
 
+ARENA_MAX = -8  # of malloc.h
+
+
 @cache
-def _trim() -> Callable[[int], int] | None:
+def _of_library(name: str) -> Callable[..., int] | None:
+    """A function of the GNU C library's."""
     if not sys.platform.startswith("linux"):
         return None
-    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    return trim
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return found
+
+
+def share_arenas(count: int = 2) -> None:
+    """From now on threads share so many places that memory is taken from: each of its own keeps what others could use. For a process of
+    many threads that take turns."""
+    if (choose := _of_library("mallopt")) and "MALLOC_ARENA_MAX" not in os.environ:
+        choose(ARENA_MAX, count)
 
 
 def give_back() -> None:
     """Hand freed pages, wherever they lie between used ones, back to the system; other threads go on meanwhile."""
-    trim = _trim()
-    if trim:
+    if trim := _of_library("malloc_trim"):
         trim(0)
 
 
