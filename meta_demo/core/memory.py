@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-
 ARENA_MAX = -8  # of malloc.h
 
 
