@@ -21,7 +21,7 @@ from meta_demo.core.intervals import paired_interval
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.data.names import with_names
 from meta_demo.serving import compare
-from meta_demo.serving.compare import FOLDS, MOST, Row, compared, plan
+from meta_demo.serving.compare import FOLDS, MOST, NOTHING, ONE, SEVERAL, Row, compared, plan
 from meta_demo.serving.jobs import Job
 from meta_demo.serving.requests import Learner, Request
 
@@ -70,20 +70,20 @@ def test_it_is_a_loop_that_learns_without_the_example(name):
     """One example of each class at a time; over the registry."""
     found, places = rows(name)[name], plan(EPISODE)
     groups = turns_of(EPISODE)
-    assert found.complete and found.rounds == len(groups) and {*found.answers} == {*places.left}
+    assert found.complete and found.rounds == len(groups) and {*found.answers} == {*places.asked}
     for out in groups:
         for place, expected in zip(out, by_hand(name, out), strict=True):
             got = torch.from_numpy(found.answers[place])
             torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-8)
             right = EPISODE.labels[int(expected.argmax())] == EPISODE.support[place].label
             assert found.right[place] == right
-    assert found.score.count == len(places.left) and found.whole.query_score.count == 2
+    assert found.score.count == len(places.asked) and found.whole.query_score.count == 2
 
 
 def test_only_who_moves_something_says_so():
     found = rows("protonet", "anil", "maml")
     assert found["protonet"].moved == 0 < found["anil"].moved < found["maml"].moved
-    assert found["maml"].exact is found["anil"].exact is found["protonet"].exact is True
+    assert {found[name].left for name in ("maml", "anil", "protonet")} == {ONE}
 
 
 def test_who_moves_the_body_learns_anew_five_times_at_most():
@@ -91,9 +91,9 @@ def test_who_moves_the_body_learns_anew_five_times_at_most():
     places = plan(of(7, 7))
     few, each = places.rounds(REGISTRY["maml"]), places.rounds(REGISTRY["protonet"])
     assert [len(out) for out in few] == [4, 4, 2, 2, 2] and [len(out) for out in each] == [2] * 7
-    assert sorted(p for out in few for p in out) == sorted(p for out in each for p in out) == places.left
+    assert sorted(p for out in few for p in out) == sorted(p for out in each for p in out) == places.asked
     found = rows("maml", episode=of(6, 6))["maml"]
-    assert found.exact is False and found.complete and found.rounds == FOLDS and len(found.right) == 12
+    assert found.left == SEVERAL and found.complete and found.rounds == FOLDS and len(found.right) == 12
 
 
 def test_learners_that_leave_the_body_alone_come_first():
@@ -133,14 +133,14 @@ def test_no_class_is_ever_empty_and_none_alone_misses_one(counts):
     """Everybody but the lone ones has one turn; in a turn each class that still has one loses it, whatever the algorithm."""
     episode = of(*counts)
     places = plan(episode)
-    assert sorted(p for turn in places.turns for p in turn) == places.left
+    assert sorted(p for turn in places.turns for p in turn) == places.asked
     assert len(places.turns) == max(counts)
     for n, turn in enumerate(places.turns):
         assert len(turn) == sum(count > n for count in counts if count > 1)
     for out in (*places.rounds(REGISTRY["protonet"]), *places.rounds(REGISTRY["maml"])):
         assert {row.label for i, row in enumerate(places.examples) if i not in out} == {*episode.labels}
     alone = {f"class {c}" for c, n in enumerate(counts) if n == 1}
-    assert {places.examples[p].label for p in places.left} == {*episode.labels} - alone
+    assert {places.examples[p].label for p in places.asked} == {*episode.labels} - alone
 
 
 def test_a_class_of_one_is_named_and_not_counted():
@@ -148,6 +148,22 @@ def test_a_class_of_one_is_named_and_not_counted():
     assert note.name == "compare_alone" and dict(note.values) == {"labels": "class 0, class 2", "count": 2}
     with pytest.raises(UserError, match="second"):
         plan(of(1, 1))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["protonet", "maml"])
+def test_where_every_class_has_one_what_is_held_out_is_asked_about(name):
+    support = [next(row for row in ROWS if row.label == label) for label in NAMES]
+    asked = [Example("a parcel", "delivery"), Example("my password", None), Example("charged twice", "charged")]
+    episode = make_episode(support, asked)
+    places, found = plan(episode), rows(name, episode=episode)[name]
+    assert [places.examples[place].content for place in places.asked] == ["a parcel", "charged twice"]
+    assert [(n.name, dict(n.values)) for n in places.notes] == [("compare_held_out", {"count": 2})]
+    *_, last = job(name, episode).snapshots()
+    for place, query in zip(places.asked, (0, 2), strict=True):
+        assert found.answers[place].tobytes() == last.outputs[query].tobytes()
+        assert found.right[place] == (episode.labels[last.outputs[query].argmax()] == asked[query].label)
+    assert found.complete and found.left == NOTHING and found.score.count == 2 and (found.moved > 0) == (name == "maml")
 
 
 def test_a_sentence_that_stands_there_twice_is_asked_once():
@@ -160,24 +176,24 @@ def test_a_sentence_that_stands_there_twice_is_asked_once():
 
 def test_of_many_as_many_of_each_class():
     places = plan(of(*[50] * 9, 3))
-    assert len(places.left) == MOST
-    shares = Counter(places.examples[p].label for p in places.left)
+    assert len(places.asked) == MOST
+    shares = Counter(places.examples[p].label for p in places.asked)
     assert shares["class 9"] == 3 and max(shares.values()) - min(shares[f"class {c}"] for c in range(9)) <= 1
     assert [n.name for n in places.notes] == ["compare_bounded"]
-    assert len(plan(of(*[2] * 50)).left) == 100
+    assert len(plan(of(*[2] * 50)).asked) == 100
 
 
 def test_names_of_classes_are_never_left_out():
     episode = with_names(of(1, 2))
     places = plan(episode, named=2)
-    assert [places.examples[p].content for p in places.left] == ["sentence 0 0", "sentence 1 0", "sentence 1 1"]
+    assert [places.examples[p].content for p in places.asked] == ["sentence 0 0", "sentence 1 0", "sentence 1 1"]
 
 
 # --- what can be said of a difference
 
 
 def answered(right: str) -> Row:
-    return Row(Learner("x"), "", True, 1, 1, right={i: c == "1" for i, c in enumerate(right)})
+    return Row(Learner("x"), "", ONE, 1, 1, right={i: c == "1" for i, c in enumerate(right)})
 
 
 def mcnemar(wins: int, losses: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from meta_demo.core.intervals import small_interval
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.modalities.text.page import TextSide
-from meta_demo.serving.compare import Row, plan
+from meta_demo.serving.compare import ONE, Row, plan
 from meta_demo.serving.judged import BINS, brier
 from meta_demo.serving.repeats import Shots, Steady
 from meta_demo.serving.requests import PLAIN, Learner, Request
@@ -27,7 +27,7 @@ def row(who: Learner, wrong: int) -> Row:
     shown = np.eye(2, dtype=np.float32) * 0.8 + 0.1
     right = {i: i >= wrong for i in range(24)}
     answers = {i: shown[i % 2 if right[i] else 1 - i % 2] for i in range(24)}
-    return Row(who, "", True, 1, 1, answers, right)
+    return Row(who, "", ONE, 1, 1, answers, right)
 
 
 FOUND = Found(

@@ -8,7 +8,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, confusion_matrix
 
 from meta_demo.data.episode import Example, make_episode
-from meta_demo.serving.compare import Row, plan
+from meta_demo.serving.compare import ONE, Row, plan
 from meta_demo.serving.judged import BINS, ENOUGH, brier, calibration, confusion, reliability
 from meta_demo.serving.requests import Learner
 
@@ -23,7 +23,7 @@ def judged(count: int, seed: int = 0):
     shown = rng.dirichlet([0.7] * 3, count).astype(np.float32)
     answers = dict(enumerate(shown))
     right = {i: bool(p.argmax() == truth[i]) for i, p in answers.items()}
-    return Row(Learner("x"), "", True, 1, 1, answers, right), places, truth, shown
+    return Row(Learner("x"), "", ONE, 1, 1, answers, right), places, truth, shown
 
 
 def test_the_brier_score_is_scikit_learns():
@@ -36,14 +36,14 @@ def test_a_sure_and_right_answer_scores_0_and_a_sure_and_wrong_one_2():
     sure = np.eye(3, dtype=np.float32)
     for turn, score in ((0, 0.0), (1, 2.0)):
         answers = {i: sure[(c + turn) % 3] for i, c in enumerate(truth)}
-        assert brier(Row(Learner("x"), "", True, 1, 1, answers, dict.fromkeys(answers, turn == 0)), places) == score
-    assert brier(Row(Learner("x"), "", True, 1), places) is None
+        assert brier(Row(Learner("x"), "", ONE, 1, 1, answers, dict.fromkeys(answers, turn == 0)), places) == score
+    assert brier(Row(Learner("x"), "", ONE, 1), places) is None
 
 
 def test_the_confusion_is_scikit_learns():
     row, places, truth, shown = judged(50, 1)
     assert confusion(row, places) == confusion_matrix(truth, shown.argmax(1), labels=[0, 1, 2]).tolist()
-    assert confusion(Row(Learner("x"), "", True, 1), places) == [[0] * 3] * 3
+    assert confusion(Row(Learner("x"), "", ONE, 1), places) == [[0] * 3] * 3
 
 
 def test_the_reliability_is_scikit_learns_calibration_curve():
@@ -61,5 +61,5 @@ def test_calibration_needs_enough_answers():
     assert calibration(judged(ENOUGH - 1)[0]) is None
     row, *_ = judged(99)
     sure = np.asarray([p.max() for p in row.answers.values()])
-    every = Row(row.learner, "", True, 1, 1, dict.fromkeys(range(99), row.answers[0]), dict.fromkeys(range(99), True))
+    every = Row(row.learner, "", ONE, 1, 1, dict.fromkeys(range(99), row.answers[0]), dict.fromkeys(range(99), True))
     assert calibration(every) == pytest.approx(1 - float(sure[0]))

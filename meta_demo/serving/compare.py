@@ -2,8 +2,8 @@
 
 In each turn one example of every class is left out, since a class that alone misses one of its few would lose to the others (of three
 examples a class, prototypes got 27 % right with one example left out and 82 % on new ones). A learner that moves the body learns
-anew at most five times, each time without as many turns together as that takes. No example is ever the last of its class. Not here: what
-the page shows.
+anew at most five times, each time without as many turns together as that takes. No example is ever the last of its class. Where every class
+has one alone, the task's held-out examples are asked about instead. Not here: what the page shows.
 """
 
 from __future__ import annotations
@@ -32,21 +32,24 @@ from meta_demo.serving.requests import Array, Learner, Snapshot
 
 MOST = 200  # examples that are left out in turn: of more, as many of each class as of any other
 FOLDS = 5
+ONE, SEVERAL, NOTHING = "one", "several", "nothing"  # of each class, that is left out at a time
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who is left out: `turns` are places in `examples`, one of each class that still has one. The others always stay."""
+    """Who is left out: `turns` are places in `examples`, one of each class that still has one. The others always stay. Where there are no
+    turns, `held_out` are the places of those that nobody learns from anyway."""
 
     objective: Objective
     examples: tuple[Example, ...]
     turns: tuple[tuple[int, ...], ...]
     notes: tuple[Note, ...] = ()
+    held_out: tuple[int, ...] = ()
 
     @property
-    def left(self) -> list[int]:
-        """Every place that is left out once."""
-        return sorted(place for turn in self.turns for place in turn)
+    def asked(self) -> list[int]:
+        """Every place that is asked about, once."""
+        return sorted(place for turn in self.turns for place in turn) or [*self.held_out]
 
     def rounds(self, algorithm: type[Algorithm]) -> tuple[tuple[int, ...], ...]:
         """The places that are left out together, one group after the other: a turn, or up to five groups of turns."""
@@ -63,7 +66,7 @@ class Row:
 
     learner: Learner
     checkpoint: str
-    exact: bool  # one of each class at a time, not several
+    left: str  # what is left out: one of each class at a time, several, or nothing where held-out examples are asked about
     rounds: int
     done: int = 0
     answers: Mapping[int, Array] = field(default_factory=dict)
@@ -92,7 +95,7 @@ class Row:
 def plan(episode: Episode, named: int = 0, repeated: int = 0) -> Plan:
     """Who is left out of `episode`, whose last `named` examples are names of classes, which always stay; `repeated` were dropped before.
 
-    Raises UserError where no class has a second example.
+    Raises UserError where no class has a second example, and nothing is held out.
     """
     notes = Notes()
     own = len(episode.support) - named
@@ -110,7 +113,7 @@ def plan(episode: Episode, named: int = 0, repeated: int = 0) -> Plan:
     turns = [tuple(place for place in turn if place is not None) for turn in zip_longest(*able)]
     dealt = [place for turn in turns for place in turn]
     if not dealt:
-        raise UserError("compare_alone")
+        return _of_held_out(episode, examples)
     if len(dealt) > MOST:
         notes.say("compare_bounded", count=MOST, whole=len(dealt))
     left = {*dealt[:MOST]}
@@ -118,12 +121,24 @@ def plan(episode: Episode, named: int = 0, repeated: int = 0) -> Plan:
     return Plan(episode.objective, examples, tuple(turn for turn in kept_turns if turn), tuple(notes))
 
 
+def _of_held_out(episode: Episode, examples: tuple[Example, ...]) -> Plan:
+    """A plan that leaves nothing out; raises UserError where nothing is held out."""
+    held_out = tuple(row for row in episode.query if row.label is not None)
+    if not held_out:
+        raise UserError("compare_alone")
+    notes, first = Notes(), len(examples)
+    notes.say("compare_held_out", count=len(held_out))
+    places = tuple(range(first, first + len(held_out)))
+    return Plan(episode.objective, (*examples, *held_out), (), tuple(notes), places)
+
+
 def compared(jobs: Sequence[Job], plan: Plan, whole: Callable[[Job], Iterator[Snapshot]]) -> Iterator[Row]:
     """Rows as they fill, those of learners that leave the body alone first; also where nothing is new, after each inner step, so that
     whoever wants may stop there. `whole` makes the snapshots of a job."""
     for job in sorted(jobs, key=lambda job: job.algorithm.adapts_body):
         rounds = plan.rounds(type(job.algorithm))
-        row = Row(job.learner, job.checkpoint, rounds == plan.turns, len(rounds))
+        left = NOTHING if plan.held_out else ONE if rounds == plan.turns else SEVERAL
+        row = Row(job.learner, job.checkpoint, left, len(rounds) or 1)
         try:
             for now in _filled(job, plan, row, whole):
                 row = now
@@ -140,24 +155,38 @@ def _filled(job: Job, plan: Plan, row: Row, whole: Callable[[Job], Iterator[Snap
             raise snapshot.error
         row = replace(row, whole=snapshot)
         yield row
+    if plan.held_out:
+        yield _of_whole(job, plan, row)
+        return
     every, unlabelled = _every(job.algorithm, plan), job.unlabelled()
     for out in plan.rounds(type(job.algorithm)):
         outputs, moved = plan.objective.encode([], job.algorithm.like), 0
         for found in _round(job.algorithm, every, out, unlabelled):
             outputs, moved = found or (outputs, moved)
             yield row
-        shown = array(plan.objective.shown(outputs))
-        labels = [plan.examples[place].label for place in out]
-        right = [plan.objective.labels[int(p.argmax())] == label for p, label in zip(shown, labels, strict=True)]
-        answers = {**row.answers, **dict(zip(out, shown, strict=True))}
-        row = replace(
-            row,
-            done=row.done + 1,
-            answers=answers,
-            right={**row.right, **dict(zip(out, right, strict=True))},
-            moved=moved,
-        )
+        row = _answered(row, plan, out, array(plan.objective.shown(outputs)), moved)
         yield row
+
+
+def _of_whole(job: Job, plan: Plan, row: Row) -> Row:
+    """The row of a learner that was asked about what is held out when it had learned from everything else."""
+    assert row.whole is not None
+    first, _, last = job.reached(None)
+    asked = [place for place, example in enumerate(job.episode.query) if example.label is not None]
+    return _answered(row, plan, plan.held_out, row.whole.outputs[asked], _moved(first, last))
+
+
+def _answered(row: Row, plan: Plan, places: Sequence[int], shown: Array, moved: int) -> Row:
+    """A row with one more round: the probabilities [len(places), N] of these places."""
+    labels = [plan.examples[place].label for place in places]
+    right = [plan.objective.labels[int(p.argmax())] == label for p, label in zip(shown, labels, strict=True)]
+    return replace(
+        row,
+        done=row.done + 1,
+        answers={**row.answers, **dict(zip(places, shown, strict=True))},
+        right={**row.right, **dict(zip(places, right, strict=True))},
+        moved=moved,
+    )
 
 
 @torch.no_grad()

@@ -41,11 +41,11 @@ def earlier() -> gr.HTML:
 
 def told(asked: Request, places: Plan, made: str, side: Side[Any], lang: str) -> str:
     """What tells a comparison from another, as JSON: whether it asked about the same examples, and what its name is made of."""
-    examples = [(side.mark(places.examples[place].content), places.examples[place].label) for place in places.left]
+    examples = [(side.mark(places.examples[place].content), places.examples[place].label) for place in places.asked]
     whom = sha256(repr(examples).encode()).hexdigest()[:16]
     return json.dumps({"id": made[:16], "asked": whom, "facts": facts(asked, lang)}, ensure_ascii=False)
 
 
 def answered(row: Row, places: Plan) -> str:
     """Which of the examples that were asked it was right on, a digit each."""
-    return "".join(str(int(row.right[place])) for place in places.left)
+    return "".join(str(int(row.right[place])) for place in places.asked)

@@ -25,9 +25,9 @@ def grid(rows: Mapping[Learner, Row], plan: Plan, side: Side[Any], colours: Mapp
         return Html()
     names = [tag("th", blocks.swatch(row.algorithm), " ", called(row.learner, rows, lang), scope="col") for row in done]
     first = [tag("th", text(f"page.compare.{key}", lang), scope="col") for key in ("example", "label")]
-    split = sum(_differ(done, place) for place in plan.left)
-    heading = text("page.compare.grid", lang, split=split, count=len(plan.left))
-    body = [_line(place, done, plan, side, colours) for place in plan.left]
+    split = sum(_differ(done, place) for place in plan.asked)
+    heading = text("page.compare.grid", lang, split=split, count=len(plan.asked))
+    body = [_line(place, done, plan, side, colours) for place in plan.asked]
     whole = tag("table", tag("caption", heading), tag("thead", tag("tr", first, names)), tag("tbody", body))
     box = tag("div", whole, cls="table-box", tabindex=0, role="region", aria_label=heading)
     said = tag("p", cls="picked-said", role="status")

@@ -36,11 +36,11 @@ def table(learners: Sequence[Learner], rows: Rows, plan: Plan, lang: str, run: s
         )
         for place, who in enumerate(learners)
     ]
-    said = text("page.compare.title", lang, count=len(plan.left))
+    said = text("page.compare.title", lang, count=len(plan.asked))
     whole = tag("table", tag("caption", said), tag("thead", head), tag("tbody", body))
     return tag(
         "div",
-        tag("p", _follows(known, top, names, len(plan.left), lang), cls="follows", role="status"),
+        tag("p", _follows(known, top, names, len(plan.asked), lang), cls="follows", role="status"),
         tag("div", whole, cls="table-box", tabindex=0, role="region", aria_label=said),
         tag("p", text("page.compare.note", lang), cls="note"),
         cls="measured compared",
@@ -126,7 +126,7 @@ def _score(score: Score, lang: str) -> Html:
 
 def _own(row: Row, lang: str) -> Html:
     """Accuracy on what it had not learned from, and how that was made."""
-    how = text("page.compare.exact" if row.exact else "page.compare.folds", lang, done=row.done, count=row.rounds)
+    how = text(f"page.compare.left.{row.left}", lang, done=row.done, count=row.rounds)
     said = _score(row.score, lang) if row.score else "…"
     going = None if row.complete else tag("progress", value=row.done, max=row.rounds, aria_label=how)
     return _cell([said, tag("span", how, cls="how"), going], row.score.value if row.score else None)
