@@ -238,9 +238,24 @@ def test_who_calls_and_never_comes_for_the_answer_is_not_waited_for(
         blocks=SimpleNamespace(get=lambda _: SimpleNamespace(_queue=queue)), event_id=SimpleNamespace(get=lambda _: "e")
     )
     monkeypatch.setattr(callers, "LocalContext", here)
-    assert callers._heard() is heard
+    assert callers.heard() is heard
     event.alive = False
-    assert not callers._heard()
+    assert not callers.heard()
+
+
+def test_for_a_page_that_nobody_looks_at_nothing_begins_and_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, spent = turns.Turns(1, 1, 4), []
+    service: Any = SimpleNamespace(heavy=queue, pace=SimpleNamespace(spend=spent.append))
+    request = SimpleNamespace(session_hash="one", client=SimpleNamespace(host="127.0.0.1"))
+    before = queue.enter("another")
+    waits = callers.begun(service, request, "adapt")
+    monkeypatch.setattr(callers, "heard", lambda: False)
+    monkeypatch.setattr(turns, "PATIENCE", 0.01)
+    with pytest.raises(turns.Gone):
+        list(callers.queued(waits, "notice", "", "en"))
+    with pytest.raises(turns.Gone):
+        callers.begun(service, request, "adapt")
+    assert spent == ["127.0.0.1"] and before.begun
 
 
 @pytest.mark.parametrize("how", ["leaves", "cancels"])
@@ -249,7 +264,7 @@ def test_for_a_caller_who_goes_nothing_more_is_computed(how: str, monkeypatch: p
     turn, began = queue.enter("caller"), Event()
     monkeypatch.setattr(callers, "LOOK", 0.01)
     if how == "leaves":
-        monkeypatch.setattr(callers, "_heard", lambda: not began.is_set())
+        monkeypatch.setattr(callers, "heard", lambda: not began.is_set())
 
     def work() -> None:
         for _ in turns.sliced(turn, iter(int, 1)):  # without end
