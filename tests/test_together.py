@@ -214,8 +214,26 @@ def test_abreast_equals_one_algorithm_after_the_other(backbone, steps, head):
     algorithms += [made(backbone, "maml", scope="model", momentum=0.5, **knobs)]
     algorithms += [made(backbone, "finetune", scope="model", weight_decay=0.3, **knobs)]
     going = [a for a in algorithms if abreast.goes(a)]
-    assert {a.name for a in going} >= {"maml", "fomaml", "reptile", "imaml", "maml_pp", "meta_sgd", "tmaml", "finetune"}
+    others = {"fomaml", "reptile", "imaml", "maml_pp", "meta_sgd", "tmaml", "finetune", "shared_hierarchy"}
+    assert {a.name for a in going} >= {"maml", *others}
     assert not {a.name for a in going} & {"anil"}, "what leaves the Transformer alone has nothing to gain"
+    check_abreast(going, steps)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_those_with_as_many_tokens_before_an_inputs_go_abreast(backbone, steps):
+    """Each with weights of its own that no task moves; and each by its own knobs."""
+    knobs = {"inner_steps": steps, "scope": "model", "tokens": 3}
+    going = [made(backbone, "cavia", **knobs), made(backbone, "cavia", momentum=0.5, **knobs)]
+    going.append(made(backbone, "maml", **{**knobs, "scope": "prompt"}))
+    assert len({(abreast.goes(a), abreast.beside(a)) for a in going[:2]}) == 1
+    assert abreast.goes(going[2])
+    check_abreast(going[:2], steps)
+    check_abreast(going[2:] * 2, steps)
+    assert abreast.beside(going[0]) != abreast.beside(made(backbone, "maml", scope="model"))
+
+
+def check_abreast(going: list[GradientAlgorithm], steps: int) -> None:
     (task,) = tasks(going[0], 4)
     fasts = abreast.ends(going, task.support, steps)
     outputs = abreast.answers(going, fasts, task.query.x)
@@ -231,7 +249,6 @@ def test_abreast_equals_one_algorithm_after_the_other(backbone, steps, head):
 
 
 def test_only_what_shares_the_loop_and_the_model_goes_abreast(backbone):
-    assert not abreast.goes(made(backbone, "cavia")), "its tokens stand before those of an input"
     assert not abreast.goes(made(backbone, "maml", scope="lora")), "factors are no weights of the model"
     assert not abreast.goes(made(backbone, "maml", scope="head")), "nothing in the Transformer moves"
     assert not abreast.goes(REGISTRY["kernel"](backbone, REGISTRY["kernel"].Config()))

@@ -18,7 +18,8 @@ from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.loading import suited
 from meta_demo.backbones.scopes import SCOPES
 
-LOOP = (*abreast.LOOP, "moving", "body", "start", "inner_loss", "init_slots", "update", "rate", "answer")
+DIFFERENT = ("moving", "body", "weights", "start", "inner_loss", "init_slots", "update", "rate", "answer")
+LOOP = (*abreast.LOOP, *DIFFERENT)
 REACH = {knob.name for knob in BodyConfig.knobs()} - {"scope"}  # what a scope that is the whole model does not read
 
 
