@@ -52,6 +52,17 @@ further() { start "$1" --start "$HERE/maml" --k-shot 10 --warmup 0.1 "${@:2}"; }
 meta_sgd() { further meta_sgd --meta-sgd.inner-steps 1 --lr 1e-3 --steps 500; }
 # A few tokens can say what a wave is where the Transformer tells waves apart already; from plain weights they learned next to nothing.
 cavia() { further cavia --cavia.inner-steps 1 --cavia.inner-lr 10 --cavia.head-lr 0.03 --lr 3e-3 --steps 800; }
+# How much there is of each of three sets of all weights, beside the head: one step is trained, and further ones overshoot.
+shared_hierarchy() {
+  further shared_hierarchy --shared-hierarchy.inner-steps 1 --shared-hierarchy.adapters 3 --shared-hierarchy.inner-lr 3 \
+    --shared-hierarchy.head-lr 0.03 --lr 3e-3 --steps 600 --valid-every 100
+}
+# What several steps descend is learned over several.
+learned_loss() { further learned_loss --learned-loss.inner-steps 5 --lr 1e-3 --steps 100 --meta-batch 10 --valid-every 25; }
+imaml() {
+  further imaml --imaml.inner-steps 5 --imaml.inner-lr 0.01 --imaml.head-lr 0.03 --imaml.proximal 10 --lr 5e-4 --steps 60 \
+    --meta-batch 5 --valid-every 20
+}
 maml_pp() { further maml_pp --maml-pp.inner-steps 3 --lr 1e-3 --steps 250; }
 
 # What compares points needs embeddings that are near where values are: the Transformer alone is learned, or nearly.
@@ -60,5 +71,5 @@ r2d2() { compared r2d2 600; }
 kernel() { compared kernel 1000; }
 attention() { compared attention 1500; }
 
-ALL="plain maml fomaml anil reptile finetune tmaml meta_sgd maml_pp cavia r2d2 kernel attention"
+ALL="plain maml fomaml anil reptile finetune tmaml meta_sgd maml_pp cavia shared_hierarchy learned_loss imaml r2d2 kernel attention"
 for name in ${@:-$ALL}; do "$name"; done

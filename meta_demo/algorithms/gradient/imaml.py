@@ -69,9 +69,9 @@ class ImplicitConfig(GradientConfig):
             "当任务要走很多步、又不能丢掉起点所知的东西时。",
         ),
         look=words(
-            "No start is shipped. From plain weights, on sines, its curve falls a little behind that of MAML, by more with every "
+            "From plain weights, on sines, its curve falls a little behind that of MAML, by more with every "
             "step: the pull grows with the distance from the start.",
-            "没有自带起点。从普通权重出发，在正弦曲线上它略落后于 MAML，且每一步落后更多：拉力随离起点的距离增大。",
+            "从普通权重出发，在正弦曲线上它略落后于 MAML，且每一步落后更多：拉力随离起点的距离增大。",
         ),
         learned=("layers",),
         moved=("layers", "head"),
