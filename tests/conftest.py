@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +86,24 @@ def tiny_backbone(
     **sizes: int,
 ) -> Backbone:
     """A random encoder of three layers, unless `sizes` say otherwise, over the bundled tokenizer."""
-    config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture] | sizes)
+    model = copy.deepcopy(_drawn(architecture, dtype, seed, tuple(sorted(sizes.items()))))
+    inputs = TextInputs(_tokenizer(), max_tokens=48, pooling="mean")
+    return Backbone(model, inputs, f"tiny-{architecture}", cache=cache or Cache(1 << 26))
+
+
+@lru_cache(maxsize=16)
+def _drawn(architecture: str, dtype: torch.dtype, seed: int, sizes: tuple[tuple[str, int], ...]) -> torch.nn.Module:
+    """What `tiny_backbone` copies: to draw a model anew takes ten times as long."""
+    config = AutoConfig.for_model(architecture, **ARCHITECTURES[architecture] | dict(sizes))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModel.from_config(config, attn_implementation="eager").to(dtype)
-    tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
-    inputs = TextInputs(tokenizer, max_tokens=48, pooling="mean")
-    return Backbone(model, inputs, f"tiny-{architecture}", cache=cache or Cache(1 << 26))
+        return AutoModel.from_config(config, attn_implementation="eager").to(dtype)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Any:
+    """The bundled tokenizer, which nothing changes, read once."""
+    return AutoTokenizer.from_pretrained(bundled_folder())
 
 
 def saved_model(folder: Path, architecture: str, **sizes: object) -> Path:

@@ -37,6 +37,7 @@ def in_scopes(turn: int, *kinds: str) -> pytest.MarkDecorator:
 
 
 BACKBONE = tiny_backbone()
+STEPS = 3  # of each inner loop, where a law says nothing of them: further ones are as these
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +60,11 @@ def test_every_method_and_every_scope_has_its_cases():
 
 
 def build(name: str, seed: int = 0, kind: str = "classes", **knobs):
-    """The algorithm with those of `knobs` that it has, and otherwise what it does labels of that `kind` with."""
+    """The algorithm with those of `knobs` that it has, and otherwise what it does labels of that `kind` with, in a few steps."""
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
-    knobs = {**cls.defaults.get(kind, {}), **knobs}
+    loops = {cls.steps_knob: STEPS} if cls.steps_knob else {}
+    knobs = {**cls.defaults.get(kind, {}), **loops, **knobs}
     return cls(BACKBONE, cls.Config(**{k: v for k, v in knobs.items() if k in known}), seed)
 
 
