@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import SMALL, saved_model
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.gradient.maml import MAML
@@ -118,12 +119,18 @@ class Short:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
 
-def adapting(monkeypatch: pytest.MonkeyPatch, short: Short) -> Service:
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Request:
+    """The same of a tiny model: what is done about memory knows nothing of sizes."""
+    return replace(REQUEST, model=str(saved_model(tmp_path_factory.mktemp("tiny"), "bert", **SMALL)))
+
+
+def adapting(monkeypatch: pytest.MonkeyPatch, short: Short, model: str) -> Service:
     """A service that believes to have a GPU, with `short` memory for MAML."""
     real = MAML.adapt
     found = Service(torch.device("cpu"))
     found.device = torch.device("cuda")
-    roomy = found._on_cpu.get("minilm")[0]
+    roomy = found._on_cpu.get(model)[0]
 
     def adapt(self: Any, *given: Any, **more: Any) -> Iterator[Any]:
         for step, state in enumerate(real(self, *given, **more)):
@@ -141,30 +148,36 @@ def adapting(monkeypatch: pytest.MonkeyPatch, short: Short) -> Service:
     [(1.0, [], 0), (1 / 4, ["gpu_pieces"], 1), (1 / 64, ["gpu_pieces"], 3), (0, ["gpu_memory"], 4)],
 )
 def test_smaller_pieces_and_then_the_cpu(
-    monkeypatch: pytest.MonkeyPatch, service: Service, after: int, enough: float, expected: list[str], failures: int
+    monkeypatch: pytest.MonkeyPatch,
+    service: Service,
+    asked: Request,
+    after: int,
+    enough: float,
+    expected: list[str],
+    failures: int,
 ) -> None:
     """Each step comes once, with the CPU's own answers, and what was done about it is said."""
-    before, ours = service.history(REQUEST), service.predict(REQUEST, ["a card"])[0].outputs
-    failing = adapting(monkeypatch, short := Short(enough, after))
-    history = failing.history(REQUEST)
+    before, ours = service.history(asked), service.predict(asked, ["a card"])[0].outputs
+    failing = adapting(monkeypatch, short := Short(enough, after), asked.model)
+    history = failing.history(asked)
     assert [s.step for s in history["maml"]] == [0, 1, 2] and short.failures == failures
     for one, other in zip(before["maml"], history["maml"], strict=True):
         np.testing.assert_allclose(other.outputs, one.outputs, atol=1e-5)
     assert [note.name for note in where_computed(history)] == expected
     assert all(s.notes == () for s in [*history["protonet"], *history["maml"][:after]])
-    np.testing.assert_allclose(failing.predict(REQUEST, ["a card"])[0].outputs, ours, atol=1e-5)
-    report, _ = failing.report(replace(REQUEST, seed=1))
+    np.testing.assert_allclose(failing.predict(asked, ["a card"])[0].outputs, ours, atol=1e-5)
+    report, _ = failing.report(replace(asked, seed=1))
     assert len(report["notes"]) <= 1
 
 
-def test_where_the_cpu_is_all_there_is_nothing_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    failing = adapting(monkeypatch, Short(0))
+def test_where_the_cpu_is_all_there_is_nothing_is_hidden(monkeypatch: pytest.MonkeyPatch, asked: Request) -> None:
+    failing = adapting(monkeypatch, Short(0), asked.model)
     failing.device = torch.device("cpu")
     with pytest.raises(torch.OutOfMemoryError):
-        failing.history(REQUEST)
+        failing.history(asked)
 
 
-def test_what_is_no_matter_of_memory_is_no_reason_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_matter_of_memory_is_no_reason_to_go_on(monkeypatch: pytest.MonkeyPatch, asked: Request) -> None:
     def adapt(*_: Any, **__: Any) -> Iterator[Any]:
         raise RuntimeError("something else")
         yield
@@ -173,7 +186,7 @@ def test_what_is_no_matter_of_memory_is_no_reason_to_go_on(monkeypatch: pytest.M
     failing.device = torch.device("cuda")
     monkeypatch.setattr(MAML, "adapt", adapt)
     with pytest.raises(RuntimeError, match="something else"):
-        failing.history(REQUEST)
+        failing.history(asked)
 
 
 @pytest.mark.parametrize(
