@@ -18,6 +18,7 @@ from conftest import tiny_backbone, usual
 from safetensors.torch import load_file
 
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.cli import main
 from meta_demo.core.errors import UserError
 from meta_demo.data.sampler import VALID, Fixed, Sampler
@@ -37,10 +38,12 @@ EPISODES = [Sampler(VALID_ON, Fixed(2, 1, 2), 0, VALID).draw(i) for i in range(4
 KNOBS = {"scope": "lora", "last_n": 2, "lora_rank": 2, "inner_steps": 2}
 
 
-def build(name: str = "protonet", dtype: torch.dtype = torch.float64, **knobs):
+def build(name: str = "protonet", dtype: torch.dtype = torch.float64, backbone: Backbone | None = None, **knobs):
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
-    return cls(tiny_backbone(dtype=dtype), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known}))
+    return cls(
+        backbone or tiny_backbone(dtype=dtype), cls.Config(**{k: v for k, v in (KNOBS | knobs).items() if k in known})
+    )
 
 
 def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None = None, resume: bool = False):
@@ -57,8 +60,8 @@ def run(output: Path, algorithm=None, plan: Plan = PLAN, stop_after: int | None 
 @pytest.mark.parametrize(
     "name", usual([n for n, cls in sorted(REGISTRY.items()) if cls.learns], lambda name: name in ("maml", "protonet"))
 )
-def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tmp_path):
-    algorithm, seen = run(tmp_path / "run", build(name), replace(PLAN, steps=2))
+def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tiny, tmp_path):
+    algorithm, seen = run(tmp_path / "run", build(name, backbone=tiny), replace(PLAN, steps=2, valid_episodes=2))
     assert [p.step for p in seen] == [0, 1, 2]
     assert any(p.valid for p in seen) and all(p.loss is None or p.loss >= 0 for p in seen)
     loaded = checkpoint.load(tmp_path / "run", algorithm.backbone)
@@ -69,17 +72,17 @@ def test_every_algorithm_trains_and_its_checkpoint_predicts_as_it_does(name, tmp
 @pytest.mark.parametrize(
     "name", usual([n for n, cls in sorted(REGISTRY.items()) if cls.learns], lambda name: name in ("maml", "mann"))
 )
-def test_a_body_that_is_held_stays_to_the_bit_and_the_rest_is_learned(name, tmp_path):
+def test_a_body_that_is_held_stays_to_the_bit_and_the_rest_is_learned(name, tiny, tmp_path):
     """Where there is nothing else it is refused."""
-    algorithm = build(name)
+    algorithm, plan = build(name, backbone=tiny), replace(PLAN, steps=2, valid_episodes=2, body="hold")
     before = {key: w.detach().clone() for key, w in algorithm.named_parameters()}
     body = {id(w) for w in algorithm.body.values()}
     held = {key for key, p in algorithm.named_parameters() if id(p) in body}
     if held == before.keys():
         with pytest.raises(UserError, match=name):
-            run(tmp_path, algorithm, replace(PLAN, steps=2, body="hold"))
+            run(tmp_path, algorithm, plan)
         return
-    run(tmp_path, algorithm, replace(PLAN, steps=2, body="hold", keep="last"))
+    run(tmp_path, algorithm, replace(plan, keep="last"))
     after = dict(algorithm.named_parameters())
     assert all(torch.equal(before[key], after[key]) for key in held)
     assert any(not torch.equal(before[key], after[key]) for key in before.keys() - held)
@@ -295,9 +298,16 @@ def command(output: Path, *more: str) -> list[str]:
     return [*words.split(), *more]
 
 
-def test_kill_9_loses_at_most_one_interval(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What the command makes where nothing comes between."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert main(command(folder / "run")) == 0
+    return load_file(folder / "run" / STATE)
+
+
+def test_kill_9_loses_at_most_one_interval(whole, tmp_path):
     """The command as a process, killed in the middle, goes on to the bits of an uninterrupted one."""
-    assert main(command(tmp_path / "whole")) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "meta_demo", *command(tmp_path / "cut")],
         stderr=subprocess.DEVNULL,
@@ -310,13 +320,12 @@ def test_kill_9_loses_at_most_one_interval(tmp_path):
     process.wait()
     load_file(state)
     assert main(command(tmp_path / "cut", "--resume")) == 0
-    whole, cut = (load_file(tmp_path / part / STATE) for part in ("whole", "cut"))
+    cut = load_file(tmp_path / "cut" / STATE)
     assert all(torch.equal(whole[k], cut[k]) for k in whole)
 
 
-def test_two_processes_train_as_one_does(tmp_path):
+def test_two_processes_train_as_one_does(whole, tmp_path):
     """`torchrun` deals the meta-batch out; the weights after a few steps differ by rounding alone."""
-    assert main(command(tmp_path / "one")) == 0
     logs = tmp_path / "logs"
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--log-dir", str(logs)]
     launch += ["--redirects", "3", "-m", "meta_demo", *command(tmp_path / "two")]
@@ -325,9 +334,9 @@ def test_two_processes_train_as_one_does(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     ranks = sorted(path.parent.name for path in logs.rglob("stdout.log"))
     assert ranks == ["0", "1"]  # a launcher may start fewer than it is told
-    one, two = (load_file(tmp_path / part / STATE) for part in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
+    two = load_file(tmp_path / "two" / STATE)
+    for name in whole:
+        torch.testing.assert_close(two[name], whole[name], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
