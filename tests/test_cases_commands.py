@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -130,9 +131,17 @@ def test_json_on_the_standard_output_stands_there_alone(task: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "gbk", "ascii"])
-def test_output_survives_any_console(encoding: str, tmp_path: Path) -> None:
+def test_output_survives_any_console(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process where the console knows least, and otherwise with streams as Python then makes them."""
     rows = [{"text": "今天下雨", "label": "天气"}, {"text": "喝一杯咖啡", "label": "食物"}]
     path = file(tmp_path, "task.json", json.dumps({"support": rows, "query": [{"text": "吃米饭 🍚"}]}))
+    if encoding != "ascii":
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding))
+        assert main(["adapt", str(path), *QUICK]) == 0
+        sys.stdout.flush()
+        assert b"protonet" in sys.stdout.buffer.getvalue()  # type: ignore[attr-defined]
+        return
     command = [sys.executable, "-m", "meta_demo", "adapt", str(path), *QUICK]
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120, check=False)
