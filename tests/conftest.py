@@ -321,6 +321,23 @@ class Host:
     log: Path
 
 
+# The page without what it adapts before anybody comes, which takes as long as all else at its start: for what is not about that.
+UNOPENED = """
+from meta_demo import start
+
+placed = start._temporary_place
+
+def first():
+    place = placed()
+    from meta_demo.ui.opening import Opening  # and gradio with it, which asks where temporary files go
+    Opening.warm = lambda self: None
+    return place
+
+start._temporary_place = first
+start.main()
+"""
+
+
 @contextmanager
 def serving(log: Path, program: str = "", patience: float = 150, **environment: str) -> Iterator[Host]:
     """`python app.py`, or a program that runs it, on PORT or a free one, with what else the environment says; ended where it still runs."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import torch
-from browsing import SENTENCES, SLOW, adapt, choose, open_tab
-from conftest import Host, serving
+from browsing import SENTENCES, SLOW, adapt, choose, open_tab, without
+from conftest import UNOPENED, Host, serving
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, expect
@@ -43,7 +43,7 @@ HUB_TOO = Admission(public=True, any_model=True)
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("public")
     (folder / "temporary").mkdir()
-    with serving(folder / "log.txt", SPACE_ID="me/demo", TMPDIR=str(folder / "temporary")) as found:
+    with serving(folder / "log.txt", UNOPENED, SPACE_ID="me/demo", TMPDIR=str(folder / "temporary")) as found:
         yield found
 
 
@@ -179,6 +179,7 @@ def test_the_page_keeps_to_its_own_policy(browser: Browser, host: Host) -> None:
     )
     page.goto(host.url + SENTENCES)
     expect(page.locator("#model-status .ready")).to_be_visible(timeout=SLOW)
+    without(page, "Fine-tuning")
     adapt(page)
     page.get_by_role("tab", name="Benchmark").click()
     page.get_by_role("tab", name="Meta-train").click()
@@ -200,7 +201,7 @@ def test_the_page_keeps_to_its_own_policy(browser: Browser, host: Host) -> None:
 def test_it_ends_in_order_in_the_midst_of_adapting(tmp_path: Path, number: signal.Signals) -> None:
     """Within two seconds, with no word of a crash, and with every temporary file gone: an upload was one of them."""
     (temporary := tmp_path / "temporary").mkdir()
-    with serving(tmp_path / "log.txt", TMPDIR=str(temporary)) as host:
+    with serving(tmp_path / "log.txt", UNOPENED, TMPDIR=str(temporary)) as host:
         upload(host, b"text,label\na,b\n")
         assert list(temporary.rglob("*.csv")), "the upload lies in the temporary folder"
         knobs = {"maml": {"inner_steps": 50, "scope": "all"}}

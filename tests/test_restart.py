@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browsing import SENTENCES, SLOW, Visitors, adapt, cards
-from conftest import serving
+from conftest import UNOPENED, serving
 from playwright.sync_api import Page, expect
 from requests import Session
 
@@ -22,18 +22,15 @@ pytestmark = pytest.mark.slow
 DYING = """
 import threading
 from meta_demo.serving.jobs import Job
-from meta_demo.start import main
-
 snapshots, dies = Job.snapshots, threading.Semaphore({times})
 
 def midway(job):
     for number, snapshot in enumerate(snapshots(job)):
-        if job.episode.modality == "text" and job.algorithm.name == "finetune" and number == 2 and dies.acquire(blocking=False):
+        if job.algorithm.name == "finetune" and number == 2 and dies.acquire(blocking=False):
             raise SystemExit("the thread ends")
         yield snapshot
 
 Job.snapshots = midway
-main()
 """
 TASK = {"support": [{"text": "one lamp", "label": "a"}, {"text": "two soups", "label": "b"}], "query": [{"text": "x"}]}
 CALL = [TASK, "minilm", ["finetune"], 0, "none", {}]
@@ -53,7 +50,7 @@ def test_after_kill_9_and_a_restart_the_page_comes_back_with_everything_typed(
     browser: Visitors, tmp_path: Path
 ) -> None:
     visitors = browser
-    with serving(tmp_path / "first.txt", patience=600) as first:
+    with serving(tmp_path / "first.txt", UNOPENED, 600) as first:
         visitor = visitors.enter(first.url, {"locale": "en-US", "viewport": {"width": 1600, "height": 1000}})
         page = visitor.page
         page.goto(first.url + SENTENCES)
@@ -72,7 +69,7 @@ def test_after_kill_9_and_a_restart_the_page_comes_back_with_everything_typed(
         page.fill("#sentence textarea", "four lamps")
         page.wait_for_function("() => Object.values(localStorage).some(kept => kept.includes('four lamps'))")
         before = typed(page)
-        with serving(tmp_path / "second.txt", patience=600, PORT=str(urlsplit(first.url).port)) as second:
+        with serving(tmp_path / "second.txt", UNOPENED, 600, PORT=str(urlsplit(first.url).port)) as second:
             page.reload()
             expect(page.locator("#draft .draft-said")).to_contain_text(
                 text("page.draft.restored", when="").rstrip(" ."), timeout=SLOW
@@ -95,7 +92,7 @@ def client() -> Session:
 
 def test_a_thread_that_dies_in_the_midst_is_told_of_and_one_presses_again(client: Session, tmp_path: Path) -> None:
     """On the page and over the API; and the place that it had is free."""
-    with serving(tmp_path / "log.txt", DYING.format(times=2), 600) as host:
+    with serving(tmp_path / "log.txt", DYING.format(times=2) + UNOPENED, 600) as host:
         url = host.url.rstrip("/")
         page = wire.Page(client, url)
         page.open("text")
