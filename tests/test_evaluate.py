@@ -31,17 +31,17 @@ SOURCE = load_source("builtin:sport")
 EPISODES = [Sampler([SOURCE], Fixed(4, 2, 3), 0, TEST).draw(i) for i in range(5)]
 
 
-def build(name: str, **knobs):
+def build(name: str, backbone=None, **knobs):
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
     mine = {k: v for k, v in {"last_n": 2, "lora_rank": 2, **knobs}.items() if k in known}
-    return cls(tiny_backbone(), cls.Config(**mine)).eval()
+    return cls(backbone or tiny_backbone(), cls.Config(**mine)).eval()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REGISTRY))
-def test_scores_are_what_adapting_and_predicting_give(name):
-    algorithm = build(name)
+def test_scores_are_what_adapting_and_predicting_give(name, tiny):
+    algorithm = build(name, tiny, **{loops: 2} if (loops := REGISTRY[name].steps_knob) else {})
     scored = zip(follow(algorithm, EPISODES, range(99)), evaluate(algorithm, EPISODES), strict=True)
     for episode, (scores, at_end) in zip(EPISODES, scored, strict=True):
         task = to_task(algorithm, episode)

@@ -166,7 +166,8 @@ def answers(
     """An algorithm's values for three queries after each step, and half the width of their interval, in the labels' own units."""
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
-    given = {**cls.defaults["numbers"], "scope": scope, **knobs} if cls.defaults else {"scope": scope, **knobs}
+    steps = {cls.steps_knob: 3} if cls.steps_knob else {}  # further ones are as these
+    given = {**cls.defaults.get("numbers", {}), **steps, "scope": scope, **knobs}
     algorithm = cls(BACKBONE, cls.Config(**{k: v for k, v in given.items() if k in known and v is not None}))
     task = make_values(algorithm, [TEXTS[i] for i in order], [values[i] for i in order])
     with torch.no_grad():
