@@ -48,11 +48,12 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     assert page.locator("#sentence textarea").input_value()
     expect(page.locator("#head")).to_be_hidden()  # nothing to look at yet
     page.evaluate(STEPS_SEEN)
+    without(page, "MAML")
     adapt(page)
     expect(page.locator("#head")).to_be_visible()
     assert page.evaluate("window.seen.size") > 3, "the steps stream"
     assert page.evaluate("window.points") > 3, "the curves grow"
-    assert page.locator(".run").count() == page.locator(".prediction").count() >= 3
+    assert page.locator(".run").count() == page.locator(".prediction").count() == 2
     assert re.search(r"\d+/\d+ .*95 % interval", page.locator(".run .query").first.inner_text())
     first = answers(page)
     assert all(top in cards(page) for top, _ in first.values())
@@ -340,6 +341,7 @@ def test_visitor_text_is_text_everywhere(visit: Open) -> None:
 
 @pytest.mark.parametrize("locale", ["zh-CN", "zh-HK"])
 def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
+    """On every tab in one of its locales; in another one, which is answered with the same words, as the page opens."""
     page = visit(locale=locale)
     if locale == "zh-CN":
         page.locator("#algorithms input[name=finetune]").uncheck()
@@ -348,7 +350,7 @@ def test_chinese_from_top_to_bottom(visit: Open, locale: str) -> None:
         page.click("#knobs-maml > summary")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     seen = page.inner_text("body")
-    for place in (1, 2, 3, 0):
+    for place in (1, 2, 3, 0) if locale == "zh-CN" else ():
         open_tab(page, place)
         if place == 3:
             expect(page.locator("#benchmark .sheet").first).to_be_visible()

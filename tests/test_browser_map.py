@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from browsing import SLOW, Open, adapt, open_tab, slide, upload
+from browsing import SLOW, Open, adapt, open_tab, slide, upload, without
 from playwright.sync_api import expect
 from test_browser_compare import COMPARE, PLAYGROUND, choose
 
@@ -14,6 +14,7 @@ def test_points_move_with_the_slider_and_what_is_tried_stands_among_them(visit: 
     page = visit()
     expect(page.locator("#map-empty .empty")).to_be_visible()
     expect(page.locator("#plane")).to_be_hidden()
+    without(page, "Fine-tuning")
     adapt(page)
     points = page.locator("#plane .plane-point")
     expect(points).to_have_count(15, timeout=SLOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from browsing import SLOW, Open, adapt, all_algorithms, choose, upload
+from browsing import SLOW, Open, adapt, all_algorithms, choose, upload, without
 from playwright.sync_api import Page, expect
 
 from meta_demo.algorithms.registry import REGISTRY, able_to
@@ -46,6 +46,7 @@ def test_numbers_stand_where_labels_stood(visit: Open) -> None:
     expect(page.locator("#algorithms input:disabled")).to_have_count(0)
     expect(page.locator("#algorithms").get_by_label("Prototypical networks", exact=True)).to_be_checked()
     assert sorted(chosen(page)) == ["finetune", "maml", "protonet"]
+    without(page, "Fine-tuning", "MAML")
     adapt(page)
     expect(page.locator(".run[data-algorithm=protonet] .query")).to_contain_text("%")
 
