@@ -22,6 +22,17 @@ ROOT = Path(__file__).parents[1]
 IP = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
 PORT = 29417
+# One process on each node for both commands: each would import the same for seconds.
+PROGRAM = """
+import json, sys
+from meta_demo.cli import main
+sys.exit(max(main(command) for command in json.loads(sys.argv[1])))
+"""
+SIZES = ["--n-way", "2", "--n-query", "2"]
+TRAIN = ["train", "--source", "builtin:sport", "--algorithm", "protonet", "--steps", "2", "--meta-batch", "2", *SIZES]
+TRAIN += ["--valid-episodes", "2", "--output"]
+MEASURE = ["evaluate", "builtin:sport", "--k-shot", "1", "--episodes", "6", "--checkpoint", "none", *SIZES]
+MEASURE += ["--algorithms", "protonet", "--json"]
 
 
 def ip(*words: str) -> bool:
@@ -47,9 +58,14 @@ def nodes() -> Iterator[list[str]]:
             ip("netns", "del", name)
 
 
-def launched(nodes: list[str], *command: str | Path) -> None:
-    """One command of ours on both nodes, as docs/hosting.md spells it."""
+@pytest.fixture(scope="module")
+def made(nodes: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what both commands make on both nodes, launched as docs/hosting.md spells it."""
+    folder = tmp_path_factory.mktemp("nodes")
+    (folder / "both.py").write_text(PROGRAM)
+    commands = [[*TRAIN, str(folder / "start")], [*MEASURE, str(folder / "two.json")]]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "META_DEMO_DEVICE": "cpu", "GLOO_SOCKET_IFNAME": "cable"}
+    environment["PYTHONPATH"] = str(ROOT)
     running = []
     for rank, node in enumerate(nodes):
         launch = [
@@ -63,7 +79,8 @@ def launched(nodes: list[str], *command: str | Path) -> None:
             "--nproc-per-node",
             "1",
         ]
-        launch += ["--master-addr", ADDRESSES[0], "--master-port", str(PORT), "-m", "meta_demo", *map(str, command)]
+        launch += ["--master-addr", ADDRESSES[0], "--master-port", str(PORT)]
+        launch += [str(folder / "both.py"), json.dumps(commands)]
         assert IP
         inside = [IP, "netns", "exec", node, *launch]
         running.append(
@@ -73,22 +90,17 @@ def launched(nodes: list[str], *command: str | Path) -> None:
         )
     said = [process.communicate(timeout=300)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], "\n".join(text[-1500:] for text in said)
+    return folder
 
 
-def test_two_nodes_train_as_one_does(nodes: list[str], tmp_path: Path) -> None:
-    command = ["train", "--source", "builtin:sport", "--algorithm", "protonet", "--steps", "2", "--meta-batch", "2"]
-    command += ["--valid-episodes", "2", "--n-way", "2", "--n-query", "2"]
-    assert main([*command, "--output", str(tmp_path / "one")]) == 0
-    launched(nodes, *command, "--output", tmp_path / "two")
-    one, two = (load_file(tmp_path / part / "weights.safetensors") for part in ("one", "two"))
+def test_two_nodes_train_as_one_does(made: Path, tmp_path: Path) -> None:
+    assert main([*TRAIN, str(tmp_path / "one")]) == 0
+    one, two = (load_file(folder / "weights.safetensors") for folder in (tmp_path / "one", made / "start"))
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
 
 
-def test_two_nodes_measure_what_one_does(nodes: list[str], tmp_path: Path) -> None:
-    command = ["evaluate", "builtin:sport", "--n-way", "2", "--k-shot", "1", "--episodes", "6", "--checkpoint", "none"]
-    command += ["--algorithms", "protonet"]
-    assert main([*command, "--json", str(tmp_path / "one.json")]) == 0
-    launched(nodes, *command, "--json", tmp_path / "two.json")
-    one, two = (json.loads((tmp_path / f"{part}.json").read_text())["results"][0] for part in ("one", "two"))
+def test_two_nodes_measure_what_one_does(made: Path, tmp_path: Path) -> None:
+    assert main([*MEASURE, str(tmp_path / "one.json")]) == 0
+    one, two = (json.loads(path.read_text())["results"][0] for path in (tmp_path / "one.json", made / "two.json"))
     assert (two["episodes"], two["accuracy"], two["ci95"]) == (6, one["accuracy"], one["ci95"])
