@@ -63,7 +63,7 @@ def meta_gradient(algorithm, task) -> torch.Tensor:
 )
 def test_exact_meta_gradient_equals_finite_differences(name, kind, scope, head):
     """Along a random direction, which sees every weight: (L(p + h d) - L(p - h d)) / 2h = grad . d."""
-    algorithm = build(name, scope=scope, last_n=2, lora_rank=2, inner_steps=3, inner_lr=0.05, head_lr=0.5, head=head)
+    algorithm = build(name, scope=scope, last_n=2, lora_rank=2, inner_steps=2, inner_lr=0.05, head_lr=0.5, head=head)
     task = make_task(BACKBONE, algorithm.boundary, kind=kind)
     gradient = meta_gradient(algorithm, task)
     parameters = list(algorithm.parameters())
@@ -194,7 +194,7 @@ SCOPED = [
 
 @pytest.mark.parametrize(("name", "scope"), in_turn(SCOPED, lambda case: case[1] in (None, "lora"), turn=5, more=2))
 def test_every_meta_loss_is_a_finite_scalar(name, scope):
-    algorithm = build(name, scope=scope, lora_rank=2)
+    algorithm = build(name, scope=scope, lora_rank=2, inner_steps=2)
     task = make_task(BACKBONE, algorithm.boundary)
     loss = algorithm.meta_loss(task)
     assert loss.shape == () and bool(torch.isfinite(loss))
