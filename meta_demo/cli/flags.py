@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field, make_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -61,8 +62,13 @@ def spelt(config: type[C], command: Any) -> C:
 
 def with_knobs(command: type[Any]) -> type[Any]:
     """`command` with one group of flags per algorithm, `--maml.inner-lr` and so on, made from the knobs themselves."""
+    return _with_knobs(command, tuple(sorted(REGISTRY.items())))
+
+
+@cache
+def _with_knobs(command: type[Any], algorithms: tuple[tuple[str, type[Algorithm]], ...]) -> type[Any]:
     groups = []
-    for name, cls in sorted(REGISTRY.items()):
+    for name, cls in algorithms:
         group = make_dataclass(f"{cls.__name__}Knobs", [(k.name, _flag(k, cls), None) for k in cls.Config.knobs()])
         described = Annotated[group, arg(help=text("cli.knobs", algorithm=name))]  # type: ignore[valid-type]
         groups.append((name, described, field(default_factory=group)))
