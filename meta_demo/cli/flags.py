@@ -62,7 +62,7 @@ def spelt(config: type[C], command: Any) -> C:
 
 def with_knobs(command: type[Any]) -> type[Any]:
     """`command` with one group of flags per algorithm, `--maml.inner-lr` and so on, made from the knobs themselves."""
-    return _with_knobs(command, tuple(sorted(REGISTRY.items())))
+    return _with_knobs(command, tuple(sorted(REGISTRY.items())))  # type: ignore[arg-type]
 
 
 @cache
