@@ -25,6 +25,7 @@ import meta_demo  # noqa: F401  (before torch: it says how threads wait)
 # isort: split
 import pytest
 import torch
+from hypothesis import settings
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ViTImageProcessor
 
 from benchmarks import models
@@ -39,6 +40,11 @@ from meta_demo.modalities.text.modality import bundled_folder
 from meta_demo.objectives.classes import Classes
 from meta_demo.objectives.numbers import Numbers
 from meta_demo.serving.service import Service
+
+settings.register_profile(
+    "untimed", deadline=None
+)  # how long an example takes says more of the machine than of the code
+settings.load_profile("untimed")
 
 ARCHITECTURES = {
     "bert": SMALL,

@@ -15,7 +15,7 @@ TRIES = 30
 def tries(few: int = TRIES) -> settings:
     """Settings of hypothesis for a few examples, or for about as many as there is time for."""
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
-    return settings(max_examples=int(max(few, SECONDS * 20)), deadline=None, suppress_health_check=checks)
+    return settings(max_examples=int(max(few, SECONDS * 20)), suppress_health_check=checks)
 
 
 def while_there_is_time(few: int) -> Iterator[int]:

@@ -195,7 +195,7 @@ def test_save_load_predict_is_identical(name, kind, tmp_path):
 
 @pytest.mark.many
 @OF_CLASSES
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(shots=st.lists(st.integers(1, 4), min_size=2, max_size=50))
 def test_any_number_of_classes_and_unequal_shots(name, shots):
     algorithm = build(name, scope="last_n", last_n=1)

@@ -55,7 +55,7 @@ def defined(z: np.ndarray, y: np.ndarray, asked: np.ndarray) -> float:
     return max(found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 2), min_size=2, max_size=14), st.integers(0, 10**6))
 def test_it_is_what_it_is_defined_to_be(classes: list[int], seed: int) -> None:
     classes = [*range(max(classes) + 1), *classes]
@@ -64,7 +64,7 @@ def test_it_is_what_it_is_defined_to_be(classes: list[int], seed: int) -> None:
     assert belonging(z, y, asked).shares == pytest.approx([defined(z, y, one) for one in asked])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 3), min_size=9, max_size=30), st.integers(0, 10**6), st.floats(0.05, 3.0))
 def test_false_alarms_are_no_oftener_than_promised(classes: list[int], seed: int, spread: float) -> None:
     """Of any bag whose members are asked about in turn, given all others, no more than ALPHA of them are said to be of no class: that is

@@ -127,7 +127,7 @@ def of(*counts: int):
     return make_episode([Example(f"sentence {c} {i}", f"class {c}") for c, n in enumerate(counts) for i in range(n)])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=7).filter(lambda counts: max(counts) > 1))
 def test_no_class_is_ever_empty_and_none_alone_misses_one(counts):
     """Everybody but the lone ones has one turn; in a turn each class that still has one loses it, whatever the algorithm."""

@@ -194,7 +194,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert self.cache.size == sum(item[2] for item in self.used) <= self.LIMIT
 
 
-CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestCache = CacheMachine.TestCase
 
 

@@ -98,16 +98,13 @@ def test_who_asks_about_a_known_adaptation_waits_for_nobody(service: Service) ->
     assert len(service.heavy) == len(service.light) == 0
 
 
-@pytest.mark.parametrize("asked", ["a first prediction at a step", "the map"])
-def test_light_work_that_is_long_is_interrupted_for_others(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By whoever types: to leave each example out, or to look at each state, takes longer than a slice."""
+def test_light_work_that_is_long_is_interrupted_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever types: to leave each example out, for a first prediction at a step, takes longer than a slice."""
     tasks = [request(number) for number in range(2)]
     quiet, crowded, held = Service(CPU), Service(CPU), []
 
     def ask(service: Service, number: int) -> Any:
         one = tasks[number]
-        if asked == "the map":
-            return service.travel(one, one.learners[1], visitor=number).points
         said = service.predict(one, [one.episode.query[0].content], 2, visitor=number)
         return [found.leaned.counts for found in said if found.leaned]
 

@@ -15,7 +15,7 @@ from meta_demo.data.episode import Episode, Example, episode_from_cards, make_ep
 from meta_demo.data.reading.tasks import parse_episode
 from meta_demo.modalities.picture.content import Picture
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 PAIR = [Example("a one", "a"), Example("b one", "b")]
 
 JSON = st.recursive(

@@ -203,7 +203,7 @@ def test_a_locked_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.many
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_damaged_zip_raises_nothing_but_user_errors(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

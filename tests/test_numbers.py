@@ -314,7 +314,7 @@ def test_values_of_a_million_millions_keep_their_digits(service: Any) -> None:
     assert result["steps"][0]["query_rmse"] < 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.floats(-1e99, 1e99), min_size=2, max_size=8).filter(lambda v: len(set(v)) > 1))
 def test_any_values_give_finite_answers_or_a_refusal(values: list[float]) -> None:
     episode = make_episode([Example(f"text {i}", v) for i, v in enumerate(values)])

@@ -22,7 +22,7 @@ from meta_demo.ui.entrance import Entrance
 from meta_demo.ui.page import launch_arguments
 from meta_demo.ui.sessions import SESSIONS
 
-COUNT = settings(max_examples=60, deadline=None)
+COUNT = settings(max_examples=60)
 
 
 class Clock:

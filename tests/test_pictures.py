@@ -172,7 +172,7 @@ def test_refusals(data: bytes, name: str, said: list[str]) -> None:
 WHOLE = {kind: saved(half_red(), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(WHOLE)), st.integers(0, 400), st.binary(min_size=1, max_size=8))
 def test_a_damaged_picture_raises_nothing_but_user_errors(kind: str, at: int, noise: bytes) -> None:
     data = WHOLE[kind]

@@ -24,7 +24,7 @@ from meta_demo.data.reading import readers
 from meta_demo.data.reading.cells import Fault, faulty
 from meta_demo.data.reading.readers import read_episode, read_rows
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 HEADER = ["text", "label"]
 ROWS = [Example("one, two", "a"), Example('said "hi"', "b"), Example("三", "b")]
 EPISODE = Episode(tuple(ROWS))

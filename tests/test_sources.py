@@ -111,7 +111,7 @@ def test_holding_out_parts_the_classes():
         hold_out([source(3)], seed=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.booleans())
 def test_a_task_is_fair_whatever_the_index(index, fixed):
     """No text twice, support and query apart, every class with both, and the sizes that were asked for."""

@@ -12,7 +12,7 @@ from meta_demo.core.errors import UserError
 from meta_demo.serving.turns import SLICE, Gone, Turn, Turns, sliced
 
 LENGTHS = st.floats(0.01, 1, allow_nan=False)
-COUNT = settings(max_examples=60, deadline=None)
+COUNT = settings(max_examples=60)
 
 
 class Clock:

@@ -105,11 +105,7 @@ def _travelled(job: Job) -> Travel:
     places = _placed([labels.index(row.label) for row in support], len(labels))
     classes = tuple(labels.index(support[place].label) for place in places)
     states = job.states(max(2, ROOM // len(places))) if job.algorithm.adapts_body else {0: job.reached(0)[2]}
-    seen = []
-    for step, state in states.items():
-        seen.append(np.asarray(array(job.support_embeddings(step, state)), np.float64)[list(places)])
-        job.rest()
-    z = np.stack(seen)
+    z = np.stack([array(job.support_embeddings(*known)) for known in states.items()]).astype(np.float64)[:, places]
     plane = fitted(z.reshape(-1, z.shape[-1]))
     own = np.asarray(classes)
     centres = np.stack([z[:, own == c].mean(1) for c in range(len(labels))], 1)  # [T, N, D]
