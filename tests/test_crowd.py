@@ -29,7 +29,7 @@ from meta_demo.serving.gaps import over_deals
 from meta_demo.serving.requests import Request, Snapshot
 from meta_demo.serving.service import BEGUN, HEAVY, LIGHT, Service
 from meta_demo.serving.turns import Gone, Turn
-from meta_demo.ui import callers
+from meta_demo.ui import callers, guard, sessions
 from meta_demo.ui.asking import Asking
 from meta_demo.ui.guard import guarded
 from meta_demo.ui.handlers import Handlers
@@ -234,25 +234,27 @@ def test_who_calls_and_never_comes_for_the_answer_is_not_waited_for(
     here = SimpleNamespace(
         blocks=SimpleNamespace(get=lambda _: SimpleNamespace(_queue=queue)), event_id=SimpleNamespace(get=lambda _: "e")
     )
-    monkeypatch.setattr(callers, "LocalContext", here)
-    assert callers.heard() is heard
+    monkeypatch.setattr(sessions, "LocalContext", here)
+    assert sessions.heard() is heard
     event.alive = False
-    assert not callers.heard()
+    assert not sessions.heard()
 
 
-def test_for_a_page_that_nobody_looks_at_nothing_begins_and_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    queue, spent = turns.Turns(1, 1, 4), []
-    service: Any = SimpleNamespace(heavy=queue, pace=SimpleNamespace(spend=spent.append))
-    request = SimpleNamespace(session_hash="one", client=SimpleNamespace(host="127.0.0.1"))
-    before = queue.enter("another")
-    waits = callers.begun(service, request, "adapt")
-    monkeypatch.setattr(callers, "heard", lambda: False)
-    monkeypatch.setattr(turns, "PATIENCE", 0.01)
-    with pytest.raises(turns.Gone):
-        list(callers.queued(waits, "notice", "", "en"))
-    with pytest.raises(turns.Gone):
-        callers.begun(service, request, "adapt")
-    assert spent == ["127.0.0.1"] and before.begun
+def test_for_a_page_that_nobody_looks_at_nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a handler does in frames ends with the first one after nobody listens, and its place is free."""
+    queue, listens = turns.Turns(1, 1, 4), iter([True, True, False])
+
+    def handler(*_: Any) -> Iterator[dict[Any, Any]]:
+        turn = queue.enter("one")
+        try:
+            for frame in range(9):
+                yield {"part": frame}
+        finally:
+            turn.leave()
+
+    monkeypatch.setattr(guard, "heard", lambda: next(listens))
+    stream = guarded("message", handler)({}, SimpleNamespace())
+    assert [*stream] == [{"part": 0}, {"part": 1}] and len(queue) == 0
 
 
 @pytest.mark.parametrize("how", ["leaves", "cancels"])

@@ -1,9 +1,8 @@
-"""Who asks, as the queue tells them apart; and that nothing is computed for who has left, or for an answer that nobody comes to fetch."""
+"""Who asks, as the queue tells them apart; and that nothing is computed for a program that has left or cancelled its call."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -11,14 +10,12 @@ from typing import Any, TypeVar
 from gradio.context import LocalContext
 
 from meta_demo.serving.service import HEAVY, Service
-from meta_demo.serving.turns import Gone, Turn
+from meta_demo.serving.turns import Turn
 from meta_demo.ui import blocks
 from meta_demo.ui.guard import ENDS
-from meta_demo.ui.sessions import Letters
+from meta_demo.ui.sessions import heard
 
 LOOK = 0.5  # seconds after which it is looked whether somebody still listens
-# Seconds after which an answer that nobody has come to fetch is computed no more; within 15 Gradio has seen who listens.
-UNHEARD = 60
 THREADS = ThreadPoolExecutor(HEAVY + 8, "caller")  # as many as there are places, and those who read tasks
 
 T = TypeVar("T")
@@ -37,9 +34,7 @@ def caller() -> object:
 
 def begun(service: Service, request: Any, kind: str) -> Turn:
     """A place for what a visitor at a page begins, in that of their last of its `kind`. Raises UserError where there is no room, or where
-    their address asks too often, and Gone where nobody has come to hear of it."""
-    if not heard():
-        raise Gone
+    their address asks too often."""
     service.pace.spend(_address(request))
     return service.heavy.enter(visitor(request), replaces=kind)
 
@@ -59,8 +54,6 @@ def queued(turn: Turn, notice: Any, then: str, lang: str) -> Iterator[dict[Any, 
     """What a `notice` says of one's place until the turn comes, and `then`. Raises Gone."""
     told = False
     for place in turn.waiting():
-        if not heard():
-            raise Gone
         told = True
         yield {notice: blocks.waiting(place, lang)}
     if told:
@@ -89,15 +82,3 @@ async def while_heard(turn: Turn, work: Callable[[], T]) -> T:
         return task.result()
     finally:
         turn.leave()
-
-
-def heard() -> bool:
-    """Whether somebody waits for the answer to what is computed here: Gradio marks the events of those who have gone, and who never came is
-    not there either."""
-    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    found = blocks._queue.event_ids_to_events.get(event) if blocks and event else None
-    if found is None:
-        return True
-    letters = blocks._queue.pending_messages_per_session
-    late = isinstance(letters, Letters) and time.monotonic() - found.enqueue_time > UNHEARD
-    return bool(found.alive) and not (late and not letters.heard(found.session_hash))

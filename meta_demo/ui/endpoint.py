@@ -18,8 +18,9 @@ from meta_demo.learning.checkpoint import SHIPPED
 from meta_demo.serving.requests import Request
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone
-from meta_demo.ui.callers import UNHEARD, called, in_thread, while_heard
+from meta_demo.ui.callers import called, in_thread, while_heard
 from meta_demo.ui.guard import sentence
+from meta_demo.ui.sessions import UNHEARD
 
 
 def adapt_endpoint(service: Service) -> Callable[..., Awaitable[dict[str, Any]]]:

@@ -17,6 +17,7 @@ from meta_demo.learning.checkpoint import read_card
 from meta_demo.serving import meter
 from meta_demo.serving.turns import Gone
 from meta_demo.ui import blocks
+from meta_demo.ui.sessions import heard
 from meta_demo.ui.words import request_language, title
 from meta_demo.words import text
 
@@ -81,6 +82,8 @@ def guarded(message: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]
             nothing = True  # Gradio empties every output of a stream in which nothing came
             try:
                 for updates in handler(values, request, *event):
+                    if not heard():
+                        raise Gone
                     nothing = False
                     yield whole(updates, values)
             except Gone:  # nobody waits for it any more

@@ -22,7 +22,7 @@ from meta_demo.serving.requests import Learner, Request, Snapshot
 from meta_demo.serving.service import Service
 from meta_demo.serving.turns import Gone, Turn
 from meta_demo.ui import blocks, earlier, guard
-from meta_demo.ui.callers import begun, heard, queued, visitor
+from meta_demo.ui.callers import begun, queued, visitor
 from meta_demo.ui.cards import colours_of, episode_of, spelled
 from meta_demo.ui.charts import live_json
 from meta_demo.ui.curves import losses
@@ -195,7 +195,7 @@ class Handlers:
         history: dict[Learner, list[Snapshot]] = {}
         shown, waiting = 0.0, False
         for snapshot in self.service.adapt_stream(run.request, turn):
-            if turn.gone or not heard():
+            if turn.gone:
                 raise Gone
             history.setdefault(snapshot.learner, []).append(kept(snapshot))
             waiting = time.monotonic() - shown < FRAME

@@ -11,11 +11,14 @@ from typing import Any
 
 import gradio as gr
 from gradio import route_utils, state_holder
+from gradio.context import LocalContext
 from gradio.queueing import Queue
 
 from meta_demo.ui.parts import SESSION_SECONDS
 
 SESSIONS = 1000  # that are remembered; of more those that were used longest ago are forgotten
+# Seconds after which what nobody has come to fetch is computed no more; within 15 Gradio has seen who listens.
+UNHEARD = 60
 UNFETCHED = 120  # seconds for which an answer is kept that nobody has come to fetch
 
 
@@ -101,3 +104,15 @@ def keep_little(app: gr.Blocks) -> Letters:
     # A summary that nobody reads, made anew for every event; the name is Gradio's.
     app._queue.ANAYLTICS_CACHE_FREQUENCY = math.inf
     return letters
+
+
+def heard() -> bool:
+    """Whether somebody waits for the answer to what is computed here: Gradio marks the events of those who have gone, and who never came is
+    not there either."""
+    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    found = blocks._queue.event_ids_to_events.get(event) if blocks and event else None
+    if found is None:
+        return True
+    letters = blocks._queue.pending_messages_per_session
+    late = isinstance(letters, Letters) and time.monotonic() - found.enqueue_time > UNHEARD
+    return bool(found.alive) and not (late and not letters.heard(found.session_hash))
