@@ -52,10 +52,14 @@ further() { start "$1" --start "$HERE/maml" --k-shot 10 --warmup 0.1 "${@:2}"; }
 meta_sgd() { further meta_sgd --meta-sgd.inner-steps 1 --lr 1e-3 --steps 500; }
 # A few tokens can say what a wave is where the Transformer tells waves apart already; from plain weights they learned next to nothing.
 cavia() { further cavia --cavia.inner-steps 1 --cavia.inner-lr 10 --cavia.head-lr 0.03 --lr 3e-3 --steps 800; }
-# How much there is of each of three sets of all weights, beside the head: one step is trained, and further ones overshoot.
+# How much there is of each of three sets of all weights, beside the head: first for one large step, then for several small ones, as further
+# steps of the first kind overshoot.
 shared_hierarchy() {
-  further shared_hierarchy --shared-hierarchy.inner-steps 1 --shared-hierarchy.adapters 3 --shared-hierarchy.inner-lr 3 \
-    --shared-hierarchy.head-lr 0.03 --lr 3e-3 --steps 600 --valid-every 100
+  local sets="--shared-hierarchy.adapters 3 --shared-hierarchy.head-lr 0.03 --k-shot 10 --warmup 0.1"
+  train shared_hierarchy_1 --model curves --algorithm shared_hierarchy $sets --start "$HERE/maml" --shared-hierarchy.inner-steps 1 \
+    --shared-hierarchy.inner-lr 3 --lr 3e-3 --steps 600 --valid-every 100
+  start shared_hierarchy $sets --start "$OUT/shared_hierarchy_1" --shared-hierarchy.inner-steps 3 --shared-hierarchy.inner-lr 1 \
+    --lr 2e-3 --steps 200 --meta-batch 12 --valid-every 50
 }
 # What several steps descend is learned over several.
 learned_loss() { further learned_loss --learned-loss.inner-steps 5 --lr 1e-3 --steps 100 --meta-batch 10 --valid-every 25; }
