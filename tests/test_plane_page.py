@@ -73,7 +73,7 @@ def test_it_opens_on_a_learner_that_moves_something():
 
 
 @pytest.mark.slow
-def test_another_look_at_the_map_computes_nothing_and_another_input_one_forward_pass(service, monkeypatch):
+def test_a_look_at_the_map_computes_nothing_and_another_input_one_forward_pass(service, monkeypatch):
     passes: list[int] = []
     forward = Backbone.forward
 
@@ -87,8 +87,7 @@ def test_another_look_at_the_map_computes_nothing_and_another_input_one_forward_
         pass
     monkeypatch.setattr(Backbone, "forward", counted)
     first = service.travel(asked, Learner("maml"))
-    assert passes == [1] * 3 and first.moves
-    passes.clear()
+    assert first.moves and not passes, "the adaptation has embedded the examples at every step"
     assert service.travel(replace(asked), Learner("maml")) is first and not passes
     service.locate(asked, Learner("maml"), "where is my parcel?", 1)
     assert passes == [1]
