@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -24,7 +23,7 @@ def _of_library(name: str) -> Callable[..., int] | None:
 def share_arenas(count: int = 2) -> None:
     """From now on threads share so many places that memory is taken from: each of its own keeps what others could use. For a process of
     many threads that take turns."""
-    if (choose := _of_library("mallopt")) and "MALLOC_ARENA_MAX" not in os.environ:
+    if choose := _of_library("mallopt"):
         choose(ARENA_MAX, count)
 
 
