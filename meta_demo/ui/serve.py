@@ -32,8 +32,8 @@ from meta_demo.ui.uploads import keep_apart
 # Whoever waits for a turn does so in a thread of Gradio's, whose own queue is then never what people wait for.
 THREADS = HEAVY + LIGHT + 64
 SHORT = 4  # calls at once of each handler that computes nothing
-LOOK, LOOKS = 1.0, 20  # seconds between two looks at the memory, and after how many what is little goes too
-MUCH, LITTLE = 100 * MB, 10 * MB  # by so much it may have grown until what nobody needs goes
+LOOK, LOOKS = 1.0, 20  # seconds between two looks at the memory, and after how many what nobody needs goes in any case
+MUCH = 100 * MB  # by so much it may have grown until that
 PATIENCE = 0.4  # seconds until the server has said goodbye to everybody
 
 
@@ -58,14 +58,15 @@ def serve(said: Settings, ends: list[Callable[[], object]]) -> None:
 
 
 def _keep_tidy(letters: Letters) -> None:
-    """For good: whenever much more memory is held than was, what nobody needs goes, and now and then where it is a little more."""
+    """For good: what nobody needs goes whenever much more memory is held than was, and now and then: what has gone of itself has not left
+    the process, which has not grown by it."""
     held = meter.resident() or 0.0
     for look in itertools.count(1):
         time.sleep(LOOK)
-        if not look % LOOKS:
+        due, now = look % LOOKS == 0, meter.resident() or 0.0
+        if due:
             letters.let_go()
-        now = meter.resident() or 0.0
-        if now > held + (MUCH if look % LOOKS else LITTLE):
+        if due or now > held + MUCH:
             tidy()
             held = now = meter.resident() or 0.0
         held = min(held, now)
