@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from browsing import SENTENCES, SLOW, Visitors, adapt, cards
 from conftest import UNOPENED, serving
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 from requests import Session
 
 from benchmarks import wire
@@ -70,7 +71,8 @@ def test_after_kill_9_and_a_restart_the_page_comes_back_with_everything_typed(
         page.wait_for_function("() => Object.values(localStorage).some(kept => kept.includes('four lamps'))")
         before = typed(page)
         with serving(tmp_path / "second.txt", UNOPENED, 600, PORT=str(urlsplit(first.url).port)) as second:
-            page.reload()
+            with suppress(Error):  # Gradio loads the page anew too, once a server is there, and one of both is aborted
+                page.reload()
             expect(page.locator("#draft .draft-said")).to_contain_text(
                 text("page.draft.restored", when="").rstrip(" ."), timeout=SLOW
             )
