@@ -120,7 +120,7 @@ def _figures(entry: StatsEntry) -> Figures:
 def back_to_back(day: Day, rounds: int) -> tuple[float, float]:
     """Seconds that the same tasks take where nobody else is, and those of as many rounds of trying something between them; answers that
     differ there are kept with what is wrong."""
-    arguments, seconds = day.arguments, [0.0, 0.0]
+    arguments, adapted, typed = day.arguments, 0.0, 0.0
     client = browser()
     with host() as page:
         typist = Typist(0, page.url, arguments)
@@ -138,10 +138,10 @@ def back_to_back(day: Day, rounds: int) -> tuple[float, float]:
             for _ in range(rounds * count // len(day.answers) - rounds * (count - 1) // len(day.answers)):
                 for _, do in typist.round():
                     do()
-            seconds[0] += asked - begun
-            seconds[1] += time.monotonic() - asked
+            adapted += asked - begun
+            typed += time.monotonic() - asked
     day.wrong += typist.wrong
-    return seconds[0], seconds[1]
+    return adapted, typed
 
 
 def notes(told: dict[str, Any], arguments: Arguments) -> dict[str, str]:

@@ -166,6 +166,21 @@ def test_where_every_class_has_one_what_is_held_out_is_asked_about(name):
     assert found.complete and found.left == NOTHING and found.score.count == 2 and (found.moved > 0) == (name == "maml")
 
 
+@torch.no_grad()
+def test_of_many_that_are_held_out_as_many_of_each_class(monkeypatch):
+    monkeypatch.setattr(compare, "MOST", 4)
+    support = [next(row for row in ROWS if row.label == label) for label in NAMES]
+    asked = [
+        Example(f"{label} {i}", label) for label, count in zip(NAMES, (5, 1, 3), strict=True) for i in range(count)
+    ]
+    episode = make_episode(support, asked)
+    places, found = plan(episode), rows("protonet", episode=episode)["protonet"]
+    assert [places.examples[p].content for p in places.asked] == ["charged 0", "charged 1", "delivery 0", "login 0"]
+    assert [n.name for n in places.notes] == ["compare_held_out", "compare_held_out_bounded"]
+    *_, last = job("protonet", episode).snapshots()
+    assert [found.answers[p].tobytes() for p in places.asked] == [last.outputs[q].tobytes() for q in (0, 1, 5, 6)]
+
+
 def test_a_sentence_that_stands_there_twice_is_asked_once():
     """Two spellings of one sentence: whoever learned from one has seen the other."""
     twice = [Example("Where is my card", "a"), Example("where is my CARD", "a"), Example("it is lost", "a")]

@@ -110,26 +110,36 @@ def plan(episode: Episode, named: int = 0, repeated: int = 0) -> Plan:
     if alone:
         notes.say("compare_alone", labels=shorten(", ".join(alone), 200), count=len(alone))
     able = [[p for p in places if id(examples[p]) not in kept] for places in members.values() if len(places) > 1]
-    turns = [tuple(place for place in turn if place is not None) for turn in zip_longest(*able)]
-    dealt = [place for turn in turns for place in turn]
-    if not dealt:
+    whole = sum(map(len, able))
+    if not whole:
         return _of_held_out(episode, examples)
-    if len(dealt) > MOST:
-        notes.say("compare_bounded", count=MOST, whole=len(dealt))
-    left = {*dealt[:MOST]}
-    kept_turns = (tuple(place for place in turn if place in left) for turn in turns)
-    return Plan(episode.objective, examples, tuple(turn for turn in kept_turns if turn), tuple(notes))
+    if whole > MOST:
+        notes.say("compare_bounded", count=MOST, whole=whole)
+    return Plan(episode.objective, examples, _dealt(able), tuple(notes))
+
+
+def _dealt(piles: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Turns of one place of each pile that still has one, up to so many places that are looked at."""
+    turns = [tuple(place for place in turn if place is not None) for turn in zip_longest(*piles)]
+    left = {*[place for turn in turns for place in turn][:MOST]}
+    kept = (tuple(place for place in turn if place in left) for turn in turns)
+    return tuple(turn for turn in kept if turn)
 
 
 def _of_held_out(episode: Episode, examples: tuple[Example, ...]) -> Plan:
     """A plan that leaves nothing out; raises UserError where nothing is held out."""
-    held_out = tuple(row for row in episode.query if row.label is not None)
+    held_out = [row for row in episode.query if row.label is not None]
     if not held_out:
         raise UserError("compare_alone")
-    notes, first = Notes(), len(examples)
-    notes.say("compare_held_out", count=len(held_out))
-    places = tuple(range(first, first + len(held_out)))
-    return Plan(episode.objective, (*examples, *held_out), (), tuple(notes), places)
+    piles: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(held_out, len(examples)):
+        piles[str(row.label)].append(place)
+    asked = sorted(place for turn in _dealt([*piles.values()]) for place in turn)
+    notes = Notes()
+    notes.say("compare_held_out", count=len(asked))
+    if len(asked) < len(held_out):
+        notes.say("compare_held_out_bounded", count=len(asked), whole=len(held_out))
+    return Plan(episode.objective, (*examples, *held_out), (), tuple(notes), tuple(asked))
 
 
 def compared(jobs: Sequence[Job], plan: Plan, whole: Callable[[Job], Iterator[Snapshot]]) -> Iterator[Row]:
@@ -172,8 +182,10 @@ def _of_whole(job: Job, plan: Plan, row: Row) -> Row:
     """The row of a learner that was asked about what is held out when it had learned from everything else."""
     assert row.whole is not None
     first, _, last = job.reached(None)
-    asked = [place for place, example in enumerate(job.episode.query) if example.label is not None]
-    return _answered(row, plan, plan.held_out, row.whole.outputs[asked], _moved(first, last))
+    labelled = [number for number, example in enumerate(job.episode.query) if example.label is not None]
+    begin = len(plan.examples) - len(labelled)
+    outputs = row.whole.outputs[[labelled[place - begin] for place in plan.held_out]]
+    return _answered(row, plan, plan.held_out, outputs, _moved(first, last))
 
 
 def _answered(row: Row, plan: Plan, places: Sequence[int], shown: Array, moved: int) -> Row:

@@ -1,4 +1,4 @@
-"""What Gradio keeps for a visitor: the states that handlers write, and what waits to be fetched, but no copy of the page."""
+"""What Gradio keeps for a visitor: states that handlers write, what waits to be fetched, whether they listen; but no copy of the page."""
 
 from __future__ import annotations
 
