@@ -86,6 +86,11 @@ def test_a_tour_of_a_minute_says_what_the_page_then_shows_and_is_offered_once(vi
     page = first_sight(visit, page_url)
     tour, told, go = page.locator(".tour"), page.locator(".tour-told"), page.locator(".tour-go")
     expect(tour).to_contain_text(text("page.tour.invite"))
+    for width in (1600, 1366, 1200, 380):
+        page.set_viewport_size({"width": width, "height": 1000})
+        invite, sides = tour.bounding_box(), page.locator("#modality").bounding_box()
+        assert invite and sides and invite["y"] + invite["height"] <= sides["y"], "no button lies over another"
+    page.set_viewport_size({"width": 1600, "height": 1000})
     go.press("Enter")
     expect(page.locator(".tour-title")).to_be_focused()
     expect(told).to_contain_text("On the cards: 4 classes · 4 pictures")

@@ -181,7 +181,20 @@ def base_layout(height: int, top: int, name: str, subtitle: str = "") -> dict[st
 
 def _title(name: str, above: int, size: int) -> dict[str, Any]:
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "yshift": above, "xanchor": "left", "yanchor": "top"}
-    return {**place, "text": escape(name, quote=False), "showarrow": False, "font": {"size": size}}
+    text = escape(name, quote=False)
+    return {
+        **place,
+        "name": "title",
+        "text": text,
+        "showarrow": False,
+        "font": {"size": size},
+    }  # broken by `scripts/chart.js`
+
+
+def corner(name: str) -> dict[str, Any]:
+    """What is along the x-axis, said within the plot, where no legend can lie over it however narrow the page is."""
+    place = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "bottom"}
+    return {**place, "text": escape(name, quote=False), "showarrow": False}
 
 
 def plain_axis() -> dict[str, Any]:

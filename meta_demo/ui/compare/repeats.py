@@ -14,7 +14,7 @@ from meta_demo.ui import blocks
 from meta_demo.ui.learners import called, rivals
 from meta_demo.ui.markup import Html, tag
 from meta_demo.ui.palette import mark
-from meta_demo.ui.plots import SAID, base_layout, plain_axis
+from meta_demo.ui.plots import SAID, base_layout, corner, plain_axis
 from meta_demo.words import text
 
 PALE = 0.6  # of a start that was not meta-trained
@@ -31,13 +31,9 @@ def needed(shots: Shots, learners: Sequence[Learner], lang: str) -> go.Figure:
         text("page.compare.shots.under", lang, done=done, count=DRAWS, asked=shots.asked),
     )
     layout = base_layout(400, 74, title, under)
+    layout["annotations"].append(corner(text("page.compare.shots.x", lang)))
     layout |= {
-        "xaxis": {
-            **plain_axis(),
-            "type": "log",
-            "tickvals": seen,
-            "title": {"text": text("page.compare.shots.x", lang)},
-        },
+        "xaxis": {**plain_axis(), "type": "log", "tickvals": seen},
         "yaxis": {**plain_axis(), "range": [-0.02, 1.04], "tickformat": ".0%"},
         "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top"},
         "margin": {"l": 44, "r": 8, "t": 74, "b": 48},

@@ -4,6 +4,7 @@
 const place = element.querySelector(".chart");
 let waiting = false;
 let told = null; // the value that was told last
+let across = 0; // how wide the place was when it was drawn last
 
 function library() {
   window.plotlyLoading ||= new Promise((resolve, reject) => {
@@ -23,6 +24,30 @@ function whole({ order, traces, noted, notes, ...figure }) {
   return { ...figure, data: order.map((uid) => ({ uid, ...traces[uid] })), layout };
 }
 
+// The lines that a text is broken into, of at most so many letters.
+function broken(text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length <= most || !lines.at(-1)) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+// A layout whose titles are as wide as there is room, and which is higher by the lines that they have more.
+function fitted(layout, width) {
+  if (!width) return layout; // it is out of sight, and drawn again when it is not
+  let more = 0;
+  for (const note of (layout.annotations || []).filter(({ name }) => name === "title").toReversed()) {
+    const lines = broken(note.text, (width - layout.margin.l) / (0.57 * note.font.size));
+    more += (lines.length - 1) * 1.3 * note.font.size;
+    Object.assign(note, { text: lines.join("<br>"), align: "left", yshift: note.yshift + more });
+  }
+  if (!more) return layout;
+  return { ...layout, height: layout.height + more, margin: { ...layout.margin, t: layout.margin.t + more } };
+}
+
 async function draw() {
   if (waiting) return; // the frame that is due draws the newest figure anyway
   waiting = true;
@@ -39,7 +64,8 @@ async function draw() {
     told = props.value;
     document.dispatchEvent(new CustomEvent("figured", { detail: { place, figure: whole(props.value) } }));
   }
-  await plotly.react(place, [...(place.laid || []).map((trace) => ({ ...trace })), ...figure.data], figure.layout, { responsive: true, displayModeBar: false });
+  across = place.clientWidth;
+  await plotly.react(place, [...(place.laid || []).map((trace) => ({ ...trace })), ...figure.data], fitted(figure.layout, across), { responsive: true, displayModeBar: false });
   document.dispatchEvent(new CustomEvent("drawn"));
 }
 
@@ -49,5 +75,7 @@ else (window.requestIdleCallback || setTimeout)(library);
 watch("value", draw);
 document.addEventListener("lay", () => place.data && draw()); // something is laid under the figure, or no longer
 new ResizeObserver(() => {
-  if (place.data && place.clientWidth) window.Plotly.Plots.resize(place);
+  if (!place.data || !place.clientWidth) return;
+  if (place.clientWidth === across) window.Plotly.Plots.resize(place);
+  else draw().then(() => place.data && window.Plotly.Plots.resize(place));
 }).observe(place);
