@@ -73,6 +73,18 @@ def written(path: Path, content: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
+def test_a_reader_that_has_read_enough_is_no_failure_of_ours():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "meta_demo", "algorithms"]
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def loaded(path: Path) -> dict[str, Any]:
     """What a JSON file says; NaN and infinity, which JSON does not have, are refused."""
 

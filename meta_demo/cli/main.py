@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text("cli.error", message=error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        return 1
+    except BrokenPipeError:  # who reads has read enough, as `| head` does; what is still to be written goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # whatever else goes wrong is our fault, and still one sentence
         print(text("cli.failed", kind=type(error).__name__, message=error), file=sys.stderr)
