@@ -141,14 +141,19 @@ class Service:
             give_back()
 
     def _side_by_side(self, running: list[Iterator[Snapshot]]) -> Iterator[Snapshot]:
-        """What several adaptations give, a step of each after the other."""
+        """What several adaptations give, a step of each after the other; the first that has steps is one ahead, so that there is a curve
+        to look at before all others have begun."""
+        ahead = False
         while running and not self._closing.is_set():
             for stream in list(running):
                 snapshot = next(stream, None)
                 if snapshot is None:
                     running.remove(stream)
-                else:
-                    yield snapshot
+                    continue
+                yield snapshot
+                if not ahead and not snapshot.last:
+                    ahead = True
+                    yield from islice(stream, 1)
 
     def _answered(self, request: Request, visitor: object, jobs: list[Job], ask: Callable[[Job], T]) -> list[T]:
         """What each job answers, as light work where the adaptations are known, else as heavy work."""
