@@ -34,6 +34,15 @@ def test_no_handler_that_is_asked_again_reads_what_came_with_the_event() -> None
     assert told and {fn.trigger_mode for fn in told} <= {"multiple", "once"}
 
 
+@pytest.mark.parametrize("asked", ["try_another", "attend"])
+def test_answers_and_attention_wait_for_nothing_else(asked: str) -> None:
+    """Each is asked for as soon as a key was pressed, and not once the server has answered something else."""
+    fns = build_app(Service()).fns
+    (found,) = [fn for fn in fns.values() if fn.name == asked]
+    before = fns[found.trigger_after]
+    assert before.fn is None and before.trigger_after is None and len(before.targets) >= 2
+
+
 @pytest.mark.browser
 def test_a_page_that_was_typed_into_falls_silent(visit: Open) -> None:
     page = visit()

@@ -84,7 +84,7 @@ def lay_out() -> Page:
         laid = {name: (sheet, _sheet(sheet)) for name, sheet in others.items()}
     run, gaps, lined, row = (gr.State(None, time_to_live=SESSION_SECONDS) for _ in range(4))
     left = gr.State({}, time_to_live=SESSION_SECONDS)
-    states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left, gr.State(0))
+    states = (run, gaps, lined, row, gr.State(switch), gr.State(()), gr.State(first.name), left)
     return Page(
         message,
         made,

@@ -83,7 +83,7 @@ class Page:
 
     The session's own: `run`, what was adapted; `gaps`, what was measured of its starts; `lined`, whether there were examples that nobody
     labelled; `row`, which token looks; `switch`, which algorithms start meta-trained; `own`, the starts that the visitor trained;
-    `shown`, the side that is shown, and `left`, how each side was left when another one was; `moved`, how often another input was tried.
+    `shown`, the side that is shown, and `left`, how each side was left when another one was.
     """
 
     message: gr.HTML
@@ -108,7 +108,6 @@ class Page:
     own: gr.State
     shown: gr.State
     left: gr.State
-    moved: gr.State
 
     def side(self, values: dict[Any, Any]) -> Side[Any]:
         """The side that the switch at the top says, or the one that is under the sheet."""

@@ -40,7 +40,7 @@ from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 
 NOTHING = "() => ''"  # empties, in the browser
-_MOVES = itertools.count(1)  # of all visitors: each that is told is another one
+NOTHING_ASKED = "() => []"
 
 
 def wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> Any:
@@ -171,14 +171,17 @@ def wire_look(page: Page, asking: Asking) -> Any:
     look, trial, asked = page.look, page.trial, asked_by(page)
     sides = page.sides.values()
     moved = [*(event for side in sides for event in side.moved), trial.step.input]
-    predicted = wired(page, partial(gr.on, moved), asking.try_another, asked, {trial.predictions}, **MODEL)
-    located = wired(page, predicted.then, asking.locate, asked, {page.map.plane}, **MODEL)
-    wired(page, page.map.algorithm.input, asking.open_map, asked, {page.map.empty, page.map.plane}, **MODEL)
     chosen = [look.algorithm.input, look.layer.input, look.head.input, look.moment.input]
     outputs = of_look(page)
-    # whatever asks for attention asks one handler, so that what was asked for last is shown last
-    located.then(lambda: next(_MOVES), None, page.moved, **QUIET)
-    wired(page, partial(gr.on, [page.moved.change, *chosen]), asking.attend, asked, outputs, **MODEL)
+    # Two handlers of one event would wait for each other, and those that follow (`then`) do not: so answers and attention each follow what
+    # does nothing. Whatever asks for attention asks one handler, so that what was asked for last is shown last.
+    tried, looked = (
+        gr.on(events, None, None, None, js=NOTHING_ASKED, **QUIET) for events in (moved, [*moved, *chosen])
+    )
+    predicted = wired(page, tried.then, asking.try_another, asked, {trial.predictions}, **MODEL)
+    wired(page, looked.then, asking.attend, asked, outputs, **MODEL)
+    wired(page, predicted.then, asking.locate, asked, {page.map.plane}, **MODEL)
+    wired(page, page.map.algorithm.input, asking.open_map, asked, {page.map.empty, page.map.plane}, **MODEL)
     wired(page, look.why.click, asking.decide, asked, {look.decided}, **MODEL)
     for side in sides:
         if side.next and side.lines:
