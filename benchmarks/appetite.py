@@ -106,8 +106,8 @@ def adapted(count: int, words: int, algorithms: tuple[str, ...], scope: str, ste
     rest, started = peak(), time.monotonic()
     service.report(request)
     took, above = time.monotonic() - started, peak() - rest
-    jobs = service._jobs(request)
-    works = [work_of_episode(job.algorithm, request.episode, kept=service.cache.limit) for job in jobs]
+    jobs = service.workshop.jobs(request)
+    works = [service.workshop.work(job) for job in jobs]
     foreseen = together([cost(work, backbone) for work in works]).memory / 2**20
     return Measured(rest, above, foreseen, took, "adapted")
 
@@ -169,7 +169,7 @@ def adapted_pictures() -> Measured:
     rest, started = peak(), time.monotonic()
     service.report(request)
     took, above = time.monotonic() - started, peak() - rest
-    work = work_of_episode(service._jobs(request)[0].algorithm, request.episode, kept=service.cache.limit)
+    work = service.workshop.work(service.workshop.jobs(request)[0])
     return Measured(rest, above, cost(work, backbone).memory / 2**20, took, "adapted")
 
 

@@ -252,6 +252,6 @@ def test_nobody_is_best_before_everybody_is_there():
 
 
 def test_the_service_refuses_what_is_too_dear_before_it_begins(service, monkeypatch):
-    monkeypatch.setattr(service, "_budget", replace(service._budget, seconds=0.001))
+    monkeypatch.setattr(service.workshop, "budget", replace(service.workshop.budget, seconds=0.001))
     with pytest.raises(UserError, match="take"):
         next(service.compare(Request(EPISODE, algorithms=("maml",)), plan(EPISODE)))

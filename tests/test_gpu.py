@@ -129,8 +129,8 @@ def adapting(monkeypatch: pytest.MonkeyPatch, short: Short, model: str) -> Servi
     """A service that believes to have a GPU, with `short` memory for MAML."""
     real = MAML.adapt
     found = Service(torch.device("cpu"))
-    found.device = torch.device("cuda")
-    roomy = found._on_cpu.get(model)[0]
+    found.workshop.device = torch.device("cuda")
+    roomy = found.workshop.on_cpu.get(model)[0]
 
     def adapt(self: Any, *given: Any, **more: Any) -> Iterator[Any]:
         for step, state in enumerate(real(self, *given, **more)):
@@ -172,7 +172,7 @@ def test_smaller_pieces_and_then_the_cpu(
 
 def test_where_the_cpu_is_all_there_is_nothing_is_hidden(monkeypatch: pytest.MonkeyPatch, asked: Request) -> None:
     failing = adapting(monkeypatch, Short(0), asked.model)
-    failing.device = torch.device("cpu")
+    failing.workshop.device = torch.device("cpu")
     with pytest.raises(torch.OutOfMemoryError):
         failing.history(asked)
 
@@ -183,7 +183,7 @@ def test_what_is_no_matter_of_memory_is_no_reason_to_go_on(monkeypatch: pytest.M
         yield
 
     failing = Service(torch.device("cpu"))
-    failing.device = torch.device("cuda")
+    failing.workshop.device = torch.device("cuda")
     monkeypatch.setattr(MAML, "adapt", adapt)
     with pytest.raises(RuntimeError, match="something else"):
         failing.history(asked)

@@ -57,7 +57,7 @@ def history(service: Service, request: Request) -> dict[Learner, list[Snapshot]]
 
 
 def test_every_shipped_start_has_a_twin_with_the_same_knobs(service: Service) -> None:
-    jobs = service._jobs(both(SHIPPED))
+    jobs = service.workshop.jobs(both(SHIPPED))
     found = twins(job.learner for job in jobs)
     assert [one.algorithm for one, _ in found] == list(SHIPPED)
     by = {job.learner: job for job in jobs}

@@ -179,7 +179,7 @@ def test_names_that_fail_to_load_are_not_kept(loaded: list[weakref.ref[Backbone]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, range(40)))
         found = set(pool.map(lambda _: id(service.backbone("yes")), range(20)))
-    assert not service._models._asked and len(found) == len(loaded) == 1
+    assert not service.workshop.models._asked and len(found) == len(loaded) == 1
     assert service.is_loaded("yes") and not service.is_loaded("no-1")
 
 
@@ -196,7 +196,7 @@ def test_a_start_is_loaded_once_for_all_support_sets_and_anew_where_it_was_repla
     shutil.copytree(tmp_path / "first", own)
     request = Request(TEXTS, "a", ("maml",), checkpoint=str(own))
     other = replace(request, episode=replace(TEXTS, support=TEXTS.support[::-1]))
-    starts = [service._jobs(r)[0].algorithm for r in (request, other)]
+    starts = [service.workshop.jobs(r)[0].algorithm for r in (request, other)]
     assert starts[0] is starts[1]
     before = list(service.adapt_stream(request))[-1].outputs
     shutil.rmtree(own)

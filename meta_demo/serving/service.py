@@ -6,31 +6,24 @@ one byte-bounded cache and computed again, to the same bits, when it has been dr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
 
 import torch
 
-import meta_demo.algorithms  # noqa: F401  (registers every algorithm)
-from meta_demo.algorithms.base import Algorithm
-from meta_demo.algorithms.registry import check_able, get_algorithm
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.notes import reading_notes
-from meta_demo.core.cache import SERVING, Cache, Shelf
-from meta_demo.core.config import MAX_SEED
+from meta_demo.core.cache import SERVING, Cache
 from meta_demo.core.corpus import Corpus
 from meta_demo.core.device import choose_device, empty_cache, out_of_memory
 from meta_demo.core.errors import Note, UserError
 from meta_demo.core.memory import give_back
-from meta_demo.learning import checkpoint
-from meta_demo.learning.cost import Budget, Work, afford, work_of_episode
+from meta_demo.learning.cost import Budget, Work
 from meta_demo.learning.outer import Progress, Run
 from meta_demo.modalities.base import Content
 from meta_demo.serving import meter
@@ -38,17 +31,17 @@ from meta_demo.serving.admission import Admission
 from meta_demo.serving.compare import Plan, Row, compared
 from meta_demo.serving.crossing import Refused
 from meta_demo.serving.decisive import Decisive
-from meta_demo.serving.jobs import Job, learned_from
+from meta_demo.serving.jobs import Job
 from meta_demo.serving.lending import Errand, Lender
 from meta_demo.serving.lent_training import lend
-from meta_demo.serving.models import Models
 from meta_demo.serving.pace import Pace
 from meta_demo.serving.plane import Located, Travel, located, travelled
 from meta_demo.serving.remarks import about_heads, about_random, about_unlabelled, where_computed
-from meta_demo.serving.requests import AT_RANDOM, NOT_TRAINED, Array, Learner, Prediction, Request, Snapshot, report
+from meta_demo.serving.requests import Array, Learner, Prediction, Request, Snapshot, report
 from meta_demo.serving.sketch import sketched
 from meta_demo.serving.turns import Turn, Turns, sliced
 from meta_demo.serving.unsure import MOST, Unsure, chosen, doubts
+from meta_demo.serving.workshop import Workshop
 
 LENT = Note("gpu_lent")
 HEAVY, LIGHT = 64, 128  # pieces of work that there is room for
@@ -68,13 +61,11 @@ class Service:
         lender: Lender | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self.device = device or choose_device()
+        device = device or choose_device()
         self.cache = Cache.as_set(SERVING) if cache_bytes is None else Cache(cache_bytes)
-        admission = admission or Admission()
-        self._models = Models(self.device, self.cache, admission)
-        self._on_cpu = Models(torch.device("cpu"), self.cache, admission)  # for what a GPU has no room for
+        budget = budget or Budget.of_command(device)
+        self.workshop = Workshop(device, self.cache, admission or Admission(), budget)
         self._lender = lender
-        self._budget = budget or Budget.of_command(self.device)  # of one request
         self._closing = Event()
         self.heavy = Turns(1, BEGUN, HEAVY)  # adaptations
         self.light = Turns(2, LIGHT, LIGHT)  # what is asked of those that are known
@@ -82,16 +73,21 @@ class Service:
         self.heavy.noted = meter.WAIT.labels("heavy").observe
         self.light.noted = meter.WAIT.labels("light").observe
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.workshop.device
+
     def backbone(self, name: str) -> Backbone:
         """The model called `name`, loaded on first use; the two used last are kept."""
-        return self._models.get(name)[0]
+        return self.workshop.models.get(name)[0]
 
     def close(self) -> None:
         """The process ends: what is under way ends after its step."""
         self._closing.set()
 
     def is_loaded(self, name: str) -> bool:
-        return self._models.is_loaded(name)
+        return self.workshop.models.is_loaded(name)
 
     @property
     def lends(self) -> bool:
@@ -100,14 +96,14 @@ class Service:
 
     def loaded(self) -> set[str]:
         """The names of the models that are loaded, wherever they compute."""
-        return self._models.loaded() | self._on_cpu.loaded()
+        return self.workshop.loaded()
 
     def notes(self, request: Request) -> list[Note]:
         """What a visitor should know before the figures: how the input was read, what of it was cut, cannot be read or is unlike what
         the model knows, and how answers are made."""
         backbone, episode = self.backbone(request.model), request.episode
         # To make jobs refuses what is wrong or too dear before anything is read.
-        jobs = self._jobs(request) if request.algorithms else []
+        jobs = self.workshop.jobs(request) if request.algorithms else []
         contents = [*(e.content for e in (*episode.support, *episode.query)), *episode.unlabelled]
         read = reading_notes(backbone, contents)
         return [
@@ -130,7 +126,7 @@ class Service:
         """
         turn, errand = turn or self.heavy.enter(), None
         try:
-            jobs, errand = self._lent([replace(job, keeps=keeps) for job in self._jobs(request)])
+            jobs, errand = self._lent([replace(job, keeps=keeps) for job in self.workshop.jobs(request)])
             together = self._side_by_side([self._snapshots(request, job) for job in jobs])
             with meter.timed("adapt", turn):  # what another machine computes keeps nobody waiting here
                 yield from together if errand else sliced(turn, together)
@@ -179,7 +175,7 @@ class Service:
 
     def _snapshots(self, request: Request, job: Job) -> Iterator[Snapshot]:
         """The snapshots of one job. Where a GPU is not to be had or has too little memory, it goes on in another way from the same step."""
-        seen, ways = 0, self._ways(request, job)
+        seen, ways = 0, self.workshop.ways(request, job)
         notes = (LENT,) if job.errand else ()
         while True:
             try:
@@ -194,24 +190,13 @@ class Service:
 
     def _asked(self, request: Request, job: Job, ask: Callable[[Job], T]) -> T:
         """What a job answers; where the GPU cannot, in another way."""
-        ways = self._ways(request, job)
+        ways = self.workshop.ways(request, job)
         while True:
             try:
                 return ask(job)
             except (Refused, RuntimeError) as error:
                 job, _ = _another(ways, error)
             empty_cache()
-
-    def _ways(self, request: Request, job: Job) -> Iterator[tuple[Job, Note]]:
-        """The same job in other ways, for when the one before has failed, each with what is to be said of it."""
-        if job.errand:
-            yield replace(job, errand=None), Note("gpu_memory")
-        elif self.device.type != "cpu":
-            while job.algorithm.backbone.take_less():
-                yield job, Note("gpu_pieces")
-            backbone, shelf = self._on_cpu.get(request.model, request.scratch_of(job.learner))
-            learned = learned_from(request.episode)
-            yield self._job(request, job.learner, backbone, shelf, learned), Note("gpu_memory")
 
     def train(self, run: Run) -> Iterator[Progress]:
         """The progress of a training, on borrowed GPUs where somebody lends them and it is heavy. Raises UserError."""
@@ -246,7 +231,7 @@ class Service:
     ) -> list[Prediction]:
         """Each learner's answers to `contents` after `step` inner steps (default: all of them), and how `similar` they are to the
         examples."""
-        jobs = self._jobs(request)
+        jobs = self.workshop.jobs(request)
         return self._answered(request, visitor, jobs, lambda job: job.predict(contents, step, similar=similar))
 
     @torch.no_grad()
@@ -256,7 +241,7 @@ class Service:
     ) -> list[list[Prediction]]:
         """What `predict` gives for each request, but for rounding: made abreast where the model is small, and not kept. What is asked
         again of `contents` lies in the batches of `among`."""
-        asked = [(request, replace(job, keeps=False)) for request in requests for job in self._jobs(request)]
+        asked = [(request, replace(job, keeps=False)) for request in requests for job in self.workshop.jobs(request)]
         jobs, errand = self._lent([job for _, job in asked])
 
         def alone(number: int) -> Prediction:
@@ -280,9 +265,8 @@ class Service:
         where it is too dear, and Gone when its visitor has left."""
         turn = turn or self.heavy.enter()
         try:
-            jobs = self._jobs(request)
-            works = [self._repeated(job, plan) for job in jobs]
-            afford(works, jobs[0].algorithm.backbone, self._budget)
+            jobs = self.workshop.jobs(request)
+            self.workshop.afford(jobs, [self._repeated(job, plan) for job in jobs])
             with meter.timed("compare", turn):
                 for row in sliced(turn, compared(jobs, plan, partial(self._snapshots, request))):
                     yield row
@@ -296,7 +280,7 @@ class Service:
         """The work of a job and of learning anew without some of its examples: those that leave the body alone read each once."""
         cls = type(job.algorithm)
         times = 1 + len(plan.rounds(cls)) if cls.adapts_body else 1
-        return replace(work_of_episode(job.algorithm, job.episode, kept=self.cache.limit), times=times)
+        return replace(self.workshop.work(job), times=times)
 
     @torch.no_grad()
     @meter.timed("attention")
@@ -311,14 +295,14 @@ class Service:
     ) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps, in a learner, or in the first of
         an algorithm."""
-        job = next(job for job in self._jobs(request) if who in (job.learner, job.algorithm.name))
-        return self._answered(request, visitor, [job], lambda job: job.attention(content, step))[0]
+        jobs = [self.workshop.job_of(request, who)]
+        return self._answered(request, visitor, jobs, lambda job: job.attention(content, step))[0]
 
     @torch.no_grad()
     @meter.timed("plane")
     def travel(self, request: Request, who: Learner, *, visitor: object = None) -> Travel:
         """Where the examples of a task with classes stand in a learner's space at each step."""
-        return self._answered(request, visitor, self._job_of(request, who), travelled)[0]
+        return self._answered(request, visitor, [self.workshop.job_of(request, who)], travelled)[0]
 
     @torch.no_grad()
     @meter.timed("plane")
@@ -326,7 +310,7 @@ class Service:
         self, request: Request, who: Learner, content: Content, step: int | None = None, *, visitor: object = None
     ) -> Located:
         """Where `content` stands among them after `step` inner steps."""
-        jobs = self._job_of(request, who)
+        jobs = [self.workshop.job_of(request, who)]
         return self._answered(request, visitor, jobs, lambda job: located(job, content, step))[0]
 
     @torch.no_grad()
@@ -335,7 +319,7 @@ class Service:
         self, request: Request, who: Learner, content: Content, step: int | None = None, *, visitor: object = None
     ) -> Decisive:
         """Which words of `content` decided a learner's answer after `step` inner steps; raises UserError where its model reads none."""
-        jobs = self._job_of(request, who)
+        jobs = [self.workshop.job_of(request, who)]
         return self._answered(request, visitor, jobs, lambda job: job.decisive(content, step))[0]
 
     @torch.no_grad()
@@ -345,46 +329,13 @@ class Service:
         lines = request.episode.unlabelled[:MOST]
         if not lines:
             return []
-        jobs = self._jobs(request)
+        jobs = self.workshop.jobs(request)
         found = self._answered(request, visitor, jobs, lambda job: job.predict(lines, step, similar=False).outputs)
         (z,) = self._answered(request, visitor, jobs[:1], lambda job: job.embedded(lines))
         doubt, tops = doubts(found), [(job.learner, out.argmax(1)) for job, out in zip(jobs, found, strict=True)]
         return [
             Unsure(lines[i], float(doubt[i]), tuple((who, int(top[i])) for who, top in tops)) for i in chosen(doubt, z)
         ]
-
-    def _job_of(self, request: Request, who: Learner) -> list[Job]:
-        """The one job of a learner."""
-        return [next(job for job in self._jobs(request) if who == job.learner)]
-
-    def _jobs(self, request: Request) -> list[Job]:
-        if not 0 <= request.seed <= MAX_SEED:
-            raise UserError("seed", value=request.seed, limit=MAX_SEED)
-        if not request.algorithms:
-            raise UserError("algorithm_none")
-        classes = [get_algorithm(name) for name in dict.fromkeys(request.algorithms)]
-        check_able(classes, type(request.episode.objective))
-        support = learned_from(request.episode)
-        models = [self._models.get(request.model, request.scratch_of(learner)) for learner in request.learners]
-        jobs = [self._job(request, who, *model, support) for who, model in zip(request.learners, models, strict=True)]
-        works = [work_of_episode(job.algorithm, request.episode, kept=self.cache.limit) for job in jobs]
-        afford(works, jobs[0].algorithm.backbone, self._budget)
-        return jobs
-
-    def _job(self, request: Request, learner: Learner, backbone: Backbone, shelf: Shelf, support: bytes) -> Job:
-        """A job, its algorithm made or loaded before where somebody asked for the same start, knobs and seed."""
-        name, spec, knobs = learner.algorithm, learner.start, request.knobs_of(learner)
-        kind = request.episode.objective.name
-        scratch, folder = request.scratch_of(learner) is not None, checkpoint.resolve(spec, request.model, name, kind)
-        drawn = None if folder else request.seed  # of what was trained nothing is left to chance
-        start = (learner, kind, json.dumps(knobs, sort_keys=True), drawn, _stamp(spec))
-        known: tuple[Algorithm, str] | None = shelf.get(start)
-        if known is None:
-            made = checkpoint.start(backbone, name, folder, knobs, request.seed, kind, scratch=scratch)
-            known = made.requires_grad_(False).eval(), AT_RANDOM if scratch else str(folder or NOT_TRAINED)
-            shelf.put(start, known)
-        intervals, each = request.intervals, request.each_step
-        return Job(shelf, start, (*start, support), *known, request.episode, intervals=intervals, each_step=each)
 
 
 def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, Note]:
@@ -395,11 +346,3 @@ def _another(ways: Iterator[tuple[Job, Note]], error: Exception) -> tuple[Job, N
     if found is None:
         raise error
     return found[0], error.note if isinstance(error, Refused) else found[1]
-
-
-def _stamp(spec: str) -> tuple[int, ...] | None:
-    """What changes when another checkpoint is written into the folder `spec`; None where `spec` is no folder of a checkpoint."""
-    with suppress(OSError, ValueError):
-        card = (Path(spec) / checkpoint.CARD).stat()
-        return card.st_ino, card.st_mtime_ns, card.st_size
-    return None
