@@ -177,7 +177,8 @@ class Handlers:
         finally:
             turn.leave()
         said = blocks.notes([*notes, *where_computed(run.history)], lang)
-        yield self._finished(run, lang) | {page.adapt.notice: said}
+        # the whole of it once more, of which Gradio sends what is new: a browser that was busy may have left a frame out
+        yield self._progress(run, lang) | self._finished(run, lang) | {page.adapt.notice: said}
 
     def adapt_again(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """The same for cards that were dealt anew, where there was an adaptation of them before."""
