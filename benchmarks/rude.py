@@ -69,7 +69,7 @@ def main(arguments: Arguments) -> int:
     with host() as other:
         wrong = sum(one != another for one, another in zip(found, rights(other), strict=True))
     allowed = idle + SERVING + ALLOWED
-    broken = [f"{logged.count(fault)} times {fault} in the log" for fault in FAULTS if fault in logged]
+    broken = faults(logged)
     broken += met.failures + [f"{wrong} of {RIGHT} answers are others than a new page's"] * bool(wrong)
     broken += [f"{after:.0f} MB where {allowed:.0f} are allowed"] * (after > allowed)
     memory = {"idle": idle, "sessions": visited, "after": after, "allowed": allowed, "peak": peak[0]}
@@ -82,6 +82,13 @@ def main(arguments: Arguments) -> int:
         said: dict[str, Any] = {"title": TITLE, "notes": notes(told, arguments), "order": report.MEMORY}
         report.write("rude", "python -m benchmarks.rude", COLUMNS, rows, **said)
     return 1 if broken else 0
+
+
+def faults(logged: str) -> list[str]:
+    """What the log says around each fault: of what kind it was stands before it, and where it arose after it."""
+    lines = logged.splitlines()
+    places = [place for place, line in enumerate(lines) if any(fault in line for fault in FAULTS)]
+    return ["\n".join(lines[max(0, place - 2) : place + 12]) for place in places]
 
 
 def quiet(page: Host) -> None:

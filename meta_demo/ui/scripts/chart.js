@@ -37,7 +37,6 @@ function broken(text, most) {
 
 // A layout whose titles are as wide as there is room, and which is higher by the lines that they have more.
 function fitted(layout, width) {
-  if (!width) return layout; // it is out of sight, and drawn again when it is not
   let more = 0;
   for (const note of (layout.annotations || []).filter(({ name }) => name === "title").toReversed()) {
     const lines = broken(note.text, (width - layout.margin.l) / (0.57 * note.font.size));
@@ -55,6 +54,7 @@ async function draw() {
   await new Promise(requestAnimationFrame);
   waiting = false;
   const figure = props.value && whole(JSON.parse(JSON.stringify(props.value))); // plotly writes into what it is given
+  place.classList.toggle("filled", Boolean(figure)); // which shows it, where the style sheet hides what is empty
   if (!figure) {
     if (place.data) plotly.purge(place);
     return;
@@ -65,6 +65,7 @@ async function draw() {
     document.dispatchEvent(new CustomEvent("figured", { detail: { place, figure: whole(props.value) } }));
   }
   across = place.clientWidth;
+  if (!across) return; // out of sight: it is drawn once it is seen
   await plotly.react(place, [...(place.laid || []).map((trace) => ({ ...trace })), ...figure.data], fitted(figure.layout, across), { responsive: true, displayModeBar: false });
   document.dispatchEvent(new CustomEvent("drawn"));
 }
@@ -75,7 +76,5 @@ else (window.requestIdleCallback || setTimeout)(library);
 watch("value", draw);
 document.addEventListener("lay", () => place.data && draw()); // something is laid under the figure, or no longer
 new ResizeObserver(() => {
-  if (!place.data || !place.clientWidth) return;
-  if (place.clientWidth === across) window.Plotly.Plots.resize(place);
-  else draw().then(() => place.data && window.Plotly.Plots.resize(place));
+  if (props.value && place.clientWidth && place.clientWidth !== across) draw().then(() => place.data && window.Plotly.Plots.resize(place));
 }).observe(place);
