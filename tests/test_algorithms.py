@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, in_turn, make_task, tiny_backbone
+from conftest import in_turn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import QUERY, SUPPORT, make_task, tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.scopes import SCOPES

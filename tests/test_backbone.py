@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import ARCHITECTURES, tiny_backbone
+from tiny_models import ARCHITECTURES, tiny_backbone
 
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.loading import load_backbone

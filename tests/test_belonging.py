@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import QUERY, SUPPORT, tiny_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import QUERY, SUPPORT, tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.belonging import ALPHA, SAME, Belonging, belonging

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from conftest import make_task, tiny_backbone
+from tiny_models import make_task, tiny_backbone
 
 from meta_demo.algorithms.base import Algorithm, State
 from meta_demo.core.heads import prototypes

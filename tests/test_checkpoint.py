@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone
 from safetensors.torch import load_file, save
+from tiny_models import SUPPORT, make_task, tiny_backbone
 from torch import Tensor
 
 from meta_demo.algorithms.registry import REGISTRY

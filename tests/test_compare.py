@@ -8,9 +8,9 @@ from itertools import combinations
 
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, tiny_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import QUERY, SUPPORT, tiny_backbone
 
 from meta_demo.algorithms.base import State
 from meta_demo.algorithms.registry import REGISTRY

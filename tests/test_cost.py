@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import tiny_backbone
+from tiny_models import tiny_backbone
 
 from meta_demo.algorithms.registry import get_algorithm
 from meta_demo.backbones.scopes import SCOPES, Reach

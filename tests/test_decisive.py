@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, tiny_backbone
+from tiny_models import QUERY, SUPPORT, tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.cache import Cache

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ARCHITECTURES, QUERY, SUPPORT, tiny_backbone
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from tiny_models import ARCHITECTURES, QUERY, SUPPORT, tiny_backbone
 from torch import Tensor, nn
 
 from meta_demo.algorithms.base import Algorithm

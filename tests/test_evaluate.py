@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_backbone
+from tiny_models import tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.cli import main

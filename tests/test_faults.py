@@ -16,12 +16,12 @@ from typing import Any
 import gradio as gr
 import pytest
 import torch
-from conftest import saved_model
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from test_sides import said
+from tiny_models import saved_model
 
 from meta_demo.core.errors import UserError
 from meta_demo.data.reading.tasks import parse_episode

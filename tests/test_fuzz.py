@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import requests
-import schemathesis
 from browsing import SLOW, Open, adapt, without
 from conftest import UNOPENED, Host, serving
 from fuzzing import SECONDS, tries, while_there_is_time
@@ -25,7 +24,6 @@ from hypothesis import strategies as st
 from monkey import Monkey
 from openpyxl import Workbook
 from playwright.sync_api import expect
-from schemathesis import GenerationMode
 from test_api import TASK
 from test_mistakes import post
 
@@ -154,6 +152,8 @@ def test_a_call_that_is_nearly_one_is_answered_or_refused(host: Host) -> None:
 
 def schema_of(host: Host, path: str) -> Any:
     """What may be asked of the page, as it says itself."""
+    import schemathesis  # which takes a second
+
     found = schemathesis.openapi.from_url(f"{host.url}{path}", wait_for_schema=60)
     found.config.update(base_url=host.url.rstrip("/"))
     return found
@@ -168,6 +168,8 @@ ENDLESS = ("heartbeat", "queue/data", "dev/reload", "stream")  # in the paths of
 @pytest.mark.parametrize("path", SCHEMAS)
 def test_nothing_that_can_be_asked_is_answered_with_5xx(host: Host, path: str) -> None:
     """By schemathesis, which makes requests from what the page says that it takes, and some that are a little beside that."""
+    from schemathesis import GenerationMode
+
     operations = [found.ok() for found in schema_of(host, path).get_all_operations()]
     ways = [(operation, mode) for operation in operations for mode in GenerationMode if _ends(operation)]
     assert ways

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone
+from tiny_models import SUPPORT, make_task, tiny_backbone
 
 from meta_demo.algorithms.generated.critic import Critic, fitted
 from meta_demo.algorithms.registry import REGISTRY

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, saved_model
+from tiny_models import SMALL, saved_model
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.gradient.maml import MAML

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import make_task, tiny_backbone
+from tiny_models import make_task, tiny_backbone
 
 from meta_demo.algorithms.gradient.imaml import conjugate_gradients
 from meta_demo.algorithms.registry import REGISTRY

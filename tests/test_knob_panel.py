@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, make_task
+from tiny_models import QUERY, SUPPORT, make_task
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone

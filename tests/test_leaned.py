@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import QUERY, SUPPORT, tiny_backbone
+from tiny_models import QUERY, SUPPORT, tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.core.cache import Cache

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from conftest import make_task, tiny_backbone
 from latex2mathml.converter import convert
+from tiny_models import make_task, tiny_backbone
 
 from meta_demo.algorithms.gradient.fast import HEAD
 from meta_demo.algorithms.lesson import PARTS, Lesson

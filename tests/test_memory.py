@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import tiny_backbone
+from tiny_models import tiny_backbone
 from torch import nn
 
 from benchmarks import residence, resident

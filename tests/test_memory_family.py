@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone
+from tiny_models import SUPPORT, make_task, tiny_backbone
 
 from meta_demo.algorithms.memory.linear_attention import one_step
 from meta_demo.algorithms.memory.mann import Memory

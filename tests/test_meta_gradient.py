@@ -8,7 +8,8 @@ from math import comb
 
 import pytest
 import torch
-from conftest import SUPPORT, in_turn, make_task, tiny_backbone, usual
+from conftest import in_turn, usual
+from tiny_models import SUPPORT, make_task, tiny_backbone
 from torch.autograd import grad
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, normalize
@@ -16,20 +17,26 @@ from torch.nn.functional import cross_entropy, normalize
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.gradient.walk_back import Loop, Point
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.backbones.scopes import SCOPES
 from meta_demo.core.errors import UserError
 
 BACKBONE = tiny_backbone(seed=1)
+SHALLOW = tiny_backbone(num_hidden_layers=1)  # for what does not depend on weights
 EXACT = [name for name, cls in sorted(REGISTRY.items()) if getattr(cls, "second_order", not cls.steps_knob)]
 EVERY_SCOPE = pytest.mark.parametrize("scope", usual(SCOPES, lambda scope: scope == "lora"))
 HEADS = pytest.mark.parametrize("head", ["prototypes", "shared"])
 
 
-def build(name: str, **knobs):
-    """A start that is not the pretrained one, so that no term of a gradient is zero by accident."""
+def plain(name: str, backbone: Backbone = BACKBONE, **knobs):
     cls = REGISTRY[name]
     known = {k.name for k in cls.Config.knobs()}
-    algorithm = cls(BACKBONE, cls.Config(**{k: v for k, v in knobs.items() if k in known}))
+    return cls(backbone, cls.Config(**{k: v for k, v in knobs.items() if k in known}))
+
+
+def build(name: str, **knobs):
+    """A start that is not the pretrained one, so that no term of a gradient is zero by accident."""
+    algorithm = plain(name, **knobs)
     rng = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for p in algorithm.parameters():
@@ -44,7 +51,7 @@ def cases() -> list[tuple[str, str, str | None, str | None]]:
         knobs = {k.name: k.choices for k in REGISTRY[name].Config.knobs()}
         for scope, head in product(knobs.get("scope", [None]), knobs.get("head", [None])):
             with suppress(UserError):
-                if list(build(name, scope=scope, head=head).parameters()):
+                if list(plain(name, SHALLOW, scope=scope, head=head).parameters()):
                     found += [(name, kind, scope, head) for kind in sorted(REGISTRY[name].objectives)]
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
+from tiny_models import SUPPORT, make_task, tiny_backbone
 from torch.nn.functional import layer_norm
 
 from meta_demo.algorithms.registry import REGISTRY

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, saved_model
 from safetensors.torch import load_file, save_file
+from tiny_models import SMALL, saved_model
 
 from benchmarks.models import SEEN
 from meta_demo.algorithms.registry import get_algorithm

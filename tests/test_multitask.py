@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import make_task, tiny_backbone
 from safetensors.torch import load_file
+from tiny_models import make_task, tiny_backbone
 
 from meta_demo.algorithms.multitask.multitask import EPSILON
 from meta_demo.algorithms.registry import REGISTRY

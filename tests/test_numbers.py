@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SUPPORT, in_turn, make_values, tiny_backbone
+from conftest import in_turn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from test_readers import xlsx_bytes
+from tiny_models import SUPPORT, make_values, tiny_backbone
 
 from meta_demo.algorithms.metric.kernel import Kernel
 from meta_demo.algorithms.registry import REGISTRY, able_to

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import make_task
 from packaging.requirements import Requirement
+from tiny_models import make_task
 
 import meta_demo
 from meta_demo.algorithms.registry import REGISTRY

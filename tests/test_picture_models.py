@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import HYBRID
+from tiny_models import HYBRID
 from torch.nn.functional import normalize
 
 from meta_demo.algorithms.metric.base import DistanceConfig

@@ -6,7 +6,8 @@ from itertools import pairwise, product
 
 import pytest
 import torch
-from conftest import in_turn, make_task, tiny_backbone
+from conftest import in_turn
+from tiny_models import make_task, tiny_backbone
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY, get_algorithm

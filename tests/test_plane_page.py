@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import SUPPORT
+from tiny_models import SUPPORT
 
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.data.episode import Example, make_episode

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, saved_model
+from tiny_models import SMALL, saved_model
 
 from benchmarks.models import SEEN, T5
 from meta_demo.backbones.loading import load_backbone

@@ -8,9 +8,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 import torch
-from conftest import saved_model
 from test_sides import ENGLISH, page
 from test_sides import said as said_by
+from tiny_models import saved_model
 
 from meta_demo.backbones.loading import SUGGESTED, load_backbone
 from meta_demo.backbones.notes import reading_notes

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from conftest import QUERY, SUPPORT
+from tiny_models import QUERY, SUPPORT
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.core.errors import UserError

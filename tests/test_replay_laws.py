@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import saved_model, usual
+from conftest import usual
+from tiny_models import saved_model
 from torch.nn.functional import normalize
 
 from benchmarks.models import SIZES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_task, tiny_backbone
+from tiny_models import make_task, tiny_backbone
 from torch import nn
 from torch.autograd import grad
 

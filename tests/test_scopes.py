@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 
-import peft
 import pytest
 import torch
-from conftest import QUERY, SUPPORT, make_task, tiny_backbone
+from tiny_models import QUERY, SUPPORT, make_task, tiny_backbone
 from torch.nn.functional import normalize
 
 from meta_demo.algorithms.base import State
@@ -46,7 +45,9 @@ def theirs(model, skipped: int = 0) -> torch.Tensor:
     return torch.stack(rows)
 
 
-def tuned(config) -> peft.PeftModel:
+def tuned(config):
+    import peft  # here and below, for it takes longer than most tests
+
     return peft.get_peft_model(copy.deepcopy(BACKBONE.model), config).double().eval()
 
 
@@ -56,6 +57,8 @@ def close(found: torch.Tensor, wanted: torch.Tensor) -> None:
 
 
 def test_prompt_is_pefts_prompt_tuning():
+    import peft
+
     model = tuned(peft.PromptTuningConfig(task_type="FEATURE_EXTRACTION", num_virtual_tokens=COUNT))
     weights = weights_of("prompt")
     ((name, tokens),) = weights.items()
@@ -65,6 +68,8 @@ def test_prompt_is_pefts_prompt_tuning():
 
 
 def test_prefix_is_pefts_prefix_tuning():
+    import peft
+
     model = tuned(peft.PrefixTuningConfig(task_type="FEATURE_EXTRACTION", num_virtual_tokens=COUNT))
     weights = weights_of("prefix")
     rows = [weights[f"{LAYERS}.{i}.attention.self.{kind}.{ROWS}"] for i in range(N) for kind in ("key", "value")]
@@ -74,6 +79,8 @@ def test_prefix_is_pefts_prefix_tuning():
 
 
 def test_ia3_is_pefts():
+    import peft
+
     config = peft.IA3Config(
         target_modules=r".*\.(key|value|\d+\.output\.dense)", feedforward_modules=r".*\.\d+\.output\.dense"
     )
@@ -87,6 +94,8 @@ def test_ia3_is_pefts():
 
 
 def test_norm_is_pefts_ln_tuning():
+    import peft
+
     model, weights = tuned(peft.LNTuningConfig(target_modules=r"encoder\..*\.LayerNorm")), weights_of("norm")
     learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
     names = {name.removeprefix("base_model.model.").replace(".ln_tuning_layers.default", "") for name in learned}

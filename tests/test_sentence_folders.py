@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from conftest import SMALL, saved_model
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer import modules as library
+from tiny_models import SMALL, saved_model
 
 from meta_demo.backbones.loading import load_backbone
 from meta_demo.core.cache import Cache
@@ -18,6 +17,20 @@ from meta_demo.core.errors import UserError
 from meta_demo.modalities.pooling import MODES
 
 pytestmark = pytest.mark.many
+
+
+def library() -> Any:
+    """The library's modules, imported where a test needs them: that takes longer than most tests."""
+    from sentence_transformers.sentence_transformer import modules
+
+    return modules
+
+
+def theirs(*given: Any, **more: Any) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(*given, **more)
+
 
 TEXTS = ["Hello", "a somewhat longer Sentence about late parcels", "and one of a middling length", "HELLO " * 40]
 OLD = dict(
@@ -36,18 +49,16 @@ def plain(tmp_path_factory) -> Path:
 
 def made(plain: Path, folder: Path, *behind: torch.nn.Module, modes="mean", prompt: str = "", **said) -> Path:
     """A folder as the library writes it."""
-    transformer = library.Transformer(str(plain), max_seq_length=24)
-    pooling = library.Pooling(16, pooling_mode=modes, **said)
+    transformer = library().Transformer(str(plain), max_seq_length=24)
+    pooling = library().Pooling(16, pooling_mode=modes, **said)
     prompts = {"prompts": {"query": "query: ", "passage": "passage: "}, "default_prompt_name": prompt} if prompt else {}
-    SentenceTransformer(modules=[transformer, pooling, *behind], device="cpu", **prompts).save(str(folder))
+    theirs(modules=[transformer, pooling, *behind], device="cpu", **prompts).save(str(folder))
     return folder
 
 
 def check(folder: Path) -> None:
     """The library's embeddings, at unit length, and ours."""
-    expected = SentenceTransformer(str(folder), device="cpu").encode(
-        TEXTS, normalize_embeddings=True, convert_to_tensor=True
-    )
+    expected = theirs(str(folder), device="cpu").encode(TEXTS, normalize_embeddings=True, convert_to_tensor=True)
     backbone = ours(folder)
     assert backbone.dim == expected.shape[1]
     for boundary in (0, 2, 3):
@@ -78,9 +89,9 @@ def test_the_switches_of_older_versions(plain, tmp_path, modes):
 
 def test_the_modules_behind_the_pooling_and_their_width(plain, tmp_path):
     torch.manual_seed(0)
-    dense = library.Dense(32, 5, activation_function=torch.nn.GELU())
-    more = library.Dense(5, 5, bias=False, activation_function=torch.nn.Identity(), use_residual=True)
-    check(made(plain, tmp_path / "dense", dense, library.Normalize(), more, modes=("cls", "mean")))
+    dense = library().Dense(32, 5, activation_function=torch.nn.GELU())
+    more = library().Dense(5, 5, bias=False, activation_function=torch.nn.Identity(), use_residual=True)
+    check(made(plain, tmp_path / "dense", dense, library().Normalize(), more, modes=("cls", "mean")))
 
 
 def test_any_number_and_any_place_of_a_module(plain, tmp_path):
@@ -120,9 +131,7 @@ def test_prompts_stand_before_every_text(plain, tmp_path, include):
     backbone = ours(folder)
     assert (backbone.inputs.prompt, backbone.inputs.shows("hello")) == ("query: ", "query: hello")
     backbone.inputs.use_prompt("passage")
-    expected = SentenceTransformer(str(folder), device="cpu").encode(
-        TEXTS, prompt_name="passage", normalize_embeddings=True
-    )
+    expected = theirs(str(folder), device="cpu").encode(TEXTS, prompt_name="passage", normalize_embeddings=True)
     found = backbone.forward(backbone.features(TEXTS, 0), {})
     torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-5)
     with pytest.raises(UserError, match="passage, query, none"):
@@ -141,7 +150,7 @@ def test_a_prompt_can_stand_behind_the_models_name(plain, tmp_path):
 def test_what_is_saved_says_the_same_again(plain, tmp_path):
     """Weights behind the pooling too, which a scope of every weight adapts."""
     torch.manual_seed(1)
-    backbone = ours(made(plain, tmp_path / "one", library.Dense(16, 4), modes="max", prompt="query"))
+    backbone = ours(made(plain, tmp_path / "one", library().Dense(16, 4), modes="max", prompt="query"))
     moved = {name: p + 0.1 for name, p in backbone.parameters.items()}
     assert any(name.startswith("finish.") for name in moved)
     backbone.save(tmp_path / "two", moved)
@@ -166,7 +175,7 @@ def test_what_is_saved_says_the_same_again(plain, tmp_path):
     ids=lambda v: v if isinstance(v, str) else "",
 )  # fmt: skip
 def test_what_cannot_be_honoured_is_refused(plain, tmp_path, file, said, named):
-    folder = made(plain, tmp_path / "odd", library.Dense(16, 4))
+    folder = made(plain, tmp_path / "odd", library().Dense(16, 4))
     (folder / file).write_text(json.dumps(said))
     with pytest.raises(UserError, match=named.replace(".", r"\.")):
         ours(folder)

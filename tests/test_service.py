@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from conftest import QUERY, SMALL, SUPPORT, saved_model
+from tiny_models import QUERY, SMALL, SUPPORT, saved_model
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY

@@ -9,9 +9,9 @@ from weakref import ref
 
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone
 from safetensors.torch import load_file, save
 from test_checkpoint import refused, vouched
+from tiny_models import SUPPORT, make_task, tiny_backbone
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY

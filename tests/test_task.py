@@ -6,9 +6,9 @@ from itertools import combinations, pairwise
 
 import pytest
 import torch
-from conftest import ARCHITECTURES, SUPPORT, tiny_backbone
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_models import ARCHITECTURES, SUPPORT, tiny_backbone
 
 from meta_demo.core.features import GROUP_COST, partition
 

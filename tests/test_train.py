@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import tiny_backbone, usual
+from conftest import usual
 from safetensors.torch import load_file
+from tiny_models import tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone

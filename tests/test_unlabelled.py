@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import SUPPORT, make_task, tiny_backbone
 from scipy.stats import kurtosis, skew
+from tiny_models import SUPPORT, make_task, tiny_backbone
 
 from meta_demo.algorithms.base import State
 from meta_demo.algorithms.metric.soft_kmeans import LOG_RADIUS
