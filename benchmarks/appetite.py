@@ -2,7 +2,8 @@
 
     python -m benchmarks.appetite [--only NAME]
 
-Every case runs in a process of its own, as a peak never falls; none may take more than 12 GB of addresses. Figures are the largest
+Every case runs in a process of its own, as a peak never falls, forked from one that has imported everything; none may take more than 12
+GB of addresses. Figures are the largest
 resident set of the process, less the one at rest, with the model loaded and nothing asked. Beside them stands what `learning/cost.py`
 foresees. Writes `benchmarks/results/appetite.json`.
 """
@@ -12,15 +13,13 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
+import multiprocessing
 import random
 import resource
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -220,13 +219,8 @@ CASES: dict[str, Callable[[], Measured]] = {
 
 def main(
     only: Annotated[str, arg(help="cases whose names contain this")] = "",
-    case: Annotated[str, arg(help="one case alone, in this process")] = "",
 ) -> None:
     """Peak memory of what people bring."""
-    if case:
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
-        print(json.dumps(vars(CASES[case]())))
-        return
     rows = []
     for name in CASES:
         if only in name:
@@ -247,13 +241,20 @@ def main(
 
 def measured(name: str) -> list[Any]:
     """A case's figures from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.appetite", "--case", name]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
-    if run.returncode:
-        return ["-", "-", "-", "-", run.stderr.strip().splitlines()[-1][:200]]
-    found = json.loads(run.stdout.strip().splitlines()[-1])
-    foreseen = "-" if found["foreseen"] is None else round(found["foreseen"])
-    return [round(found["rest"]), round(found["above"]), foreseen, round(found["seconds"], 1), found["said"]]
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["benchmarks.appetite"])
+    with ProcessPoolExecutor(1, forks) as alone:
+        try:
+            found = alone.submit(_alone, name).result()
+        except Exception as error:  # what it came to is a row of the table too
+            return ["-", "-", "-", "-", str(error or type(error).__name__).splitlines()[-1][:200]]
+    foreseen = "-" if found.foreseen is None else round(found.foreseen)
+    return [round(found.rest), round(found.above), foreseen, round(found.seconds, 1), found.said]
+
+
+def _alone(name: str) -> Measured:
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    return CASES[name]()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import Host, serving
+from conftest import UNOPENED, Host, serving
 from requests import Session
 
 from benchmarks import rude, sender
@@ -56,7 +56,7 @@ def test_a_few_visitors_are_let_in_at_once() -> None:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A page of its own, which may refuse those who ask too often."""
-    with serving(tmp_path_factory.mktemp("rude") / "log.txt", patience=600, META_DEMO_PUBLIC="1") as found:
+    with serving(tmp_path_factory.mktemp("rude") / "log.txt", UNOPENED, 600, META_DEMO_PUBLIC="1") as found:
         yield found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from browsing import SENTENCES, SLOW, adapt
-from conftest import _free_port, serving
+from conftest import UNOPENED, _free_port, serving
 from playwright.sync_api import Browser, expect
 
 from meta_demo.ui.proxy import BehindProxy
@@ -69,7 +69,7 @@ def nginx(folder: Path, site: str, pages: list[str]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def replicas(page_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """Two pages, neither of which knows that there is a proxy: the one of all tests, and another."""
-    with serving(tmp_path_factory.mktemp("replica") / "log.txt", GRADIO_ROOT_PATH="") as host:
+    with serving(tmp_path_factory.mktemp("replica") / "log.txt", UNOPENED, GRADIO_ROOT_PATH="") as host:
         yield [url.removeprefix("http://").rstrip("/") for url in (page_url, host.url)]
 
 

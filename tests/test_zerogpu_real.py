@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
-from conftest import Host, serving
+from conftest import UNOPENED, Host, serving
 
 from meta_demo.ui.space_emulation import KNOBS, TASK
 from meta_demo.words import text
@@ -19,12 +19,11 @@ from meta_demo.words import text
 pytestmark = pytest.mark.slow
 
 # What the package takes for granted of torch, and a build for CPUs has not.
-PROGRAM = """
-import gc, runpy, torch
+BUILT = """
+import gc, torch
 
 torch.version.cuda = "12.6"
 torch._C._cuda_init = torch.cuda._is_in_bad_fork = gc.get_freeze_count  # which can be pickled, and says 0
-runpy.run_path("app.py", run_name="__main__")
 """
 
 
@@ -59,7 +58,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         "ZEROGPU_OFFLOAD_DIR": str(folder / "tensors"),
         "META_DEMO_CACHE_DIR": os.environ["META_DEMO_CACHE_DIR"],
     }
-    with serving(folder / "log.txt", PROGRAM, 120, **given) as found:
+    with serving(folder / "log.txt", BUILT + UNOPENED, 120, **given) as found:
         yield found
     server.shutdown()
 
