@@ -50,12 +50,18 @@ def usual(cases: Iterable[Any], is_usual: Callable[[Any], bool]) -> list[Any]:
 
 
 def in_turn(
-    cases: Iterable[tuple[Any, ...]], is_usual: Callable[[Any], bool], turn: int = 0, by: int = -1, more: int = 1
+    cases: Iterable[tuple[Any, ...]],
+    is_usual: Callable[[Any], bool],
+    turn: int = 0,
+    by: int = -1,
+    more: int = 1,
+    is_quick: Callable[[Any], bool] = lambda _: True,
 ) -> list[Any]:
     """Of a law's cases the usual ones, and of the others a few for each beginning of `by` values: those that were met least.
 
     Which weights adapt and what adapts them know nothing of each other, so that their product would say the same again: this way each
     method meets another scope in every law, and each scope several methods. `turn` is where a law begins.
+    Usual cases that are not quick are marked `many` too.
     """
     groups: dict[Any, list[Any]] = {}
     for case in cases:
@@ -68,7 +74,7 @@ def in_turn(
         chosen = sorted(others, key=lambda case: met[case[by:]])[:more]
         kept += chosen
         met.update(case[by:] for case in chosen)
-    return usual(kept, is_usual)
+    return usual(kept, lambda case: is_usual(case) and is_quick(case))
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the shares

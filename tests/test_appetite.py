@@ -43,6 +43,7 @@ def test_a_text_is_cleaned_in_blocks_as_it_is_whole(alphabet, monkeypatch):
         assert clean(text) == cleaned_whole(text), repr(text)
 
 
+@pytest.mark.slow
 def test_a_long_text_takes_little_more_memory_than_itself_to_clean():
     text = "a word and another one, \n" * 80_000  # 2 MB
     tracemalloc.start()

@@ -63,6 +63,7 @@ def test_a_pictures_size_is_seen_before_it_is_decoded():
     assert MODALITIES["text"].foreseen("a text") == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undecoded")
 def test_two_thousand_pictures_on_cards_are_refused_before_one_is_decoded():
     side = next(side for side in discover() if side.name == "picture")()

@@ -41,6 +41,7 @@ def spoken(label):
     return label.rpartition("/")[2].replace("_", " ").lower()
 
 
+@pytest.mark.slow
 def test_there_are_four_hundred_classes_of_a_dozen_kinds_with_sentences_enough():
     assert len(broad().classes) >= 400 and len(broad().groups) == len(kinds.KINDS) == 11
     assert len(chinese().classes) >= 60 and len(chinese().groups) == 5
@@ -86,6 +87,7 @@ def test_kinds_are_sources_of_their_own_and_the_page_offers_the_whole():
         load_source("builtin:moods")
 
 
+@pytest.mark.slow
 def test_nothing_that_is_measured_on_is_in_them():
     held_out = load_sources(["builtin"], [f"{ROOT / 'checkpoints' / 'builtin-domains.json'}:test"])
     measured = [make_source("sample", [*sample.support, *sample.query]) for sample in samples()]

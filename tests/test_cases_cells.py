@@ -176,6 +176,7 @@ def test_what_nobody_sees_makes_no_class(said: str, name: str, tmp_path: Path) -
         assert counts(read_episode(file(tmp_path, "a.csv", rows))) == {name: 2, "b": 1}
 
 
+@pytest.mark.slow
 def test_capitals_are_refused_everywhere_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = file(tmp_path, "a.csv", "text,label\n" + "".join(f"text {i},{'Ff'[i % 2]}ees\n" for i in range(20)))
     refused(path, "label_spelling", "Fees", "fees")

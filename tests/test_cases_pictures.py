@@ -92,6 +92,7 @@ def test_parts_of_a_data_set_are_no_classes(packed: bool, tmp_path: Path) -> Non
     assert counts(read_episode(folder(tmp_path / "one", one))) == {"ring": 3, "cross": 3}
 
 
+@pytest.mark.slow
 def test_parts_in_evaluate_and_train(tmp_path: Path, vision_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ("train", "val")
     kinds = {"ring": "ring", "cross": "cross", "dot": "ring", "bar": "cross"}

@@ -82,6 +82,7 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     refused(path, "column_twice", "“label”")
 
 
+@pytest.mark.slow
 def test_flags_name_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{i},{text},{label}" for i, (text, label) in enumerate(ROWS)]
     path, out = file(tmp_path, "a.csv", "\n".join(["a,b,c", *rows])), tmp_path / "out.json"

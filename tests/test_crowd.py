@@ -61,6 +61,7 @@ def equal(one: dict[str, list[Snapshot]], other: dict[str, list[Snapshot]]) -> b
     return [*one] == [*other] and all(np.array_equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_six_that_take_turns_answer_as_each_does_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """With slices so short that each step goes to another one."""
     asked = [request(number) for number in range(6)]
@@ -98,6 +99,7 @@ def test_who_asks_about_a_known_adaptation_waits_for_nobody(service: Service) ->
     assert len(service.heavy) == len(service.light) == 0
 
 
+@pytest.mark.slow
 def test_light_work_that_is_long_is_interrupted_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever types: to leave each example out, for a first prediction at a step, takes longer than a slice."""
     tasks = [request(number) for number in range(2)]

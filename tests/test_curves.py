@@ -103,6 +103,7 @@ def test_the_other_families_are_what_they_are_called():
     assert np.abs(damped[150:]).max() < np.abs(damped[:63]).max()
 
 
+@pytest.mark.slow
 def test_functions_of_a_gaussian_process_go_together_as_it_says():
     """Over 4000 functions; and its exact posterior, of the benchmark, has the textbook's form."""
     x = np.array([-4.0, -3.2, 0.0, 4.93])
@@ -228,6 +229,7 @@ def test_while_a_point_is_dragged_the_step_that_is_drawn_is_all_there_is(sheet):
     assert not any(ends for c in sheet["fit"](asked)["curves"] for ends in c["low"])
 
 
+@pytest.mark.slow
 def test_a_sketch_answers_as_a_prediction_and_keeps_nothing():
     """From both starts, one that diverges among them, and some that do not go abreast."""
     service, episode = Service(CPU), curves.spelled([[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5]])
@@ -251,6 +253,7 @@ def test_a_sketch_answers_as_a_prediction_and_keeps_nothing():
     assert service.cache.size > size, "a prediction is kept"
 
 
+@pytest.mark.slow
 def test_what_is_taken_for_alike_does_the_same_from_a_plain_start():
     """What is computed once is drawn for each."""
     service, episode = Service(CPU), curves.spelled([[-3.0, 1.0], [0.0, -2.0], [2.0, 1.5], [4.0, 0.5]])

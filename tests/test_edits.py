@@ -81,6 +81,7 @@ def test_whatever_fills_a_text_box_tells_the_keeper() -> None:
     assert [f.name for f in filling if not carriers & set(f.inputs)] == []
 
 
+@pytest.mark.slow
 def test_whatever_fills_a_list_knows_the_edits() -> None:
     """An event that could fill a list of examples and is not told the counts would lose what was typed."""
     app = build_app(Service())

@@ -76,6 +76,7 @@ def test_who_is_told_keeps_what_was_there_and_presses_again(
     assert last[page.run].whole and last[page.run].request.seed == 3
 
 
+@pytest.mark.slow
 def test_a_model_whose_files_vanish_is_told_of_and_comes_back_with_them(tmp_path: Path) -> None:
     folder, away = saved_model(tmp_path / "model", "bert"), tmp_path / "away"
     service = Service(torch.device("cpu"))

@@ -168,6 +168,7 @@ def test_a_hundred_thousand_entries(tmp_path: Path) -> None:
     refused(path, "too_many_files", "5000")
 
 
+@pytest.mark.slow
 def test_more_than_it_may_unpack_to(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

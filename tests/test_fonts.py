@@ -138,6 +138,7 @@ def test_scripts_are_groups_and_letters_classes(fonts):
     assert {len(drawings) for drawings in source.classes.values()} == {14}
 
 
+@pytest.mark.slow
 def test_drawings_are_equal_by_font_and_differ_by_hand(fonts):
     first, second = (font_source(fonts, "x", instances=3) for _ in range(2))
     for label in list(first.classes)[::5]:

@@ -38,6 +38,7 @@ def fresh(folder, seed=0):
     return load_backbone(str(folder), torch.device("cpu"), Cache(1 << 26), scratch=seed)
 
 
+@pytest.mark.slow
 def test_weights_depend_on_the_seed_alone(untrained):
     assert fresh(untrained, 1).hash == fresh(untrained, 1).hash != fresh(untrained, 2).hash
 

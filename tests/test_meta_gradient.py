@@ -66,7 +66,13 @@ def meta_gradient(algorithm, task) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("name", "kind", "scope", "head"),
-    in_turn(cases(), lambda case: case[2] in (None, "lora") and case[3] in (None, "prototypes"), by=2, more=3),
+    in_turn(
+        cases(),
+        lambda case: case[2] in (None, "lora") and case[3] in (None, "prototypes"),
+        by=2,
+        more=3,
+        is_quick=lambda case: case[0] in ("maml", "protonet"),
+    ),
 )
 def test_exact_meta_gradient_equals_finite_differences(name, kind, scope, head):
     """Along a random direction, which sees every weight: (L(p + h d) - L(p - h d)) / 2h = grad . d."""

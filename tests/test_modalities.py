@@ -173,6 +173,7 @@ def test_looks_are_made_from_what_is_kept_and_are_not_kept(looking: Any) -> None
         torch.testing.assert_close(first[n::3], viewed(plain, n), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pixels_are_kept_by_what_processor_and_picture_say(vision_folder: Path) -> None:
     cache = Cache(1 << 26)
     one, same = (load_backbone(str(vision_folder), torch.device("cpu"), cache).inputs for _ in range(2))
@@ -278,6 +279,7 @@ def test_it_makes_sources_and_fingerprints(points: Modality[Any]) -> None:
     assert recognised({"a": fingerprint(source.classes["a"])}, [points.content(0.5), points.content(2.0)]) == ["a"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("points")
 def test_it_goes_through_loading_features_and_every_algorithm(folder: Path, minilm: Any) -> None:
     episode = make_episode(*(getattr(parse_episode(TASK), part) for part in ("support", "query")))

@@ -193,7 +193,10 @@ SCOPED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "scope"), in_turn(SCOPED, lambda case: case[1] == "lora"))
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    in_turn(SCOPED, lambda case: case[1] == "lora", is_quick=lambda case: case[0] in ("maml", "kernel")),
+)
 def test_permuting_shifting_and_scaling_values_does_so_to_the_answers(name: str, scope: str) -> None:
     plain = answers(name, scope, VALUES)
     assert np.isfinite(plain).all() and np.ptp(plain[-1, :, 0]) > 0
@@ -454,6 +457,7 @@ def test_a_source_leaves_out_what_stands_there_with_two_values() -> None:
     assert source.classes == {"a.csv": ("y", "z")} and source.values == {"a.csv": (3.0, 4.0)} and source.dropped == 3
 
 
+@pytest.mark.slow
 def test_evaluate_says_mse_r2_and_coverage_at_each_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     command = ["evaluate", "builtin:numbers", "--algorithms", "kernel,anil", "--checkpoint", "none", "--episodes", "6"]
@@ -471,6 +475,7 @@ def test_evaluate_says_mse_r2_and_coverage_at_each_step(tmp_path: Path, capsys: 
     assert "4 examples and 5 queries a task, 6 tasks" in printed and "values in their intervals" in printed
 
 
+@pytest.mark.slow
 def test_training_keeps_the_lowest_error_and_the_card_says_mse(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -144,6 +144,7 @@ def test_the_pad_is_empty_and_the_page_asks_for_it_at_once(page: Page) -> None:
     assert any({"runs", "curves", "picture-cards"} <= {ids[i] for i in d["outputs"]} for d in loads)
 
 
+@pytest.mark.slow
 def test_cards_dealt_anew_are_adapted_anew_where_they_were_adapted(page: Page) -> None:
     handlers = Handlers(Counting(), page)
     sight = first_sight(page) | {page.adapt.algorithms: ["protonet"]}
@@ -157,6 +158,7 @@ def test_cards_dealt_anew_are_adapted_anew_where_they_were_adapted(page: Page) -
     assert again[page.adapt.notice] == ""
 
 
+@pytest.mark.slow
 def test_it_is_the_deal_that_adapts_anew() -> None:
     config: Any = build_app(Service()).get_config_file()
     ids = {part["id"]: part["props"].get("elem_id") for part in config["components"]}

@@ -111,6 +111,7 @@ def test_a_file_that_is_no_archive_or_too_large(
         unpack(changed(archive, card(notes="x" * 9000)), lambda _: tiny)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("archive")
 def test_a_new_start_is_measured_beside_the_shipped_one(
     monkeypatch: pytest.MonkeyPatch, tiny: Backbone, tmp_path: Path

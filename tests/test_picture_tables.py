@@ -104,6 +104,7 @@ def test_a_row_of_words_among_pictures(folder: Path) -> None:
     assert caught.value.name == "task_mixed"
 
 
+@pytest.mark.slow
 def test_on_the_command_line(folder: Path, vision_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = ("--model", str(vision_folder), "--algorithms", "protonet", "--json", str(folder.parent / "out.json"))
     path = str(table(folder))

@@ -53,7 +53,11 @@ def test_adaptation_in_pieces_ends_where_the_whole_does(name, scope, monkeypatch
 
 @pytest.mark.parametrize(
     ("name", "scope"),
-    in_turn(product(sorted(REGISTRY), ["lora", "bias", "last_n", "all", "model"]), lambda case: case[1] == "lora"),
+    in_turn(
+        product(sorted(REGISTRY), ["lora", "bias", "last_n", "all", "model"]),
+        lambda case: case[1] == "lora",
+        is_quick=lambda case: case[0] in ("maml", "protonet"),
+    ),
 )
 def test_the_meta_gradient_in_pieces_is_that_of_the_whole(name, scope, monkeypatch):
     algorithm = learner(name, scope)
@@ -72,6 +76,7 @@ def test_the_meta_gradient_in_pieces_is_that_of_the_whole(name, scope, monkeypat
         assert torch.allclose(one, other, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_stored_graph_goes_in_pieces_as_often_as_it_is_asked_for(monkeypatch):
     algorithm = learner("maml")
     task = make_task(BACKBONE, algorithm.boundary)
@@ -86,6 +91,7 @@ def test_a_stored_graph_goes_in_pieces_as_often_as_it_is_asked_for(monkeypatch):
         assert all(torch.allclose(g, h, rtol=0, atol=1e-12) for g, h in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maml", "imaml"])
 def test_what_goes_again_goes_in_the_precision_in_which_it_went_first(name, monkeypatch):
     backbone = tiny_backbone(seed=3, dtype=torch.float32)
@@ -114,6 +120,7 @@ def test_no_gradient_of_a_gradient_of_a_gradient_is_silently_wrong(monkeypatch):
         torch.autograd.grad(sum(g.square().sum() for g in first), list(body.values()), create_graph=True)
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_meta_gradient_does_not_grow_with_the_number_of_inputs(monkeypatch):
     """Of all that is remembered at once on the way through the layers, however often it is differentiated."""
     algorithm = learner("maml", "last_n", inner_steps=1)
@@ -241,6 +248,7 @@ def test_long_inputs_share_a_batch_with_fewer_others():
     assert all(a >= b for a, b in pairwise(map(most, range(1, 600))))
 
 
+@pytest.mark.slow
 def test_states_are_kept_only_where_there_is_room_for_all_and_asked_for_again_otherwise():
     rows = [Example(f"{word} number {i}", word) for word in ("bank", "river") for i in range(2)]
     episode = make_episode(rows, [Example("the bank")])

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
 import torch
 
 from meta_demo.backbones.loading import load_backbone
@@ -30,6 +31,7 @@ def values(service: Service, request: Request) -> list[float]:
     return [p["value"] for p in result["predictions"]]
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bits_and_the_pretrained_model_is_kept_apart():
     service = Service(CPU)
     plain = replace(REQUEST, checkpoint="none")
@@ -68,6 +70,7 @@ def test_it_is_said_where_it_started_from():
     assert not any("random" in note for note in Service(CPU).report(replace(REQUEST, checkpoint="none"))[0]["notes"])
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_it_beside_the_others(tmp_path, capsys):
     task, out = tmp_path / "task.json", tmp_path / "out.json"
     task.write_text(json.dumps(TASK))

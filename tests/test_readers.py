@@ -220,6 +220,7 @@ def test_refusals(suffix: str, data: bytes, name: str, parts: list[str]) -> None
     assert all(part in caught.value.message(lang) for part in parts for lang in ("en", "zh"))
 
 
+@pytest.mark.slow
 def test_a_workbook_that_would_fill_the_memory_is_refused() -> None:
     with pytest.raises(UserError) as caught:
         read(read_rows, zip_bytes({f"{i}": bytes(21_000_000) for i in range(10)}), ".xlsx")
@@ -254,6 +255,7 @@ def test_a_big_file_is_refused_by_its_size(suffix: str, tmp_path: Path) -> None:
     assert "20 MB" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_row_numbered_in_the_billions_does_not_hang() -> None:
     with zipfile.ZipFile(io.BytesIO(xlsx_bytes([HEADER, ["x", "a"], ["y", "b"]]))) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}

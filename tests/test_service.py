@@ -181,6 +181,7 @@ def test_queries_without_labels(service):
     assert snapshot.query_score is None and snapshot.outputs.shape == (0, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [0, 1, 3])
 def test_queries_without_labels_are_predicted_once(everything, labelled, monkeypatch):
     """After the last step, as nobody sees them before; those with a label after each, and all where somebody asks for that."""

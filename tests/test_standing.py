@@ -62,6 +62,7 @@ def test_a_model_on_given_weights_is_the_model_under_them(backbone: Backbone) ->
     assert not torch.allclose(before, after, atol=1e-2) and other.hash == backbone.hash
 
 
+@pytest.mark.slow
 def test_it_is_one_for_all_who_stand_there_and_gone_with_the_last(backbone: Backbone) -> None:
     given = learned(backbone, "all").body
     one = standing_on(backbone, given)
@@ -144,6 +145,7 @@ def _saved(backbone: Backbone, folder: Path) -> Path:
     return folder / "first"
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_whole_model_with_a_scope_of_its_own(backbone: Backbone, tmp_path: Path) -> None:
     """The outer loop learns what tasks move; what it stands on stays, goes into the start, and is there again where a run is resumed."""
     first = _saved(backbone, tmp_path)

@@ -163,6 +163,7 @@ def test_curves_are_trained_with_what_suits_them_and_texts_as_before(handlers: T
     assert handlers.follow(shown, ENGLISH)[tab.sources] == ["builtin:sines"]
 
 
+@pytest.mark.slow
 def test_a_start_for_curves_is_trained_and_drawn_from(handlers: TrainingHandlers) -> None:
     tab, page = handlers.tab, handlers.page
     spelled: dict[Any, Any] = {control: KNOBS[name].default for name, control in tab.knobs.items()}
