@@ -36,6 +36,7 @@ settings.register_profile(
 )  # how long an example takes says more of the machine than of the code
 settings.load_profile("untimed")
 
+USUAL = ("maml", "protonet")  # of laws over all methods make quick tries one with a loop and one without
 HANDFUL = 16  # quick tests of a file that one process takes at a time
 
 
@@ -47,6 +48,11 @@ def usual(cases: Iterable[Any], is_usual: Callable[[Any], bool]) -> list[Any]:
         else pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.many)
         for case in cases
     ]
+
+
+def of_methods(names: Iterable[str]) -> list[Any]:
+    """The methods that a law is about."""
+    return usual(names, USUAL.__contains__)
 
 
 def in_turn(

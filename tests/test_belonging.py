@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import of_methods
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import QUERY, SUPPORT, tiny_backbone
@@ -104,7 +105,9 @@ def test_with_one_example_of_each_class_nothing_is_ever_unlike() -> None:
     assert not found.known and (found.shares == 1).all()
 
 
-@pytest.mark.parametrize("name", [name for name, cls in sorted(REGISTRY.items()) if "classes" in cls.objectives])
+@pytest.mark.parametrize(
+    "name", of_methods(name for name, cls in sorted(REGISTRY.items()) if "classes" in cls.objectives)
+)
 def test_every_learner_judges_where_it_began(name: str) -> None:
     """In the embedding that has not learned from the examples, which the promise needs."""
     one = job(name)

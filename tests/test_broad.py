@@ -50,6 +50,7 @@ def test_there_are_four_hundred_classes_of_a_dozen_kinds_with_sentences_enough()
         assert source.dropped <= 0.01 * source.size
 
 
+@pytest.mark.slow
 def test_they_are_the_same_on_every_machine():
     assert broad().sha256[:16] == "134def7cf6362fd1"
     assert chinese().sha256[:16] == "ae427f1480b0bddd"

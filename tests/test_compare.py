@@ -8,6 +8,7 @@ from itertools import combinations
 
 import pytest
 import torch
+from conftest import of_methods
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import QUERY, SUPPORT, tiny_backbone
@@ -65,7 +66,7 @@ def turns_of(episode) -> list[tuple[int, ...]]:
     return [tuple(i for i in more if nth[i] == n) for n in range(max(nth) + 1)]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", of_methods(ALL))
 def test_it_is_a_loop_that_learns_without_the_example(name):
     """One example of each class at a time; over the registry."""
     found, places = rows(name)[name], plan(EPISODE)

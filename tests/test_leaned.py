@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import of_methods
 from tiny_models import QUERY, SUPPORT, tiny_backbone
 
 from meta_demo.algorithms.registry import REGISTRY
@@ -32,7 +33,7 @@ def job(name: str, episode: Episode = EPISODE) -> Job:
     return Job(Cache(10**7).shelf(), (Learner(name),), (repr(episode),), made, "", episode)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", of_methods(CLASSES))
 def test_every_learner_says_what_each_example_counts(name: str) -> None:
     one = job(name)
     found = one.predict(ASKED, None)

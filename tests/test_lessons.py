@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from conftest import of_methods
 from latex2mathml.converter import convert
 from tiny_models import make_task, tiny_backbone
 
@@ -24,6 +25,7 @@ from meta_demo.words import LANGUAGES
 BACKBONE = tiny_backbone(seed=5)
 OURS = [name for name, cls in sorted(REGISTRY.items()) if cls.__module__.startswith("meta_demo.")]
 OF_OURS = pytest.mark.parametrize("name", OURS)
+COMPUTED = pytest.mark.parametrize("name", of_methods(OURS))
 TEXTS = ("outer", "inner", "cost", "use", "look")
 LAYERS, CONTEXT = "layers", "context"
 BODY = {LAYERS, CONTEXT, "mixture"}  # what the weights of the Transformer are made from
@@ -108,7 +110,7 @@ def test_its_drawing_names_each_part_once_and_only_parts(name):
         replace(lesson, moved=("nothing of the kind",))
 
 
-@OF_OURS
+@COMPUTED
 def test_what_is_drawn_as_learned_gets_a_meta_gradient(name):
     """A single number, such as a sharpness, is said and not drawn."""
     learned = set(lesson_of(name).learned)
@@ -120,7 +122,7 @@ def test_what_is_drawn_as_learned_gets_a_meta_gradient(name):
     assert bool(learned - BODY) == more
 
 
-@OF_OURS
+@COMPUTED
 def test_what_is_drawn_as_moved_is_what_adaptation_changes(name):
     moved, found = set(lesson_of(name).moved), changed(name)
     assert bool(moved & BODY) == REGISTRY[name].adapts_body

@@ -8,7 +8,7 @@ from math import comb
 
 import pytest
 import torch
-from conftest import in_turn, usual
+from conftest import USUAL, in_turn, usual
 from tiny_models import SUPPORT, make_task, tiny_backbone
 from torch.autograd import grad
 from torch.func import functional_call
@@ -71,7 +71,7 @@ def meta_gradient(algorithm, task) -> torch.Tensor:
         lambda case: case[2] in (None, "lora") and case[3] in (None, "prototypes"),
         by=2,
         more=3,
-        is_quick=lambda case: case[0] in ("maml", "protonet"),
+        is_quick=lambda case: case[0] in USUAL,
     ),
 )
 def test_exact_meta_gradient_equals_finite_differences(name, kind, scope, head):
@@ -228,6 +228,7 @@ def test_a_meta_step_helps():
     assert losses == sorted(losses, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "scope", "head"),
     in_turn(

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 import torch
-from conftest import in_turn
+from conftest import USUAL, in_turn
 from tiny_models import make_task, tiny_backbone
 
 from meta_demo.algorithms.base import Algorithm
@@ -56,7 +56,7 @@ def test_adaptation_in_pieces_ends_where_the_whole_does(name, scope, monkeypatch
     in_turn(
         product(sorted(REGISTRY), ["lora", "bias", "last_n", "all", "model"]),
         lambda case: case[1] == "lora",
-        is_quick=lambda case: case[0] in ("maml", "protonet"),
+        is_quick=lambda case: case[0] in USUAL,
     ),
 )
 def test_the_meta_gradient_in_pieces_is_that_of_the_whole(name, scope, monkeypatch):

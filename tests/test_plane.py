@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import of_methods
 from sklearn.decomposition import PCA
 from test_compare import BACKBONE, EPISODE, NAMES
 
@@ -48,7 +49,7 @@ def by_hand(one: Job) -> np.ndarray:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", of_methods(ALL))
 def test_every_learner_has_its_examples_and_centres_on_it(name):
     one = job(name)
     found, z = travelled(one), by_hand(one)
@@ -100,7 +101,7 @@ def test_of_many_as_many_of_each_class_and_fewer_steps(monkeypatch):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", of_methods(ALL))
 def test_what_the_adaptation_has_embedded_is_not_embedded_again(name, monkeypatch):
     one = job(name)
     with_body = one.algorithm.adapts_body

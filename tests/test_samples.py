@@ -43,6 +43,7 @@ def test_no_query_is_a_support_example_or_asked_twice(name: str) -> None:
     assert [content for content, count in Counter(contents).items() if count > 1] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sample_names("picture"))
 def test_pictures_are_drawn_the_same_each_time_and_pass_the_check_of_every_episode(name: str) -> None:
     episode = load_sample(name)
