@@ -3,7 +3,7 @@
 Its package `spaces`, which lends a GPU, is imported with `meta_demo.ui`, before anything asks torch for CUDA.
 """
 
-from meta_demo.start import main
+from meta_demo.start import run
 
 if __name__ == "__main__":
-    main()
+    run()

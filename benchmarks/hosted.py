@@ -62,7 +62,7 @@ def host(program: str = "", **environment: str) -> Iterator[Host]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     given = {"PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "META_DEMO_PUBLIC": "1", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", f"{program}\nfrom meta_demo.start import main\nmain()"]
+    command = [sys.executable, "-c", f"{program}\nfrom meta_demo.start import run\nrun()"]
     with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
         running = subprocess.Popen(command, env=os.environ | given | environment, stdout=log, stderr=log)
         try:

@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from meta_demo.core.errors import UserError
-from meta_demo.core.memory import share_arenas
+from meta_demo.core.memory import share_arenas, take_from_library
 from meta_demo.core.settings import give, settings
 from meta_demo.words import text
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run() -> None:
+    """What a program that is the page does: `main`, with memory that comes back."""
+    take_from_library()
+    main()
 
 
 def main() -> None:

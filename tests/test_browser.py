@@ -54,6 +54,10 @@ def test_from_first_sight_to_attention(visit: Open) -> None:
     assert page.evaluate("window.seen.size") > 3, "the steps stream"
     assert page.evaluate("window.points") > 3, "the curves grow"
     assert page.locator(".run").count() == page.locator(".prediction").count() == 2
+    folded = page.locator("#losses .js-plotly-plot")
+    assert not folded.count(), "what is out of sight is not drawn"
+    page.check("#losses-shown input")
+    expect(folded).to_be_visible()
     assert re.search(r"\d+/\d+ .*95 % interval", page.locator(".run .query").first.inner_text())
     first = answers(page)
     assert all(top in cards(page) for top, _ in first.values())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import inspect
 import json
 import shutil
 import subprocess
 import sys
+import tomllib
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +24,12 @@ from tiny_models import tiny_backbone
 from torch import nn
 
 from benchmarks import residence, resident
+from meta_demo import start
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
 from meta_demo.core.errors import UserError
-from meta_demo.core.memory import give_back, tidy
+from meta_demo.core.memory import ALLOCATOR, give_back, tidy
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.modalities.base import digest
 from meta_demo.modalities.picture.content import Picture
@@ -51,6 +54,13 @@ threads = [threading.Thread(target=work) for _ in range(6)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 ctypes.CDLL(None).malloc_stats()
+"""
+# Begins anew where nobody has chosen an allocator, and says what it then is.
+ANEW = """
+import json, os, sys
+from meta_demo.core.memory import take_from_library
+take_from_library()
+print(json.dumps([os.getpid(), os.environ["PYTHONMALLOC"], sys.argv, sys.flags.dev_mode]))
 """
 
 
@@ -241,6 +251,27 @@ def test_threads_share_what_memory_is_taken_from() -> None:
         pytest.skip("not the GNU C library")
     said = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)
     assert said.stderr.count("Arena ") <= 2
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "malloc"), ("pymalloc", "pymalloc")])
+def test_the_same_process_begins_anew_with_memory_of_the_library(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None, expected: str
+) -> None:
+    if not GNU:
+        pytest.skip("not the GNU C library")
+    monkeypatch.delenv(ALLOCATOR, raising=False)
+    if chosen:
+        monkeypatch.setenv(ALLOCATOR, chosen)
+    command = [sys.executable, "-X", "dev", "-c", ANEW, "one", "two words"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        said, _ = process.communicate(timeout=60)
+    assert json.loads(said) == [process.pid, expected, ["-c", "one", "two words"], True]
+
+
+def test_what_the_page_is_started_by_takes_memory_from_the_library() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    assert scripts["meta-demo-page"] == "meta_demo.start:run" and "import run" in (ROOT / "app.py").read_text("utf-8")
+    assert "take_from_library()" in inspect.getsource(start.run)
 
 
 @pytest.mark.slow
