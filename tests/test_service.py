@@ -14,6 +14,7 @@ from tiny_models import QUERY, SMALL, SUPPORT, saved_model
 
 from meta_demo.algorithms.base import Algorithm
 from meta_demo.algorithms.registry import REGISTRY
+from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.errors import UserError
 from meta_demo.data.episode import Example, make_episode
 from meta_demo.learning import checkpoint
@@ -218,6 +219,14 @@ def test_attention_changes_where_the_body_adapts(service, everything):
         assert np.array_equal(after[:3], before[:3])  # the frozen prefix
         start, _ = service.attention(everything, name, "a second payment", 0)
         assert np.array_equal(start, before)
+
+
+@pytest.mark.parametrize(("name", "step", "passes"), [("protonet", None, 1), ("maml", 0, 1), ("maml", None, 2)])
+def test_what_has_not_changed_is_looked_at_once(service, everything, monkeypatch, name, step, passes):
+    looked, attentions = [], Backbone.attentions
+    monkeypatch.setattr(Backbone, "attentions", lambda *given: looked.append(given) or attentions(*given))
+    service.attention(replace(everything, algorithms=(name,)), name, "a second payment", step)
+    assert len(looked) == passes
 
 
 @pytest.mark.parametrize(

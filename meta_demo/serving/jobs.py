@@ -242,9 +242,10 @@ class Job:
     def attention(self, content: Content, step: int | None) -> tuple[Array, Array]:
         """Attention maps [layers, heads, L, L] of `content` at the start and after `step` inner steps."""
         first, _, last = self.reached(step)
-        states = (first, last)
-        before, after = (self.algorithm.backbone.attentions(content, self.algorithm.weights(s.tensors)) for s in states)
-        return array(before), array(after)
+        start, end = (self.algorithm.weights(state.tensors) for state in (first, last))
+        before = array(self.algorithm.backbone.attentions(content, start))
+        same = start.keys() == end.keys() and all(torch.equal(end[name], w) for name, w in start.items())
+        return before, before if same else array(self.algorithm.backbone.attentions(content, end))
 
     def embedded(self, contents: Sequence[Content]) -> Array:
         """Unit embeddings [B, D] before the adaptation."""
