@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meta_demo.core.memory import ALLOCATOR
 from meta_demo.core.settings import PORT, give
 from meta_demo.words import text
 
@@ -192,6 +193,7 @@ def served(home: Path, log: Path) -> Iterator[tuple[str, bool, str]]:
 
 def app() -> None:
     """Run what a Space runs."""
+    give(ALLOCATOR, "malloc")  # to begin anew would be to pretend a second time
     runpy.run_path("app.py", run_name="__main__")
 
 
