@@ -95,7 +95,7 @@ generated() { held generated --sampler variable --lr 1e-4 --steps 60 --ema 0.98;
 mann() { held mann --sampler variable --lr 5e-4 --steps 60 --ema 0.98; }
 attention() { held attention --sampler variable --lr 1e-4 --steps 60 --ema 0.98; }
 
-ALL="anil fomaml maml reptile finetune matching r2d2"
+ALL="anil fomaml maml reptile finetune matching r2d2 simpleshot kernel soft_kmeans siamese"
 starts() { for name in ${@:-$ALL}; do "$name"; done; }
 
 if [ "${1:-}" = starts ]; then
