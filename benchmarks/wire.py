@@ -111,9 +111,12 @@ class Page:
         self.values[self.parts[part]] = value
 
     def event(self, part: str, name: str, fills: str) -> dict[str, Any]:
-        """What follows the event called `name` of a part, and fills another one."""
+        """What follows the event called `name` of a part, at once or after what the browser does by itself, and fills another one."""
         here, there = self.parts[part], self.parts[fills]
-        return next(found for found in self.events if [here, name] in found["targets"] and there in found["outputs"])
+        begun = [found for found in self.events if [here, name] in found["targets"]]
+        first = {found["id"] for found in begun if not found["backend_fn"]}
+        begun += [found for found in self.events if found["trigger_after"] in first]
+        return next(found for found in begun if there in found["outputs"])
 
     def hold(self, event: dict[str, Any], filled: list[Any]) -> None:
         """The components hold what an event has filled them with."""
