@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
+from meta_demo.core.settings import give
+
 ARENA_MAX = -8  # of malloc.h
 ALLOCATOR = "PYTHONMALLOC"  # read when Python starts
 
@@ -26,8 +28,7 @@ def take_from_library() -> None:
     """This program begins anew, in its own place, with every object of Python's in memory of the C library's; where it already is, or
     somebody has chosen, it goes on. Python's own allocator keeps a megabyte for the smallest object in it: after an afternoon of rubbish
     it held 340 MB for nothing."""
-    if _of_library("malloc_trim") and ALLOCATOR not in os.environ:
-        os.environ[ALLOCATOR] = "malloc"
+    if _of_library("malloc_trim") and give(ALLOCATOR, "malloc"):
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

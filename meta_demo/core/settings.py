@@ -141,9 +141,11 @@ def told() -> Iterator[Told]:
         yield Told(key.removesuffix("_said"), names, value, source, _range(key))
 
 
-def give(name: str, value: str) -> None:
-    """Set a variable that a library reads, unless whoever started the process has."""
+def give(name: str, value: str) -> bool:
+    """Set a variable that a library reads, unless whoever started the process has; whether that was so."""
+    free = name not in os.environ
     os.environ.setdefault(name, value)
+    return free
 
 
 def _names() -> dict[str, tuple[str, ...]]:
