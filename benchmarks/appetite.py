@@ -2,10 +2,9 @@
 
     python -m benchmarks.appetite [--only NAME]
 
-Every case runs in a process of its own, as a peak never falls, forked from one that has imported everything; none may take more than 12
-GB of addresses. Figures are the largest
-resident set of the process, less the one at rest, with the model loaded and nothing asked. Beside them stands what `learning/cost.py`
-foresees. Writes `benchmarks/results/appetite.json`.
+Every case runs in a process of its own, as a peak never falls, forked from one that has imported everything; none may take more than
+12 GB of addresses. Figures are the largest resident set of the process, less the one at rest, with the model loaded and nothing asked.
+Beside them stands what `learning/cost.py` foresees. Writes `benchmarks/results/appetite.json`.
 """
 
 from __future__ import annotations
@@ -253,6 +252,7 @@ def measured(name: str) -> list[Any]:
 
 
 def _alone(name: str) -> Measured:
+    """A case's figures, in a process that nothing else runs in."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     return CASES[name]()
 

@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         code = getattr(getattr(item, "function", None), "__code__", None)
         if "browser" in fixtures:
             item.add_marker(pytest.mark.browser)
-        if {"page_url", "service"} & fixtures or (code and {"subprocess", "process"} & {*code.co_names}):
+        if {"page_host", "service"} & fixtures or (code and {"subprocess", "process"} & {*code.co_names}):
             item.add_marker(pytest.mark.slow)
     if config.getoption("loadgroup", False):
         share(items)
@@ -236,11 +236,17 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `python app.py` on a free port; at the end its log may hold no traceback."""
+def page_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """`python app.py` on a free port; at the end its log may hold no traceback."""
     with serving(log := tmp_path_factory.mktemp("server") / "log.txt") as host:
-        yield host.url
+        yield host
     assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="session")
+def page_url(page_host: Host) -> str:
+    """Its address."""
+    return page_host.url
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import _free_port
+from conftest import Host, _free_port
+from test_memory import GNU
 
 from meta_demo.backbones.files import why
 from meta_demo.cli.space_check import apart
@@ -89,6 +90,11 @@ def test_the_health_check_is_the_one_that_works(page_url: str, monkeypatch: pyte
     monkeypatch.setenv("PORT", str(_free_port()))
     assert not healthy()
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 1
+
+
+@pytest.mark.skipif(not GNU, reason="not the GNU C library")
+def test_the_page_takes_its_memory_from_the_library(page_host: Host) -> None:
+    assert b"PYTHONMALLOC=malloc" in Path(f"/proc/{page_host.process.pid}/environ").read_bytes().split(b"\0")
 
 
 def test_the_health_check_imports_nothing_large() -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import inspect
 import json
 import shutil
 import subprocess
 import sys
-import tomllib
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +22,6 @@ from tiny_models import tiny_backbone
 from torch import nn
 
 from benchmarks import residence, resident
-from meta_demo import start
 from meta_demo.algorithms.registry import REGISTRY
 from meta_demo.backbones.backbone import Backbone
 from meta_demo.core.cache import ENTRY, LEARNING, MB, SERVING, Cache, footprint
@@ -266,12 +263,6 @@ def test_the_same_process_begins_anew_with_memory_of_the_library(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         said, _ = process.communicate(timeout=60)
     assert json.loads(said) == [process.pid, expected, ["-c", "one", "two words"], True]
-
-
-def test_what_the_page_is_started_by_takes_memory_from_the_library() -> None:
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
-    assert scripts["meta-demo-page"] == "meta_demo.start:run" and "import run" in (ROOT / "app.py").read_text("utf-8")
-    assert "take_from_library()" in inspect.getsource(start.run)
 
 
 @pytest.mark.slow

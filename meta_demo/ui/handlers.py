@@ -168,7 +168,8 @@ class Handlers:
             yield from queued(turn, page.adapt.notice, "", lang)
             for frame in self._frames(run, turn):
                 run = frame
-                yield self._progress(run, lang)
+                if not run.whole:
+                    yield self._progress(run, lang)
         except Gone:
             raise
         except Exception:
@@ -177,7 +178,7 @@ class Handlers:
         finally:
             turn.leave()
         said = blocks.notes([*notes, *where_computed(run.history)], lang)
-        # the whole of it once more, of which Gradio sends what is new: a browser that was busy may have left a frame out
+        # All of it at once: of an adaptation that took a moment a busy browser may have shown no frame before.
         yield self._progress(run, lang) | self._finished(run, lang) | {page.adapt.notice: said}
 
     def adapt_again(self, values: Values, request: gr.Request) -> Iterator[Updates]:

@@ -40,7 +40,7 @@ from meta_demo.ui.teaching import Teaching
 from meta_demo.ui.training_tab import TrainingHandlers, TrainingTab
 
 NOTHING = "() => ''"  # empties, in the browser
-NOTHING_ASKED = "() => []"
+PASSED_ON = "() => []"  # changes nothing, in the browser: for what follows
 
 
 def wire_opening(app: gr.Blocks, page: Page, asking: Asking, welcome: Welcome) -> Any:
@@ -175,9 +175,7 @@ def wire_look(page: Page, asking: Asking) -> Any:
     outputs = of_look(page)
     # Two handlers of one event would wait for each other, and those that follow (`then`) do not: so answers and attention each follow what
     # does nothing. Whatever asks for attention asks one handler, so that what was asked for last is shown last.
-    tried, looked = (
-        gr.on(events, None, None, None, js=NOTHING_ASKED, **QUIET) for events in (moved, [*moved, *chosen])
-    )
+    tried, looked = (gr.on(events, None, None, None, js=PASSED_ON, **QUIET) for events in (moved, [*moved, *chosen]))
     predicted = wired(page, tried.then, asking.try_another, asked, {trial.predictions}, **MODEL)
     wired(page, looked.then, asking.attend, asked, outputs, **MODEL)
     wired(page, predicted.then, asking.locate, asked, {page.map.plane}, **MODEL)
