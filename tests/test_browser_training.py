@@ -69,6 +69,7 @@ def test_train_a_start_use_it_and_switch_it_off(visit: Open, tmp_path: Path) -> 
     assert "before training it was" in page.inner_text("#train-outcome") or "No step" in page.inner_text(
         "#train-outcome"
     )
+    expect(page.locator("#train-chart .main-svg").first).to_be_visible()
     points = page.eval_on_selector("#train-chart .chart", "e => e.data.map(t => t.x.length)")
     assert points == [3, 3, 4], "loss, its running mean, validation"
     with page.expect_download() as download:
@@ -211,6 +212,7 @@ def test_the_benchmark_tab_shows_tables_or_says_that_there_are_none(visit: Open)
     expect(page.locator("#benchmark .sheet").first).to_be_visible()
     tables = page.locator("#benchmark table").count()
     assert tables or text("page.benchmark.empty") in page.inner_text("#benchmark")
+    expect(page.locator("#frontier .main-svg").first).to_be_visible()  # it opens with the chart
 
 
 def test_what_is_trained_on_follows_the_side_of_the_page(visit: Open, tmp_path: Path) -> None:
